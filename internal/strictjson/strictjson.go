@@ -1,0 +1,122 @@
+// Package strictjson reads one JSON value into plain Go values, exactly as it
+// is written: object keys keep their letter case, numbers keep their digits,
+// and what two readers could understand differently (a key given twice, broken
+// UTF-8, a second value behind the first) is refused.
+package strictjson
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// MaxDepth is how many arrays and objects may stand inside each other.
+const MaxDepth = 64
+
+// An Error says where the text stops being acceptable JSON, and why. It may
+// repeat a character of the text, so it is for the owner of the text only.
+type Error struct {
+	Line, Column int    // of the place or shortly before it, from 1; the column counts bytes
+	Pointer      string // JSON pointer (RFC 6901) of the value around the place
+	Detail       string
+}
+
+func (e *Error) Error() string {
+	return fmt.Sprintf("line %d, column %d: %s", e.Line, e.Column, e.Detail)
+}
+
+// Decode reads data, which must be one JSON value and nothing else. Objects
+// become map[string]any, arrays []any, numbers json.Number; the rest is string,
+// bool and nil. Errors are of type *Error.
+func Decode(data []byte) (any, error) {
+	// Broken UTF-8 and repeated keys are refused by the decoder's defaults.
+	dec := jsontext.NewDecoder(bytes.NewBuffer(data))
+	v, err := value(dec)
+	if err != nil {
+		return nil, locate(data, dec, err)
+	}
+	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
+		return nil, locate(data, dec, errors.New("there is more than one JSON value"))
+	}
+	return v, nil
+}
+
+func value(dec *jsontext.Decoder) (any, error) {
+	tok, err := dec.ReadToken()
+	if err != nil {
+		return nil, err
+	}
+	switch tok.Kind() {
+	case '{':
+		return object(dec)
+	case '[':
+		return array(dec)
+	case '"':
+		return tok.String(), nil
+	case '0':
+		return json.Number(tok.String()), nil
+	case 't', 'f':
+		return tok.Bool(), nil
+	default: // null; a closing bracket cannot come here
+		return nil, nil
+	}
+}
+
+func object(dec *jsontext.Decoder) (any, error) {
+	if dec.StackDepth() > MaxDepth {
+		return nil, errTooDeep
+	}
+	m := make(map[string]any)
+	for dec.PeekKind() != '}' {
+		key, err := dec.ReadToken()
+		if err != nil {
+			return nil, err
+		}
+		name := key.String()
+		if m[name], err = value(dec); err != nil {
+			return nil, err
+		}
+	}
+	_, err := dec.ReadToken()
+	return m, err
+}
+
+func array(dec *jsontext.Decoder) (any, error) {
+	if dec.StackDepth() > MaxDepth {
+		return nil, errTooDeep
+	}
+	list := []any{}
+	for dec.PeekKind() != ']' {
+		v, err := value(dec)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, v)
+	}
+	_, err := dec.ReadToken()
+	return list, err
+}
+
+var errTooDeep = fmt.Errorf("arrays and objects are nested more than %d deep", MaxDepth)
+
+func locate(data []byte, dec *jsontext.Decoder, err error) *Error {
+	offset, pointer := dec.InputOffset(), dec.StackPointer()
+	if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
+		offset, pointer, err = syntax.ByteOffset, syntax.JSONPointer, syntax.Err
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = errors.New("the text ends in the middle of a value")
+	}
+	before := data[:min(int(offset), len(data))]
+	return &Error{
+		Line:    bytes.Count(before, []byte("\n")) + 1,
+		Column:  len(before) - bytes.LastIndexByte(before, '\n'),
+		Pointer: string(pointer),
+		Detail:  strings.TrimPrefix(err.Error(), "jsontext: "),
+	}
+}
