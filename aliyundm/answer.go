@@ -1,0 +1,93 @@
+package aliyundm
+
+import (
+	"encoding/json"
+	"encoding/xml"
+	"net/http"
+	"strings"
+)
+
+// answer is what Direct Mail says, a receipt or an error. JSON is asked for, but
+// gateways have answered in XML all the same.
+type answer struct {
+	XMLName   xml.Name `json:"-" xml:""`
+	EnvID     text     `json:"EnvId" xml:"EnvId"`
+	RequestID text     `json:"RequestId" xml:"RequestId"`
+	Code      text     `json:"Code" xml:"Code"`
+	Message   text     `json:"Message" xml:"Message"`
+}
+
+// text is a JSON string, or empty if something else stands in its place.
+type text string
+
+// UnmarshalJSON never fails for valid JSON.
+func (t *text) UnmarshalJSON(data []byte) error {
+	var s string
+	if json.Unmarshal(data, &s) == nil {
+		*t = text(s)
+	}
+	return nil
+}
+
+// readAnswer turns an answer into a receipt, or into an [*Error].
+func readAnswer(status int, body []byte) (*Receipt, error) {
+	a := parseAnswer(body)
+	if status == http.StatusOK && a.EnvID != "" && a.RequestID != "" {
+		return &Receipt{EnvID: string(a.EnvID), RequestID: string(a.RequestID)}, nil
+	}
+	e := &Error{
+		Class: classify(status, string(a.Code)), Code: string(a.Code), Status: status,
+		RequestID: string(a.RequestID), Message: scrub(string(a.Message)),
+	}
+	if e.Code == "" {
+		e.Message = "the answer is not one of Direct Mail's"
+	}
+	return nil, e
+}
+
+// parseAnswer returns the zero answer for what is none.
+func parseAnswer(body []byte) answer {
+	var a answer
+	if json.Unmarshal(body, &a) != nil {
+		if xml.Unmarshal(body, &a) != nil || a.XMLName.Local != "Error" && a.XMLName.Local != "SingleSendMailResponse" {
+			return answer{}
+		}
+	}
+	return answer{
+		EnvID: a.EnvID.identifier(), RequestID: a.RequestID.identifier(),
+		Code: a.Code.code(), Message: a.Message,
+	}
+}
+
+const maxIdentifier = 64
+
+// identifier returns t if it has the form of an EnvId or a RequestId.
+func (t text) identifier() text {
+	if len(t) > maxIdentifier || !isToken(string(t)) {
+		return ""
+	}
+	return t
+}
+
+// code returns t if it has the form of an error code: words, joined by dots.
+func (t text) code() text {
+	if len(t) > maxIdentifier || !isToken(strings.NewReplacer(".", "", "_", "").Replace(string(t))) || hasLongNumber(string(t)) {
+		return ""
+	}
+	return t
+}
+
+// hasLongNumber reports whether s has four digits in a row, as mail codes have.
+func hasLongNumber(s string) bool {
+	run := 0
+	for _, r := range s {
+		run++
+		if !isDigit(r) {
+			run = 0
+		}
+		if run == 4 {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,157 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+const maxInboxBytes = 64 << 20
+
+// serial is where ids begin that start at t: so that those of a sandbox started
+// later are higher.
+func serial(t time.Time) uint64 { return uint64(max(t.UnixMilli(), 0)) }
+
+// inbox keeps the newest mails, within a number and a size.
+type inbox struct {
+	maxMails, maxBytes int
+
+	mu      sync.Mutex
+	mails   []*stored // oldest first
+	bytes   int
+	last    uint64        // the last mail's id
+	arrived chan struct{} // closed and replaced when mails arrive
+}
+
+type stored struct {
+	Mail
+	serial uint64
+	key    string // To in lower case
+}
+
+func newInbox(maxMails, maxBytes int, start time.Time) *inbox {
+	return &inbox{maxMails: maxMails, maxBytes: maxBytes, last: serial(start), arrived: make(chan struct{})}
+}
+
+// add keeps one mail for each recipient and drops the oldest mails that are too
+// many.
+func (b *inbox) add(m Mail, recipients []string, now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	m.ReceivedAt = now.UTC().Truncate(time.Millisecond)
+	for _, to := range recipients {
+		b.last++
+		m.ID = strconv.FormatUint(b.last, 10)
+		m.To = strings.Clone(to)
+		b.mails = append(b.mails, &stored{m, b.last, strings.ToLower(m.To)})
+		b.bytes += m.size()
+	}
+	for len(b.mails) > 0 && (len(b.mails) > b.maxMails || b.bytes > b.maxBytes) {
+		b.bytes -= b.mails[0].size()
+		b.mails[0] = nil
+		b.mails = b.mails[1:]
+	}
+	close(b.arrived)
+	b.arrived = make(chan struct{})
+}
+
+// list has the mails for the address, or all when it is empty, newest first.
+func (b *inbox) list(address string) []Mail {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	found := []Mail{}
+	key := strings.ToLower(address)
+	for _, m := range slices.Backward(b.mails) {
+		if address == "" || m.key == key {
+			found = append(found, m.Mail)
+		}
+	}
+	return found
+}
+
+// latest is the newest mail for the address after the mark. If there is none, it
+// also returns what will be closed when mails arrive: since both happen under
+// one lock, no mail is missed in between.
+func (b *inbox) latest(address string, after mark) (Mail, bool, <-chan struct{}) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	key := strings.ToLower(address)
+	for _, m := range slices.Backward(b.mails) {
+		if m.key == key && after.before(m) {
+			return m.Mail, true, nil
+		}
+	}
+	return Mail{}, false, b.arrived
+}
+
+func (b *inbox) clear() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.mails, b.bytes = nil, 0
+}
+
+// A mark is a point in the inbox: a mail, or a time.
+type mark struct {
+	serial uint64
+	at     time.Time
+}
+
+// parseMark reads the id of a mail or an RFC 3339 time; empty is the beginning.
+func parseMark(s string) (mark, error) {
+	if s == "" {
+		return mark{}, nil
+	}
+	if id, err := strconv.ParseUint(s, 10, 64); err == nil {
+		return mark{serial: id}, nil
+	}
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		return mark{}, errors.New("since is neither a mail's id nor an RFC 3339 time")
+	}
+	return mark{at: t.Truncate(time.Millisecond)}, nil
+}
+
+// before reports whether the mail is newer than the mark. A mail of the marked
+// millisecond is: a test may take the time and cause the mail at once.
+func (m mark) before(s *stored) bool {
+	return s.serial > m.serial && !s.ReceivedAt.Before(m.at)
+}
+
+// Mails are the mails in the inbox, newest first.
+func (s *Sandbox) Mails() []Mail { return s.inbox.list("") }
+
+// Clear empties the inbox.
+func (s *Sandbox) Clear() { s.inbox.clear() }
+
+// Wait returns the newest mail for the address, whatever its case, and waits for
+// one if there is none. since is the ID of a mail or an RFC 3339 time, and makes
+// it a mail newer than that; it may be empty. The error is ctx's, or says that
+// the sandbox was closed or that since is malformed.
+func (s *Sandbox) Wait(ctx context.Context, address, since string) (Mail, error) {
+	after, err := parseMark(since)
+	if err != nil {
+		return Mail{}, err
+	}
+	return s.wait(ctx, address, after)
+}
+
+func (s *Sandbox) wait(ctx context.Context, address string, after mark) (Mail, error) {
+	for {
+		m, ok, arrived := s.inbox.latest(address, after)
+		if ok {
+			return m, nil
+		}
+		select {
+		case <-arrived:
+		case <-s.closed:
+			return Mail{}, errors.New("wait for mail: the sandbox was closed")
+		case <-ctx.Done():
+			return Mail{}, fmt.Errorf("wait for mail: %w", ctx.Err())
+		}
+	}
+}

@@ -1,0 +1,183 @@
+package sandbox
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	maxWait      = time.Minute
+	maxFaultBody = 64 << 10
+)
+
+// routes are the inbox and the faults.
+func (s *Sandbox) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /inbox", s.listMails)
+	mux.HandleFunc("DELETE /inbox", s.clearMails)
+	mux.HandleFunc("GET /inbox/{address}", s.listMails)
+	mux.HandleFunc("GET /inbox/{address}/latest", s.latestMail)
+	mux.HandleFunc("GET /faults", s.showFaults)
+	mux.HandleFunc("PUT /faults", s.putFaults)
+	mux.HandleFunc("DELETE /faults", s.clearFaults)
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		problem(w, http.StatusNotFound, "not_found", "there is no such route, or not with this method")
+	})
+	return mux
+}
+
+// guard keeps others out: whoever has no token, and web pages of other sites,
+// which a browser on this machine may have open.
+func (s *Sandbox) guard(next http.Handler) http.Handler {
+	protection := http.NewCrossOriginProtection()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		w.Header().Set("Cross-Origin-Resource-Policy", "same-origin")
+		w.Header().Set("Referrer-Policy", "no-referrer")
+		asUnsafe := *r // reading the inbox is as good as doing something
+		asUnsafe.Method = http.MethodPost
+		switch {
+		case protection.Check(&asUnsafe) != nil:
+			problem(w, http.StatusForbidden, "forbidden", "cross-origin requests are refused")
+		case s.tokenSum == nil && !viaLoopback(r):
+			problem(w, http.StatusForbidden, "forbidden", "without a token, only requests to a loopback host over loopback are answered")
+		case !s.knows(r.Header.Get("Authorization")):
+			w.Header().Set("WWW-Authenticate", "Bearer")
+			problem(w, http.StatusUnauthorized, "unauthorized", "the sandbox's token is wanted as Authorization: Bearer")
+		default:
+			next.ServeHTTP(w, r)
+		}
+	})
+}
+
+// knows reports whether the header carries the token, if there is one.
+func (s *Sandbox) knows(header string) bool {
+	if s.tokenSum == nil {
+		return true
+	}
+	scheme, token, _ := strings.Cut(header, " ")
+	sum := sha256.Sum256([]byte(token))
+	return strings.EqualFold(scheme, "Bearer") && subtle.ConstantTimeCompare(sum[:], s.tokenSum[:]) == 1
+}
+
+// viaLoopback reports whether the request came to a loopback address and names a
+// loopback host. The host keeps out web pages whose name was made to resolve to
+// this machine (DNS rebinding).
+func viaLoopback(r *http.Request) bool {
+	if local, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr); ok && !local.IP.IsLoopback() {
+		return false
+	}
+	host := r.Host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	host = strings.TrimSuffix(strings.ToLower(strings.Trim(host, "[]")), ".")
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.Unmap().IsLoopback()
+}
+
+func (s *Sandbox) listMails(w http.ResponseWriter, r *http.Request) {
+	mails := s.inbox.list(r.PathValue("address"))
+	if text := r.URL.Query().Get("limit"); text != "" {
+		limit, err := strconv.Atoi(text)
+		if err != nil || limit < 1 {
+			problem(w, http.StatusBadRequest, "invalid_request", "limit is not a number from 1 on")
+			return
+		}
+		mails = mails[:min(limit, len(mails))]
+	}
+	answer(w, mails)
+}
+
+func (s *Sandbox) clearMails(w http.ResponseWriter, _ *http.Request) {
+	s.inbox.clear()
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (s *Sandbox) latestMail(w http.ResponseWriter, r *http.Request) {
+	query := r.URL.Query()
+	after, err := parseMark(query.Get("since"))
+	if err != nil {
+		problem(w, http.StatusBadRequest, "invalid_request", err.Error())
+		return
+	}
+	var wait time.Duration
+	if text := query.Get("wait"); text != "" {
+		wait, err = time.ParseDuration(text)
+		if err != nil || wait < 0 || wait > maxWait {
+			problem(w, http.StatusBadRequest, "invalid_request", "wait is not a duration up to 60s, such as 10s")
+			return
+		}
+	}
+	patient(w)
+	ctx, cancel := context.WithTimeout(r.Context(), wait)
+	defer cancel()
+	m, err := s.wait(ctx, r.PathValue("address"), after)
+	if err != nil {
+		problem(w, http.StatusNotFound, "not_found", "there is no such mail")
+		return
+	}
+	answer(w, m)
+}
+
+func (s *Sandbox) showFaults(w http.ResponseWriter, _ *http.Request) { answer(w, s.faults.state()) }
+
+func (s *Sandbox) putFaults(w http.ResponseWriter, r *http.Request) {
+	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxFaultBody))
+	d.DisallowUnknownFields()
+	var list []Fault
+	err := d.Decode(&list)
+	if err == nil {
+		if _, more := d.Token(); !errors.Is(more, io.EOF) {
+			err = errors.New("there is more than one JSON value")
+		}
+	}
+	if err == nil {
+		err = s.faults.set(list)
+	}
+	if err != nil {
+		problem(w, http.StatusBadRequest, "invalid_request", "a list of faults is wanted: "+err.Error())
+		return
+	}
+	answer(w, s.faults.state())
+}
+
+func (s *Sandbox) clearFaults(w http.ResponseWriter, _ *http.Request) {
+	_ = s.faults.set(nil)
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// answer writes v as JSON.
+func answer(w http.ResponseWriter, v any) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		problem(w, http.StatusInternalServerError, "internal", "the answer cannot be written")
+		return
+	}
+	send(w, http.StatusOK, "application/json", body)
+}
+
+// problem writes an error as RFC 9457 wants it.
+func problem(w http.ResponseWriter, status int, code, message string) {
+	body, _ := json.Marshal(struct {
+		Type    string `json:"type"`
+		Title   string `json:"title"`
+		Status  int    `json:"status"`
+		Code    string `json:"code"`
+		Message string `json:"message"`
+	}{"urn:dmconnector:problem:" + code, http.StatusText(status), status, code, message})
+	send(w, status, "application/problem+json", body)
+}

@@ -1,0 +1,179 @@
+// Package sandbox is a simulated Aliyun Direct Mail with an inbox.
+//
+// A [Sandbox] is an http.Handler with three parts: Direct Mail's own API at /,
+// the inbox of the mails it accepted at /inbox, and the faults it can be told
+// to make at /faults. It checks a call as Direct Mail does, signature included,
+// and answers with Direct Mail's codes, statuses and messages; which of these
+// are documented and which inferred is in docs/sandbox.md. It sends nothing.
+//
+// The checks are written from Aliyun's documents alone and share no code with
+// any client, so that a client's mistake does not go unnoticed here.
+package sandbox
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// An Account is an access key the sandbox knows.
+type Account struct {
+	AccessKeyID     string
+	AccessKeySecret string `json:"-"`
+
+	// SecurityToken makes the key a temporary one of STS: a call must carry
+	// this token. A call with a token is refused when this is empty.
+	SecurityToken string `json:"-"`
+
+	// Senders are the sender addresses (AccountName) that exist, whatever their
+	// case. Empty means that any address does.
+	Senders []string
+
+	// Denied is a key whose RAM policy does not allow dm:SingleSendMail.
+	Denied bool
+}
+
+// Format prints the account without its secrets, whatever the verb.
+func (a Account) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "{%s [redacted] %s}", a.AccessKeyID, strings.Join(a.Senders, ","))
+}
+
+// Options configure a [Sandbox]. The zero value knows no account, so that it
+// refuses every call, and is otherwise usable as it is.
+type Options struct {
+	// Accounts are the keys known at first; see [Sandbox.SetAccounts].
+	Accounts []Account
+
+	// Token is what /inbox and /faults want as "Authorization: Bearer". Without
+	// one they answer only requests that came over the loopback interface and
+	// name a loopback host.
+	Token string `json:"-"`
+
+	// RatePerSecond is how many calls an account may make in any one second.
+	// 0 means 100, Aliyun's number; negative means no limit.
+	RatePerSecond int
+
+	// DailyQuota is how many recipients an account may have in a day of China
+	// Standard Time. 0 means no quota: a new account's 2,000 would end a load
+	// test within minutes.
+	DailyQuota int
+
+	// MaxMails is how many mails the inbox keeps, the newest. 0 means 1,000.
+	// The inbox is also kept below 64 MiB.
+	MaxMails int
+
+	// Now tells the time; nil means time.Now.
+	Now func() time.Time
+
+	// Log gets one line a call, without addresses, bodies and codes. nil means
+	// no log.
+	Log *slog.Logger
+}
+
+// Format prints the options without their secrets, whatever the verb.
+func (o Options) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "{%v rate=%d quota=%d mails=%d}", o.Accounts, o.RatePerSecond, o.DailyQuota, o.MaxMails)
+}
+
+// A Sandbox is a simulated Direct Mail. It is safe for concurrent use.
+type Sandbox struct {
+	tokenSum  *[sha256.Size]byte // nil without a token
+	now       func() time.Time
+	log       *slog.Logger
+	accounts  atomic.Pointer[accounts]
+	meters    *meters
+	nonces    *nonces
+	envelopes atomic.Uint64 // the last EnvId
+	inbox     *inbox
+	faults    *faults
+	private   http.Handler // what is not Direct Mail's
+	closed    chan struct{}
+	close     func()
+}
+
+// New makes a sandbox. It runs no goroutines of its own.
+func New(o Options) *Sandbox {
+	now := o.Now
+	if now == nil {
+		now = time.Now
+	}
+	start := now()
+	s := &Sandbox{
+		now:    now,
+		log:    cmp.Or(o.Log, slog.New(slog.DiscardHandler)),
+		meters: newMeters(cmp.Or(o.RatePerSecond, 100), o.DailyQuota),
+		nonces: newNonces(maxNonces),
+		inbox:  newInbox(cmp.Or(o.MaxMails, 1000), maxInboxBytes, start),
+		faults: newFaults(),
+		closed: make(chan struct{}),
+	}
+	s.close = sync.OnceFunc(func() { close(s.closed) })
+	s.envelopes.Store(serial(start))
+	if o.Token != "" {
+		sum := sha256.Sum256([]byte(o.Token))
+		s.tokenSum = &sum
+	}
+	s.private = s.guard(s.routes())
+	s.SetAccounts(o.Accounts)
+	return s
+}
+
+// SetAccounts replaces the accounts. Entries with one AccessKeyID are one
+// account: the first's secret and token count, the senders of all exist. An
+// entry without an AccessKeyID or a secret is left out, for anybody could sign
+// for it.
+func (s *Sandbox) SetAccounts(list []Account) {
+	known := newAccounts(list)
+	s.accounts.Store(&known)
+	s.meters.keep(known)
+}
+
+// Close releases every request that waits, for a mail or because of a fault.
+// It is for the server's shutdown, which waits for requests in flight; what has
+// been closed goes on to serve, but no longer waits.
+func (s *Sandbox) Close() { s.close() }
+
+// ServeHTTP answers Direct Mail's API, and the inbox and the faults.
+func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Cache-Control", "no-store")
+	first, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	if first == "inbox" || first == "faults" {
+		s.private.ServeHTTP(w, r)
+		return
+	}
+	s.serveCall(w, r)
+}
+
+// serveCall answers one call of Direct Mail's API.
+func (s *Sandbox) serveCall(w http.ResponseWriter, r *http.Request) {
+	c := newCall(r)
+	w.Header().Set("X-Acs-Request-Id", c.id)
+	w.Header().Set("X-Acs-Trace-Id", c.trace)
+	if len(r.RequestURI) > maxURL {
+		s.page(w, r, http.StatusRequestURITooLong)
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		s.page(w, r, http.StatusRequestEntityTooLarge)
+		return
+	}
+	if err != nil {
+		panic(http.ErrAbortHandler) // nobody is there to be answered
+	}
+	c.read(r, body)
+	if reason := s.check(c); reason != nil {
+		s.refuse(w, r, c, reason)
+		return
+	}
+	s.deliver(w, r, c)
+}
