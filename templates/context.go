@@ -1,0 +1,373 @@
+package templates
+
+import (
+	"slices"
+	"strings"
+
+	"golang.org/x/net/html"
+)
+
+// A placement says what becomes of a mark in its place.
+type placement struct {
+	escape  escape
+	where   string // what is there, for a warning, if it is no ordinary place
+	literal bool   // a section's tag that is left as written
+	partner int    // of a section's tag
+	region  int    // the HTML text that a section's tag stands in, or -1
+}
+
+// An analysis finds out in which context of its HTML each mark of a template
+// stands. It puts a letter in place of each mark and lets the tokenizer say
+// what that letter is part of. A mark that would be part of the HTML's
+// structure is taken out, a section's tag there is put back as it is written,
+// and the analysis starts anew, until what it looks at has the structure of
+// whatever the template renders.
+type analysis struct {
+	source string
+	marks  []mark
+	placed []placement
+	values []*attributeValue
+
+	doc     string // with a letter for each mark
+	at      []int  // where each mark is in doc
+	width   []int  // its length there
+	next    int    // the first mark not yet placed
+	regions int
+	// odd says that an element went before in which browsers do not take the
+	// content of <style> and its like for raw text.
+	odd bool
+	// foreign counts open <svg> and <math>.
+	foreign int
+}
+
+// A surrounding is what limits the marks of a part of the document.
+type surrounding struct {
+	most   escape // what HTML text takes
+	where  string // if that is not escapeHTML
+	region int    // what sections' tags must share, or -1 where they do not work
+}
+
+func newAnalysis(source string, marks []mark) *analysis {
+	return &analysis{
+		source: source, marks: marks,
+		placed: make([]placement, len(marks)),
+		at:     make([]int, len(marks)), width: make([]int, len(marks)),
+	}
+}
+
+// patience is how often the analysis starts anew for one mark. After that it
+// settles all marks of a round, sensible templates being long done.
+const patience = 64
+
+func (a *analysis) run() {
+	for round := 0; ; round++ {
+		before := slices.Clone(a.placed)
+		a.look()
+		if !a.settle(before, round < patience) && !a.pair() {
+			return
+		}
+	}
+}
+
+// look places all marks anew.
+func (a *analysis) look() {
+	a.build()
+	a.next, a.regions, a.odd, a.foreign = 0, 0, false, 0
+	a.values = a.values[:0]
+	a.scan(0, len(a.doc), surrounding{most: escapeHTML})
+}
+
+func (a *analysis) build() {
+	var doc strings.Builder
+	at := 0
+	for i, m := range a.marks {
+		doc.WriteString(a.source[at:m.start])
+		a.at[i] = doc.Len()
+		switch p := a.placed[i]; {
+		case p.literal:
+			doc.WriteString(a.source[m.start:m.end])
+		case p.escape != escapeNothing:
+			doc.WriteByte('x')
+		}
+		a.width[i] = doc.Len() - a.at[i]
+		at = m.end
+	}
+	doc.WriteString(a.source[at:])
+	a.doc = doc.String()
+}
+
+// settle takes out or puts back the marks that must not be where they were
+// found, the first of them or all, and reports whether there were any. The
+// others keep no memory of this round.
+func (a *analysis) settle(before []placement, first bool) bool {
+	changed := false
+	for i, was := range before {
+		now := &a.placed[i]
+		if was.literal || was.escape == escapeNothing {
+			*now = was
+			continue
+		}
+		if first && changed {
+			*now = was
+			continue
+		}
+		switch {
+		case a.marks[i].kind == kindValue && now.escape == escapeNothing:
+			changed = true
+		case a.marks[i].kind != kindValue && now.region < 0:
+			now.literal = true
+			changed = true
+		}
+	}
+	return changed
+}
+
+// pair finds the sections' tags that belong together. It reports whether some
+// were put back for want of a partner.
+func (a *analysis) pair() bool {
+	partner := pair(a.marks,
+		func(i int) bool { return a.placed[i].literal },
+		func(i, j int) bool { return a.placed[i].region == a.placed[j].region })
+	changed := false
+	for i, m := range a.marks {
+		p := &a.placed[i]
+		p.partner = partner[i]
+		if m.kind != kindValue && !p.literal && partner[i] < 0 {
+			p.literal, p.where = true, ""
+			changed = true
+		}
+	}
+	return changed
+}
+
+// place places the marks before a place of the document that have none yet.
+func (a *analysis) place(end int, esc escape, where string, region int) {
+	for a.next < len(a.marks) && a.at[a.next] < end {
+		p := &a.placed[a.next]
+		if !p.literal && p.escape != escapeNothing {
+			p.escape, p.where, p.region = esc, where, region
+		}
+		a.next++
+	}
+}
+
+// hasMarks reports whether there are marks to be placed before end.
+func (a *analysis) hasMarks(end int) bool {
+	return a.next < len(a.marks) && a.at[a.next] < end
+}
+
+// scan places the marks of doc[start:end], which is HTML from its beginning. It
+// reports whether that ends where HTML text does.
+func (a *analysis) scan(start, end int, s surrounding) (complete bool) {
+	z := html.NewTokenizer(strings.NewReader(a.doc[start:end]))
+	raw := "" // the element whose content is no HTML
+	for at := start; ; {
+		token := z.Next()
+		to := at + len(z.Raw())
+		if token == html.ErrorToken {
+			a.place(end, escapeNothing, "an unfinished tag", -1)
+			return at == end && raw == ""
+		}
+		ok := true
+		switch {
+		case token == html.TextToken && raw != "":
+			ok = a.rawText(at, to, raw, s)
+		case token == html.TextToken:
+			a.text(to, s)
+		case token == html.StartTagToken || token == html.SelfClosingTagToken:
+			raw = a.startTag(at, to, token, s)
+		case token == html.EndTagToken:
+			raw = ""
+			a.endTag(at, to)
+		case token == html.CommentToken && strings.HasPrefix(a.doc[at:to], "<!--"):
+			ok = a.comment(at, to, s)
+		default:
+			ok = a.declaration(at, to)
+		}
+		at = to
+		if !ok {
+			a.place(end, escapeNothing, "a part that mail programs read in different ways", -1)
+			return false
+		}
+	}
+}
+
+func (a *analysis) text(to int, s surrounding) {
+	if a.foreign > 0 {
+		a.place(to, escapeWord, "SVG or MathML", -1)
+		return
+	}
+	a.place(to, s.most, s.where, s.region)
+}
+
+// startTag returns the element's name if what follows it is no HTML.
+func (a *analysis) startTag(start, end int, token html.TokenType, s surrounding) string {
+	element, found := attributes(a.doc, start, end)
+	switch element {
+	case "svg", "math":
+		a.odd = true
+		if token == html.StartTagToken {
+			a.foreign++
+		}
+	case "select", "frameset":
+		a.odd = true
+	}
+	if a.hasMarks(end) {
+		for _, attr := range found {
+			a.place(attr.start, escapeNothing, "a tag or an attribute's name", -1)
+			if a.hasMarks(attr.end) {
+				a.attribute(element, attr, found, s)
+			}
+		}
+		a.place(end, escapeNothing, "a tag or an attribute's name", -1)
+	}
+	if isRaw(element) {
+		return element
+	}
+	return ""
+}
+
+func isRaw(element string) bool {
+	switch element {
+	case "title", "textarea", "script", "style", "xmp", "iframe", "noembed", "noframes", "noscript", "plaintext":
+		return true
+	}
+	return false
+}
+
+func (a *analysis) endTag(start, end int) {
+	a.place(end, escapeNothing, "an end tag", -1)
+	element, _ := attributes(a.doc, start+1, end)
+	if (element == "svg" || element == "math") && a.foreign > 0 {
+		a.foreign--
+	}
+}
+
+// attribute places the marks of an attribute's value.
+func (a *analysis) attribute(element string, attr attribute, all []attribute, s surrounding) {
+	_, name, prefixed := strings.Cut(attr.name, ":")
+	if !prefixed {
+		name = attr.name
+	}
+	v := &attributeValue{
+		element: element, name: attr.name, url: urlAttributes[name],
+		start: a.sourceAt(attr.start-1) + 1, end: a.sourceAt(attr.end),
+		unquoted: attr.quote == 0,
+	}
+	v.fixed = v.check([]byte(a.doc[attr.start:a.at[a.next]])) != ""
+	if v.url != notURL || v.unquoted {
+		a.values = append(a.values, v)
+	}
+	if lead := strings.TrimLeft(a.doc[attr.start:attr.end], "x"); v.unquoted && lead != "" && strings.IndexByte("\"'", lead[0]) >= 0 {
+		// Without the value before it, the quote would open one.
+		a.place(attr.end-len(lead), escapeNothing, "an attribute with one quote", -1)
+	}
+	esc, where := s.most, s.where
+	if strict := a.strict(element, name, attr, all); strict != "" {
+		esc, where = max(esc, escapeWord), strict
+	}
+	a.place(attr.end, esc, where, -1)
+}
+
+// strict says why only a word may stand in an attribute's value.
+func (a *analysis) strict(element, name string, attr attribute, all []attribute) string {
+	switch {
+	case attr.quote == 0:
+		return "an attribute without quotes"
+	case attr.repeated:
+		return "an attribute that is there twice"
+	case name == "style", strings.HasPrefix(name, "on"), name == "srcdoc":
+		return "the attribute " + name
+	case a.foreign > 0 || element == "svg" || element == "math":
+		return "SVG or MathML"
+	case element == "script":
+		return "a script"
+	case element == "meta" && slices.ContainsFunc(all, isPragma):
+		return "a <meta> that directs the reader's program"
+	}
+	return ""
+}
+
+func isPragma(a attribute) bool { return a.name == "http-equiv" || a.name == "charset" }
+
+// sourceAt returns the place in the template of a literal byte of doc.
+func (a *analysis) sourceAt(at int) int {
+	i, _ := slices.BinarySearchFunc(a.at, at, func(mark, at int) int {
+		if mark <= at {
+			return -1
+		}
+		return 1
+	})
+	if i == 0 {
+		return at
+	}
+	i--
+	return a.marks[i].end + at - a.at[i] - a.width[i]
+}
+
+// rawText places the marks in the content of an element that is no HTML. It
+// reports whether all readers agree where it ends.
+func (a *analysis) rawText(start, end int, element string, s surrounding) bool {
+	content := a.doc[start:end]
+	if a.odd && looksLikeTag(content) {
+		return false
+	}
+	where := "<" + element + ">"
+	switch element {
+	case "title", "textarea":
+		a.placeGuarded(start, end, s.most, s.where)
+	case "script", "style":
+		a.placeGuarded(start, end, max(s.most, escapeWord), where)
+	default: // programs without scripts, and simple ones, take it for HTML
+		return a.scan(start, end, surrounding{max(s.most, escapeWord), where, -1}) || element == "plaintext"
+	}
+	return true
+}
+
+func looksLikeTag(content string) bool {
+	for {
+		i := strings.IndexByte(content, '<')
+		if i < 0 || i == len(content)-1 {
+			return false
+		}
+		content = content[i+1:]
+		if c := content[0]; isAlnum(c) || c == '/' || c == '!' || c == '?' {
+			return true
+		}
+	}
+}
+
+// placeGuarded places marks in a text that ends at a certain tag or at a
+// comment's end, taking out those that could become part of it.
+func (a *analysis) placeGuarded(start, end int, esc escape, where string) {
+	for a.hasMarks(end) {
+		at := a.at[a.next]
+		if touchesMarkup(a.doc[start:at], a.doc[at:end]) {
+			a.place(at+1, escapeNothing, "something like a tag", -1)
+			continue
+		}
+		a.place(at+1, esc, where, -1)
+	}
+}
+
+// touchesMarkup reports whether a value between the two texts, or an empty one,
+// could complete a tag or a comment's end.
+func touchesMarkup(before, after string) bool {
+	name := len(before)
+	for name > 0 && (isAlnum(before[name-1]) || before[name-1] == '-') {
+		name--
+	}
+	if strings.HasSuffix(strings.TrimRight(before[:name], "/!?"), "<") {
+		return true
+	}
+	after = strings.TrimLeft(after, "x") // this mark, and those next to it
+	return joinsCommentEnd(strings.TrimRight(before, "x"), after)
+}
+
+// joinsCommentEnd reports whether two texts make a comment's end when nothing
+// is between them.
+func joinsCommentEnd(before, after string) bool {
+	return before != "" && after != "" &&
+		strings.IndexByte("-!", before[len(before)-1]) >= 0 &&
+		strings.IndexByte("->!", after[0]) >= 0 && !strings.HasPrefix(after, "-->")
+}

@@ -1,0 +1,107 @@
+package templates
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// An escape says what of a value passes into its place, and how.
+type escape uint8
+
+const (
+	escapeRaw     escape = iota // all
+	escapeLine                  // into a header: one line
+	escapePlain                 // into plain text
+	escapeHTML                  // into HTML text and quoted attributes
+	escapeComment               // the same, inside a conditional comment
+	escapeWord                  // ASCII letters and digits alone
+	escapeNothing
+)
+
+// append appends what passes of s.
+func (e escape) append(dst []byte, s string) []byte {
+	switch e {
+	case escapeRaw:
+		return append(dst, s...)
+	case escapeNothing:
+		return dst
+	case escapeWord:
+		return appendWord(dst, s)
+	}
+	if !utf8.ValidString(s) {
+		s = strings.ToValidUTF8(s, "\uFFFD")
+	}
+	from := 0
+	for i := 0; i < len(s); i++ {
+		if !special[s[i]] {
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s[i:])
+		replacement, replaced := e.replace(r)
+		if replaced {
+			dst = append(dst, s[from:i]...)
+			// A run of line breaks is one space.
+			if e != escapeLine || replacement != " " || from < i || !endsIn(dst, ' ') {
+				dst = append(dst, replacement...)
+			}
+			from = i + size
+		}
+		i += size - 1
+	}
+	return append(dst, s[from:]...)
+}
+
+func endsIn(b []byte, c byte) bool { return len(b) > 0 && b[len(b)-1] == c }
+
+func appendWord(dst []byte, s string) []byte {
+	for i := range len(s) {
+		if isAlnum(s[i]) {
+			dst = append(dst, s[i])
+		}
+	}
+	return dst
+}
+
+// special are the first bytes of what replace may replace.
+var special = func() (table [256]bool) {
+	for c := range 0x20 {
+		table[c] = true
+	}
+	for _, c := range []byte("&<>\"'-\x7f\xc2\xe2") {
+		table[c] = true
+	}
+	return table
+}()
+
+// replace returns what stands for a character, if not itself.
+func (e escape) replace(r rune) (string, bool) {
+	switch r {
+	case '\t', '\n':
+		return " ", e == escapeLine
+	case '\r', '\v', '\f', 0x85, 0x2028, 0x2029:
+		if e == escapeLine {
+			return " ", true
+		}
+	}
+	if r < ' ' || 0x7f <= r && r < 0xa0 {
+		return "", true // control characters
+	}
+	if e != escapeHTML && e != escapeComment {
+		return "", false
+	}
+	switch r {
+	case '&':
+		return "&amp;", true
+	case '<':
+		return "&lt;", true
+	case '>':
+		return "&gt;", true
+	case '"':
+		return "&#34;", true
+	case '\'':
+		return "&#39;", true
+	case '-':
+		return "&#45;", e == escapeComment
+	}
+	return "", false
+}

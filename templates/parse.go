@@ -1,0 +1,127 @@
+package templates
+
+import (
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// A mark is a placeholder or a section's tag in a template.
+type mark struct {
+	start, end int    // its bytes in the template
+	kind       byte   // one of the kinds below
+	path       string // the variable, such as "user.name"
+}
+
+const (
+	kindValue    = '='
+	kindSection  = '#' // shown if the variable has a value
+	kindInverted = '^' // shown if it has none
+	kindEnd      = '/'
+)
+
+// codeSpelling is another way to write {{code}}, and the only one.
+const codeSpelling = "<<code>>"
+
+// parse finds the marks of a template. For values it is
+// /{{\s*([\w.]+)\s*}}/g, as in Logto.
+func parse(s string) []mark {
+	var marks []mark
+	for at := 0; at < len(s); {
+		next := strings.IndexAny(s[at:], "{<")
+		if next < 0 {
+			break
+		}
+		at += next
+		m, ok := parseMark(s, at)
+		if !ok {
+			at++
+			continue
+		}
+		marks = append(marks, m)
+		at = m.end
+	}
+	return marks
+}
+
+func parseMark(s string, at int) (mark, bool) {
+	if strings.HasPrefix(s[at:], codeSpelling) {
+		return mark{at, at + len(codeSpelling), kindValue, "code"}, true
+	}
+	if !strings.HasPrefix(s[at:], "{{") {
+		return mark{}, false
+	}
+	m := mark{start: at, kind: kindValue}
+	at = skipSpace(s, at+2)
+	if at < len(s) && strings.IndexByte("#^/", s[at]) >= 0 {
+		m.kind = s[at]
+		at = skipSpace(s, at+1)
+	}
+	from := at
+	for at < len(s) && isPathByte(s[at]) {
+		at++
+	}
+	m.path = s[from:at]
+	at = skipSpace(s, at)
+	m.end = at + 2
+	return m, m.path != "" && strings.HasPrefix(s[at:], "}}")
+}
+
+func isPathByte(c byte) bool { return isAlnum(c) || c == '_' || c == '.' }
+
+func isAlnum(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+}
+
+// skipSpace returns the first place from at on that is not white space.
+func skipSpace(s string, at int) int {
+	for at < len(s) {
+		r, size := utf8.DecodeRuneInString(s[at:])
+		if !isSpace(r) {
+			break
+		}
+		at += size
+	}
+	return at
+}
+
+// isSpace says what \s matches in JavaScript (ECMA-262, WhiteSpace and
+// LineTerminator).
+func isSpace(r rune) bool {
+	switch {
+	case r <= ' ':
+		return r == ' ' || '\t' <= r && r <= '\r'
+	case 0x2000 <= r && r <= 0x200A:
+		return true
+	}
+	switch r {
+	case 0xA0, 0x1680, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000, 0xFEFF:
+		return true
+	}
+	return false
+}
+
+// pair matches sections' tags, skipping those that skip names. It returns for
+// each mark its partner, or -1. together says whether two tags may be partners.
+func pair(marks []mark, skip func(i int) bool, together func(i, j int) bool) []int {
+	partner := make([]int, len(marks))
+	var open []int
+	for i, m := range marks {
+		partner[i] = -1
+		if m.kind == kindValue || skip(i) {
+			continue
+		}
+		if m.kind != kindEnd {
+			open = append(open, i)
+			continue
+		}
+		for top, j := range slices.Backward(open) {
+			if marks[j].path == m.path && together(j, i) {
+				partner[i], partner[j] = j, i
+				open = open[:top] // those in between have no end
+				break
+			}
+		}
+	}
+	return partner
+}

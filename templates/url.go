@@ -1,0 +1,96 @@
+package templates
+
+import (
+	"html"
+	"slices"
+	"strings"
+)
+
+// A urlKind says how many URLs an attribute holds.
+type urlKind uint8
+
+const (
+	notURL urlKind = iota
+	oneURL
+	urlList // apart by white space and commas
+)
+
+// urlAttributes are the attributes that browsers or old mail programs follow,
+// by their names without a namespace prefix. Those of SVG's animations can set
+// an href.
+var urlAttributes = map[string]urlKind{
+	"action": oneURL, "archive": urlList, "background": oneURL, "by": oneURL,
+	"cite": oneURL, "classid": oneURL, "code": oneURL, "codebase": oneURL,
+	"content": urlList, "data": oneURL, "dynsrc": oneURL, "formaction": oneURL,
+	"from": oneURL, "href": oneURL, "icon": oneURL, "imagesrcset": urlList,
+	"longdesc": oneURL, "lowsrc": oneURL, "manifest": oneURL, "ping": urlList,
+	"poster": oneURL, "profile": urlList, "src": oneURL, "srcset": urlList,
+	"to": oneURL, "usemap": oneURL, "values": urlList, "value": oneURL,
+}
+
+// forbidden are the schemes whose URLs are a program or a page themselves.
+var forbidden = []string{"javascript", "vbscript", "data"}
+
+// An attributeValue is the value of an attribute that is looked at as a whole
+// when it has been filled in.
+type attributeValue struct {
+	element, name string
+	start, end    int // in the template
+	url           urlKind
+	unquoted      bool
+	fixed         bool // the template itself begins with a forbidden scheme
+}
+
+func (v *attributeValue) String() string {
+	return "the attribute " + v.name + " of <" + v.element + ">"
+}
+
+// check returns the forbidden scheme that a filled-in value has, or "".
+func (v *attributeValue) check(value []byte) string {
+	if v.url == notURL || len(value) == 0 {
+		return ""
+	}
+	text := string(value)
+	if strings.IndexByte(text, '&') >= 0 {
+		text = html.UnescapeString(text)
+	}
+	scheme := forbiddenScheme(text)
+	if scheme != "" || v.url == oneURL {
+		return scheme
+	}
+	for piece := range strings.FieldsFuncSeq(text, func(r rune) bool { return r <= ' ' || r == ',' || r == ';' || r == '=' }) {
+		if scheme := forbiddenScheme(strings.TrimLeft(piece, `"'`)); scheme != "" {
+			return scheme
+		}
+	}
+	return ""
+}
+
+// forbiddenScheme returns the scheme of a URL if it is a forbidden one. Like
+// browsers it sees no control characters and spaces (WHATWG URL, basic URL
+// parser), here and there more of them than they do.
+func forbiddenScheme(url string) string {
+	var scheme [len("javascript")]byte
+	n := 0
+	for _, r := range url {
+		switch {
+		case r <= ' ' || 0x7f <= r && isInvisible(r):
+			continue
+		case r == ':':
+			if i := slices.Index(forbidden, string(scheme[:n])); i >= 0 {
+				return forbidden[i]
+			}
+			return ""
+		case n == len(scheme) || r > 'z':
+			return ""
+		}
+		scheme[n] = byte(r) | 0x20 // lower case
+		n++
+	}
+	return ""
+}
+
+// isInvisible is about characters that some mail programs drop.
+func isInvisible(r rune) bool {
+	return r < 0xa0 || isSpace(r) || r == 0xad || 0x200b <= r && r <= 0x200f || r == 0x2060
+}
