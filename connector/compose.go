@@ -1,0 +1,111 @@
+package connector
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"strings"
+
+	"dmconnector/aliyundm"
+	"dmconnector/templates"
+)
+
+// ErrTemplateNotFound says that a connector has no template for a message's
+// usage type, nor one for Generic. A config from [ParseConfig] always has one.
+var ErrTemplateNotFound = errors.New("no template for the usage type, nor for Generic")
+
+// A MissingVariablesError says that a message does not carry what its template
+// asks for, and that the connector's onMissing is "refuse".
+type MissingVariablesError struct {
+	Variables []string // as written in the template, such as "user.name"
+}
+
+func (e *MissingVariablesError) Error() string {
+	return "the message does not carry " + strings.Join(e.Variables, ", ")
+}
+
+// A Trace says how a mail came about. It holds nothing of the message's values.
+type Trace struct {
+	Template    int      `json:"template"`              // the chosen template's place in the connector's list
+	UsageType   string   `json:"usageType"`             // of the chosen template
+	LanguageTag string   `json:"languageTag,omitempty"` // of the chosen template
+	Choice      []string `json:"choice"`                // why it was chosen, a sentence each
+	Missing     []string `json:"missing,omitempty"`     // variables that the message does not carry
+	Notes       []string `json:"notes,omitempty"`       // what was changed to keep the mail safe or acceptable
+}
+
+// A Connector composes mails by one config. It is safe for concurrent use.
+type Connector struct {
+	config  *Config
+	set     *templates.Set
+	missing templates.Missing
+}
+
+// New prepares the config's templates. The config must not change afterwards.
+func New(cfg *Config) *Connector {
+	list := make([]*templates.Template, len(cfg.Templates))
+	for i, t := range cfg.Templates {
+		list[i], _ = templates.Compile(templates.Source(t))
+	}
+	c := &Connector{config: cfg, set: templates.NewSet(list, cfg.DefaultLanguage)}
+	if cfg.OnMissing == "empty" {
+		c.missing = templates.DropMissing
+	}
+	return c
+}
+
+// Config returns the config that the connector was made of.
+func (c *Connector) Config() *Config { return c.config }
+
+// Compose picks the template for the message and fills it in. The recipient is
+// taken as it stands: see [ParseAddress]. The error is [ErrTemplateNotFound] or
+// a [*MissingVariablesError]; the trace is as complete as it got.
+func (c *Connector) Compose(m Message) (*aliyundm.Mail, Trace, error) {
+	choice, ok := c.set.Choose(m.Type, m.preference("locale"), m.preference("uiLocales"))
+	if !ok {
+		return nil, Trace{Template: -1, Choice: choice.Steps}, ErrTemplateNotFound
+	}
+	source := choice.Template.Source()
+	out := choice.Template.Render(m.Payload, c.missing)
+	trace := Trace{
+		Template: choice.Index, UsageType: source.UsageType, LanguageTag: source.LanguageTag,
+		Choice: choice.Steps, Missing: out.Missing, Notes: out.Notes,
+	}
+	if len(out.Missing) > 0 && c.config.OnMissing == "refuse" {
+		return nil, trace, &MissingVariablesError{out.Missing}
+	}
+	return &aliyundm.Mail{
+		AccountName:  c.config.AccountName,
+		FromAlias:    trace.cut("the sender's name", cmp.Or(out.SendFrom, c.config.FromAlias), maxAlias),
+		To:           m.To,
+		Subject:      trace.cut("the subject", out.Subject, maxSubject),
+		HTMLBody:     out.HTML,
+		TextBody:     out.Text,
+		ReplyAddress: trace.replyAddress(out.ReplyTo, c.config.ReplyAddress),
+		TagName:      c.config.TagName,
+	}, trace, nil
+}
+
+// cut shortens a rendered text to what Direct Mail takes: a long organization
+// name must not cost its reader the code.
+func (t *Trace) cut(what, text string, most int) string {
+	runes := []rune(text)
+	if len(runes) <= most {
+		return text
+	}
+	t.Notes = append(t.Notes, fmt.Sprintf("%s had %d characters and was cut to %d", what, len(runes), most))
+	return strings.TrimSpace(string(runes[:most]))
+}
+
+// replyAddress returns the rendered address if it is one, else the connector's.
+func (t *Trace) replyAddress(rendered, fallback string) string {
+	if rendered == "" {
+		return fallback
+	}
+	address, err := ParseAddress(rendered)
+	if err != nil {
+		t.Notes = append(t.Notes, "the template's replyTo did not become one mail address; the connector's replyAddress stands in")
+		return fallback
+	}
+	return address
+}

@@ -1,0 +1,137 @@
+package connector
+
+import (
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"maps"
+
+	"dmconnector/internal/strictjson"
+	"dmconnector/templates"
+)
+
+// A Config is a connector's JSON: exactly what Logto's connector-aliyun-dm
+// takes, and what goes beyond it. The zero value of an optional field means
+// that the JSON did not have it.
+type Config struct {
+	AccessKeyID     string `json:"accessKeyId" validate:"required,keytext"`
+	AccessKeySecret Secret `json:"accessKeySecret" validate:"required,keytext"`
+	SecurityToken   Secret `json:"securityToken,omitempty" validate:"omitempty,keytext"` // of temporary (STS) keys
+
+	RegionID string `json:"regionId,omitempty"` // default cn-hangzhou
+	Endpoint string `json:"endpoint,omitempty"` // instead of the region's own: a VPC's or a private one
+
+	AccountName  string `json:"accountName" validate:"required,address"` // the sender address
+	FromAlias    string `json:"fromAlias,omitempty" validate:"max=15"`
+	ReplyAddress string `json:"replyAddress,omitempty" validate:"omitempty,address"`
+	TagName      string `json:"tagName,omitempty" validate:"omitempty,tagname"`
+
+	Limits          *Limits           `json:"limits,omitempty"`
+	CodeLifetime    string            `json:"codeLifetime,omitempty" validate:"omitempty,lifetime"`
+	DefaultLanguage string            `json:"defaultLanguage,omitempty" validate:"omitempty,language"`
+	Delivery        map[string]string `json:"delivery,omitempty" validate:"dive,oneof=direct queued"` // by usage type
+	OnUnknown       string            `json:"onUnknown,omitempty" validate:"omitempty,oneof=resend hold"`
+	OnMissing       string            `json:"onMissing,omitempty" validate:"omitempty,oneof=keep refuse empty"`
+
+	Templates []Template `json:"templates" validate:"required,dive"`
+}
+
+// Limits are rates such as "10/10m" (ten at once, refilled evenly over ten
+// minutes), or "off".
+type Limits struct {
+	Recipient string `json:"recipient,omitempty" validate:"omitempty,rate"`
+	IP        string `json:"ip,omitempty" validate:"omitempty,rate"`
+	Connector string `json:"connector,omitempty" validate:"omitempty,rate"`
+}
+
+// A Template is one template of a connector; see [templates.Source], whose
+// twin it is, for what the fields do.
+type Template struct {
+	UsageType   string `json:"usageType" validate:"required"`
+	LanguageTag string `json:"languageTag,omitempty" validate:"omitempty,language"`
+	Subject     string `json:"subject" validate:"required,subject"`
+	Content     string `json:"content" validate:"required,bodysize"`
+	ContentType string `json:"contentType,omitempty" validate:"omitempty,oneof=text/html text/plain"`
+	Text        string `json:"text,omitempty" validate:"bodysize"`
+	ReplyTo     string `json:"replyTo,omitempty" validate:"omitempty,replyto"`
+	SendFrom    string `json:"sendFrom,omitempty"`
+	Escape      string `json:"escape,omitempty" validate:"omitempty,oneof=html none"`
+}
+
+// A Secret is a string that prints, logs and marshals as "[redacted]". Convert
+// it to string at the one place that needs the value.
+type Secret string
+
+const redacted = "[redacted]"
+
+func (Secret) String() string               { return redacted }
+func (Secret) GoString() string             { return redacted }
+func (Secret) LogValue() slog.Value         { return slog.StringValue(redacted) }
+func (Secret) MarshalJSON() ([]byte, error) { return json.Marshal(redacted) }
+
+// ParseOptions says how [ParseConfig] reads a connector's JSON.
+type ParseOptions struct {
+	// Strict makes unknown keys errors; else they are warnings.
+	Strict bool
+	// Resolve looks up references such as ${env:NAME} (kind "env") and
+	// ${file:PATH} (kind "file") in the credential fields. Nil refuses them.
+	Resolve func(kind, name string) (string, error)
+	// AllowedEndpoints are hosts that endpoint may name besides those of
+	// aliyuncs.com and loopback.
+	AllowedEndpoints []string
+}
+
+// ParseConfig reads a connector's JSON and reports everything that is wrong
+// with it or doubtful about it at once. The config is nil if there are errors.
+func ParseConfig(data []byte, opts ParseOptions) (*Config, Report) {
+	var report Report
+	tree, err := strictjson.Decode(data)
+	if syntax, ok := errors.AsType[*strictjson.Error](err); ok {
+		report.errorf(syntax.Pointer, "is not JSON: %s", syntax.Error())
+		return nil, report
+	}
+	return ConfigFromTree(tree, opts)
+}
+
+// ConfigFromTree is [ParseConfig] for JSON that is decoded already, as part of
+// a larger text, by package strictjson's rules.
+func ConfigFromTree(tree any, opts ParseOptions) (*Config, Report) {
+	var (
+		cfg    Config
+		report Report
+	)
+	root, builtin := withBuiltinTemplates(tree)
+	shape{&report, opts.Strict}.fill(&cfg, root)
+	if builtin {
+		cfg.Templates = builtinTemplates()
+	}
+	resolveReferences(&cfg, opts.Resolve, &report)
+	checkFields(&cfg, &report)
+	checkEndpoint(&cfg, opts.AllowedEndpoints, &report)
+	lint(&cfg, builtin, &report)
+	if len(report.Errors) > 0 {
+		return nil, report
+	}
+	return &cfg, report
+}
+
+// withBuiltinTemplates turns `"templates": "builtin"` into an empty list, and
+// reports whether it stood there.
+func withBuiltinTemplates(tree any) (any, bool) {
+	root, ok := tree.(map[string]any)
+	if !ok || root["templates"] != "builtin" {
+		return tree, false
+	}
+	changed := maps.Clone(root)
+	changed["templates"] = []any{}
+	return changed, true
+}
+
+func builtinTemplates() []Template {
+	sources := templates.Builtin()
+	list := make([]Template, len(sources))
+	for i, source := range sources {
+		list[i] = Template(source)
+	}
+	return list
+}

@@ -1,0 +1,173 @@
+package connector_test
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"dmconnector/connector"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// resolve knows what testdata's references name.
+func resolve(kind, name string) (string, error) {
+	known := map[string]string{
+		"env ALIYUN_ACCESS_KEY_ID": "LTAI5tFromEnvironment",
+		"file aliyun-secret":       "secret-from-file\n",
+	}
+	value, ok := known[kind+" "+name]
+	if !ok {
+		return "", errors.New("there is none")
+	}
+	return value, nil
+}
+
+// Every file of testdata/connectors has a golden report beside it: all errors
+// and all warnings, with their places.
+func TestParseConfigReportsEverythingAtOnce(t *testing.T) {
+	for _, kind := range []string{"good", "bad"} {
+		paths, err := filepath.Glob("../testdata/connectors/" + kind + "/*.json")
+		if err != nil || len(paths) < 10 {
+			t.Fatalf("%d files, %v", len(paths), err)
+		}
+		for _, path := range paths {
+			t.Run(kind+"/"+filepath.Base(path), func(t *testing.T) {
+				cfg, report := connector.ParseConfig(read(t, path), connector.ParseOptions{Resolve: resolve})
+				if (cfg != nil) != (kind == "good") || (report.Err() == nil) != (kind == "good") {
+					t.Errorf("config is nil: %v; error %v", cfg == nil, report.Err())
+				}
+				golden(t, strings.TrimSuffix(path, ".json")+".report", lines(report))
+			})
+		}
+	}
+}
+
+func lines(report connector.Report) string {
+	var b strings.Builder
+	for _, p := range report.Errors {
+		fmt.Fprintf(&b, "error: %s\n", p)
+	}
+	for _, p := range report.Warnings {
+		fmt.Fprintf(&b, "warning: %s\n", p)
+	}
+	return b.String()
+}
+
+func TestLogtosOwnConfigLoadsUnchanged(t *testing.T) {
+	cfg := parse(t, read(t, "../testdata/connectors/good/logto-recorded.json"))
+	if cfg.AccountName != "noreply@mail.example.com" || cfg.FromAlias != "Example" || len(cfg.Templates) != 4 {
+		t.Errorf("%+v", cfg)
+	}
+}
+
+func TestBuiltinTemplatesServeAllUsageTypes(t *testing.T) {
+	cfg := parse(t, read(t, "../testdata/connectors/good/builtin.json"))
+	types := map[string]int{}
+	for _, template := range cfg.Templates {
+		types[template.UsageType]++
+	}
+	for _, usageType := range connector.UsageTypes() {
+		if types[usageType] != 4 {
+			t.Errorf("%d templates for %s, want one in each of four languages", types[usageType], usageType)
+		}
+	}
+}
+
+func TestUnknownKeysAreErrorsWhenStrict(t *testing.T) {
+	data := read(t, "../testdata/connectors/good/unknown-keys.json")
+	_, lenient := connector.ParseConfig(data, connector.ParseOptions{})
+	_, strict := connector.ParseConfig(data, connector.ParseOptions{Strict: true})
+	if len(lenient.Errors) != 0 || len(lenient.Warnings) == 0 {
+		t.Fatalf("lenient: %v", lenient)
+	}
+	if diff := cmp.Diff(lenient.Warnings, strict.Errors); diff != "" {
+		t.Errorf("what was a warning is no error (-warnings +errors)\n%s", diff)
+	}
+}
+
+func TestReferencesAreResolvedInCredentialFieldsOnly(t *testing.T) {
+	data := read(t, "../testdata/connectors/good/references.json")
+	cfg := parse(t, data)
+	if cfg.AccessKeyID != "LTAI5tFromEnvironment" || string(cfg.AccessKeySecret) != "secret-from-file" {
+		t.Errorf("key %q, secret %q", cfg.AccessKeyID, string(cfg.AccessKeySecret))
+	}
+	_, report := connector.ParseConfig(data, connector.ParseOptions{})
+	if len(report.Errors) != 2 || !strings.Contains(report.Errors[0].Detail, "operators' files only") {
+		t.Errorf("without a resolver: %v", report.Errors)
+	}
+	elsewhere := strings.Replace(string(data), `"noreply@mail.example.com"`, `"noreply@mail.example.com", "fromAlias": "${env:X}"`, 1)
+	if cfg := parse(t, []byte(elsewhere)); cfg.FromAlias != "${env:X}" {
+		t.Errorf("fromAlias %q", cfg.FromAlias)
+	}
+}
+
+func TestAllowedEndpointsAreAllowed(t *testing.T) {
+	data := read(t, "../testdata/connectors/bad/foreign-endpoint.json")
+	if _, report := connector.ParseConfig(data, connector.ParseOptions{AllowedEndpoints: []string{"dm.attacker.example"}}); report.Err() != nil {
+		t.Error(report.Err())
+	}
+}
+
+func TestBodySizeIsBounded(t *testing.T) {
+	data := string(read(t, "../testdata/connectors/good/logto-recorded.json"))
+	for size, want := range map[int]string{
+		6_000_000 - len("<p>{{code}}</p>"): "warning: /templates/0/content: has 6000000 bytes",
+		6_000_001 - len("<p>{{code}}</p>"): "error: /templates/0/content: has 6000001 bytes",
+	} {
+		long := strings.Replace(data, "<p>{{code}}</p>", "<p>{{code}}</p>"+strings.Repeat("x", size), 1)
+		_, report := connector.ParseConfig([]byte(long), connector.ParseOptions{})
+		if got := lines(report); !strings.HasPrefix(got, want) {
+			t.Errorf("%d bytes more: %q, want %q", size, got, want)
+		}
+	}
+}
+
+func TestSecretsAreNeverPrinted(t *testing.T) {
+	cfg := parse(t, []byte(strings.ReplaceAll(string(read(t, "../testdata/connectors/good/everything.json")), "sts-token", "example-secret")))
+	printed := fmt.Sprintf("%v %+v %#v %s", cfg, *cfg, *cfg, mustMarshal(t, cfg))
+	if strings.Contains(printed, "example-secret") {
+		t.Error("a secret is printed")
+	}
+	for _, path := range glob(t, "../testdata/connectors/bad/*.json") {
+		_, report := connector.ParseConfig([]byte(strings.ReplaceAll(string(read(t, path)), "example-secret", "hunter2")), connector.ParseOptions{})
+		if strings.Contains(lines(report), "hunter2") {
+			t.Errorf("%s: the report repeats the secret", path)
+		}
+	}
+}
+
+// Whatever the text, there is a config or an error, and every pointer leads
+// somewhere.
+func FuzzParseConfig(f *testing.F) {
+	for _, kind := range []string{"good", "bad"} {
+		paths, _ := filepath.Glob("../testdata/connectors/" + kind + "/*.json")
+		for _, path := range paths {
+			data, err := os.ReadFile(path)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(data)
+		}
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		cfg, report := connector.ParseConfig(data, connector.ParseOptions{})
+		if (cfg == nil) != (len(report.Errors) > 0) {
+			t.Fatalf("config is nil: %v, errors %v", cfg == nil, report.Errors)
+		}
+		for _, p := range append(report.Errors, report.Warnings...) {
+			if p.Detail == "" || p.Pointer != "" && p.Pointer[0] != '/' {
+				t.Errorf("problem %+v", p)
+			}
+		}
+		if cfg != nil {
+			connector.New(cfg)
+		}
+	})
+}

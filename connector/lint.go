@@ -1,0 +1,93 @@
+package connector
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/text/language"
+
+	"dmconnector/templates"
+)
+
+// Above these, mails get into trouble that Direct Mail does not report: long
+// subjects are refused in some regions, and mail programs cut long bodies.
+const (
+	longSubject = 100    // characters
+	longBody    = 80_000 // bytes
+)
+
+// lint warns of what is allowed and probably not meant.
+func lint(cfg *Config, builtin bool, report *Report) {
+	lintPlaceholder("/accessKeyId", cfg.AccessKeyID, report)
+	lintPlaceholder("/accessKeySecret", string(cfg.AccessKeySecret), report)
+	lintPlaceholder("/fromAlias", cfg.FromAlias, report)
+	for usageType := range cfg.Delivery {
+		lintUsageType(child("/delivery", usageType), usageType, report)
+	}
+	if builtin {
+		return
+	}
+	seen := make(map[string]int)
+	for i, t := range cfg.Templates {
+		pointer := fmt.Sprintf("/templates/%d", i)
+		if report.touches(pointer) {
+			continue // first things first
+		}
+		if first, twice := seen[t.identity()]; twice {
+			report.warnf(pointer, "is never used: /templates/%d is for the same usage type and language, and the first one wins", first)
+			continue
+		}
+		seen[t.identity()] = i
+		lintTemplate(pointer, t, report)
+	}
+}
+
+// identity is the same for two templates that are for the same usage type and
+// language.
+func (t Template) identity() string {
+	tag := t.LanguageTag
+	if parsed, err := language.Parse(tag); err == nil && tag != "" {
+		tag = parsed.String()
+	}
+	return t.UsageType + " " + tag
+}
+
+func lintTemplate(pointer string, t Template, report *Report) {
+	lintUsageType(pointer+"/usageType", t.UsageType, report)
+	lintPlaceholder(pointer+"/subject", t.Subject, report)
+	if n := subjectLength(t.Subject); n > longSubject {
+		report.warnf(pointer+"/subject", "has %d characters besides its variables; some of Direct Mail's documents allow only %d", n, longSubject)
+	}
+	if n := len(t.Content); n > longBody {
+		report.warnf(pointer+"/content", "has %d bytes; mail programs cut mails of that size", n)
+	}
+	if n := utf8.RuneCountInString(t.SendFrom); n > maxAlias && !hasVariable(t.SendFrom) {
+		report.warnf(pointer+"/sendFrom", "has %d characters and is cut to the %d that Direct Mail takes", n, maxAlias)
+	}
+	compiled, warnings := templates.Compile(templates.Source(t))
+	for _, w := range warnings {
+		report.warnf(pointer+"/"+w.Field, "%s", w.Detail)
+	}
+	// An invitation may carry a link instead of a code.
+	if t.UsageType != OrganizationInvitation && !slices.Contains(compiled.Variables(), "code") {
+		report.warnf(pointer, "shows no code: neither subject nor body has {{code}}")
+	}
+}
+
+func lintUsageType(pointer, usageType string, report *Report) {
+	if usageType == "" || slices.Contains(UsageTypes(), usageType) {
+		return
+	}
+	if near := nearest(usageType, UsageTypes()); near != "" {
+		report.warnf(pointer, "is not a usage type that Logto sends; did you mean %q?", near)
+	}
+}
+
+// lintPlaceholder warns of an example's "<your-access-key-id>" left as it was.
+func lintPlaceholder(pointer, value string, report *Report) {
+	if strings.HasPrefix(value, "<") && strings.HasSuffix(value, ">") && !strings.Contains(value, "{{") {
+		report.warnf(pointer, "looks like an example's placeholder that was not filled in")
+	}
+}

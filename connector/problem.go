@@ -1,0 +1,82 @@
+package connector
+
+import (
+	"fmt"
+	"strings"
+)
+
+// A Problem is one thing that is wrong with a JSON text, or doubtful about it.
+// It names secrets and credentials by their place, never by their value.
+type Problem struct {
+	Pointer string `json:"pointer"` // where: a JSON pointer (RFC 6901); "" is the whole text
+	Detail  string `json:"detail"`  // what is wrong, and what would be right
+}
+
+func (p Problem) String() string {
+	if p.Pointer == "" {
+		return p.Detail
+	}
+	return p.Pointer + ": " + p.Detail
+}
+
+// A Report holds all that was found in one text, in the text's order as far as
+// possible: errors, which make it unusable, and warnings.
+type Report struct {
+	Errors   []Problem
+	Warnings []Problem
+}
+
+// Err returns the errors as an [*InvalidError], or nil if there are none.
+func (r Report) Err() error {
+	if len(r.Errors) == 0 {
+		return nil
+	}
+	return &InvalidError{Problems: r.Errors}
+}
+
+func (r *Report) errorf(pointer, format string, args ...any) {
+	r.Errors = append(r.Errors, Problem{pointer, fmt.Sprintf(format, args...)})
+}
+
+func (r *Report) warnf(pointer, format string, args ...any) {
+	r.Warnings = append(r.Warnings, Problem{pointer, fmt.Sprintf(format, args...)})
+}
+
+// covers reports whether an error stands at pointer or above it, so that its
+// consequences need not be told as well.
+func (r *Report) covers(pointer string) bool {
+	for _, p := range r.Errors {
+		if pointer == p.Pointer || strings.HasPrefix(pointer, p.Pointer+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// touches reports whether an error stands at pointer or below it.
+func (r *Report) touches(pointer string) bool {
+	for _, p := range r.Errors {
+		if p.Pointer == pointer || strings.HasPrefix(p.Pointer, pointer+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// An InvalidError says that a text is not what it must be, and why.
+type InvalidError struct {
+	Problems []Problem // at least one
+}
+
+func (e *InvalidError) Error() string {
+	lines := make([]string, len(e.Problems))
+	for i, p := range e.Problems {
+		lines[i] = p.String()
+	}
+	return strings.Join(lines, "; ")
+}
+
+// child returns the pointer of the value under key in the object at pointer.
+func child(pointer, key string) string {
+	return pointer + "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(key)
+}

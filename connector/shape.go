@@ -1,0 +1,160 @@
+package connector
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// A shape holds JSON against the Go type it is meant for. It comes before the
+// field rules because encoding/json stops at the first wrong type, takes `TO`
+// for `to`, lets unknown keys pass and turns null elements into zero values.
+type shape struct {
+	report *Report
+	strict bool // unknown keys are errors
+}
+
+// fill sets *target, a struct, from a decoded JSON object.
+func (s shape) fill(target *Config, tree any) {
+	s.value(reflect.ValueOf(target).Elem(), tree, "")
+}
+
+func (s shape) value(v reflect.Value, tree any, pointer string) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		s.value(v.Elem(), tree, pointer)
+	case reflect.Struct:
+		if object, ok := as[map[string]any](s, tree, pointer); ok {
+			s.object(v, object, pointer)
+		}
+	case reflect.Slice:
+		if list, ok := as[[]any](s, tree, pointer); ok {
+			s.list(v, list, pointer)
+		}
+	case reflect.Map:
+		if object, ok := as[map[string]any](s, tree, pointer); ok {
+			s.dictionary(v, object, pointer)
+		}
+	case reflect.String:
+		if text, ok := as[string](s, tree, pointer); ok {
+			v.SetString(text)
+		}
+	default:
+		panic("connector: no rule for fields of kind " + v.Kind().String())
+	}
+}
+
+func (s shape) object(v reflect.Value, object map[string]any, pointer string) {
+	known := make([]string, v.NumField())
+	for i := range v.NumField() {
+		known[i] = jsonName(v.Type().Field(i))
+		if tree, ok := object[known[i]]; ok {
+			s.value(v.Field(i), tree, child(pointer, known[i]))
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(object)) {
+		// Editors put the schema's address into the file itself.
+		if !slices.Contains(known, key) && (pointer != "" || key != "$schema") {
+			s.unknownKey(child(pointer, key), key, known)
+		}
+	}
+}
+
+func (s shape) unknownKey(pointer, key string, known []string) {
+	detail := "is not a key of a connector and has no effect"
+	if near := nearest(key, known); near != "" {
+		detail += fmt.Sprintf("; did you mean %q?", near)
+	}
+	if s.strict {
+		s.report.errorf(pointer, "%s", detail)
+		return
+	}
+	s.report.warnf(pointer, "%s", detail)
+}
+
+func (s shape) list(v reflect.Value, list []any, pointer string) {
+	v.Set(reflect.MakeSlice(v.Type(), len(list), len(list)))
+	for i, tree := range list {
+		s.value(v.Index(i), tree, fmt.Sprintf("%s/%d", pointer, i))
+	}
+}
+
+func (s shape) dictionary(v reflect.Value, object map[string]any, pointer string) {
+	v.Set(reflect.MakeMap(v.Type()))
+	for _, key := range slices.Sorted(maps.Keys(object)) {
+		if text, ok := as[string](s, object[key], child(pointer, key)); ok {
+			v.SetMapIndex(reflect.ValueOf(key), reflect.ValueOf(text))
+		}
+	}
+}
+
+// as returns tree as a T, or reports that it is something else.
+func as[T any](s shape, tree any, pointer string) (T, bool) {
+	v, ok := tree.(T)
+	if !ok {
+		detail := fmt.Sprintf("must be %s, not %s", jsonType(any(v)), jsonType(tree))
+		if tree == nil {
+			detail += "; leave it out instead"
+		}
+		s.report.errorf(pointer, "%s", detail)
+	}
+	return v, ok
+}
+
+func jsonType(v any) string {
+	switch v.(type) {
+	case nil:
+		return "null"
+	case bool:
+		return "a boolean"
+	case json.Number:
+		return "a number"
+	case string:
+		return "a string"
+	case []any:
+		return "an array"
+	default:
+		return "an object"
+	}
+}
+
+func jsonName(field reflect.StructField) string {
+	name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+	return name
+}
+
+// nearest returns the known word that key was probably meant to be, or "".
+func nearest(key string, known []string) string {
+	best, least := "", 3 // three slips and more are another word
+	for _, word := range known {
+		if d := slips(strings.ToLower(key), strings.ToLower(word)); d < least && d < len(word)/2 {
+			best, least = word, d
+		}
+	}
+	return best
+}
+
+// slips counts the letters to insert, delete or replace to make b from a.
+func slips(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			replaced := diagonal
+			if a[i] != b[j] {
+				replaced++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(replaced, row[j]+1, diagonal+1)
+		}
+	}
+	return row[len(b)]
+}
