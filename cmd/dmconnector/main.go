@@ -1,0 +1,50 @@
+// Command dmconnector sends verification mail for Logto, or for any backend
+// that speaks Logto's email contract, through Aliyun Direct Mail.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	root := newRoot()
+	err := root.ExecuteContext(ctx)
+	stop()
+	if err == nil {
+		return
+	}
+	// errReported: the command has said on its own what is wrong.
+	if !errors.Is(err, errReported) {
+		fmt.Fprintln(os.Stderr, "dmconnector:", err)
+	}
+	os.Exit(1)
+}
+
+// errReported ends the program with status 1 without a further word.
+var errReported = errors.New("reported")
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "dmconnector",
+		Short: "Send verification mail through Aliyun Direct Mail",
+		Long: `dmconnector takes the send-code requests of Logto, or of any backend that speaks
+its email contract, and sends the mail through Aliyun Direct Mail.
+
+Try it without an Aliyun account:  dmconnector serve --sandbox`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.AddCommand(
+		newServe(), newValidate(), newPreview(), newSendTest(),
+		newSandbox(), newTemplates(), newSchema(), newVersion(),
+	)
+	return root
+}

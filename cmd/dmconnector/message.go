@@ -1,0 +1,65 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"dmconnector/connector"
+	"dmconnector/internal/strictjson"
+)
+
+// A messageFlags asks for a message on the command line.
+type messageFlags struct {
+	usageType, locale, uiLocales, payload string
+}
+
+func (m *messageFlags) register(flags *pflag.FlagSet) {
+	flags.StringVar(&m.usageType, "type", connector.Generic, "usage `type`: "+strings.Join(connector.UsageTypes(), ", "))
+	flags.StringVar(&m.locale, "locale", "", "the reader's language `tag`, such as zh-CN")
+	flags.StringVar(&m.uiLocales, "ui-locales", "", "further language `tags`, separated by spaces")
+	flags.StringVar(&m.payload, "payload", "", "the variables as a JSON `object`, or @FILE; laid over sample values")
+}
+
+// message is what Logto would send: sample values of the usage type, and over
+// them what the flags say.
+func (m *messageFlags) message() (connector.Message, error) {
+	message := connector.SampleMessage(m.usageType)
+	if m.payload != "" {
+		payload, err := readPayload(m.payload)
+		if err != nil {
+			return connector.Message{}, fmt.Errorf("--payload: %w", err)
+		}
+		maps.Copy(message.Payload, payload)
+	}
+	if m.locale != "" {
+		message.Payload["locale"] = m.locale
+	}
+	if m.uiLocales != "" {
+		message.Payload["uiLocales"] = m.uiLocales
+	}
+	return message, nil
+}
+
+func readPayload(text string) (map[string]any, error) {
+	data := []byte(text)
+	if path, isFile := strings.CutPrefix(text, "@"); isFile {
+		var err error
+		if data, err = os.ReadFile(path); err != nil {
+			return nil, err
+		}
+	}
+	tree, err := strictjson.Decode(data)
+	if err != nil {
+		return nil, err
+	}
+	payload, ok := tree.(map[string]any)
+	if !ok {
+		return nil, errors.New("must be a JSON object")
+	}
+	return payload, nil
+}

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"dmconnector"
+	"dmconnector/templates"
+)
+
+func newSchema() *cobra.Command {
+	return &cobra.Command{
+		Use:   "schema",
+		Short: "Print the JSON Schema of a connector, for editors",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, err := cmd.OutOrStdout().Write(dmconnector.Schema())
+			return err
+		},
+	}
+}
+
+func newTemplates() *cobra.Command {
+	var languages, types []string
+	cmd := &cobra.Command{
+		Use:   "templates",
+		Short: "Print the ready-made templates as JSON, to start from",
+		Long: `templates prints the ready-made templates as they would stand under "templates"
+in a connector's JSON. A connector that has "templates": "builtin" uses them all.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var chosen []templates.Source
+			for _, source := range templates.Builtin() {
+				if wanted(languages, source.LanguageTag) && wanted(types, source.UsageType) {
+					chosen = append(chosen, source)
+				}
+			}
+			if len(chosen) == 0 {
+				return fmt.Errorf("there is no ready-made template for that language and type")
+			}
+			return printJSON(cmd.OutOrStdout(), chosen)
+		},
+	}
+	cmd.Flags().StringSliceVar(&languages, "language", nil, "only these `languages`, such as en,zh-CN")
+	cmd.Flags().StringSliceVar(&types, "type", nil, "only these usage `types`, such as SignIn")
+	return cmd
+}
+
+// wanted reports whether a list names the value, or names nothing.
+func wanted(list []string, value string) bool {
+	for _, item := range list {
+		if strings.EqualFold(item, value) {
+			return true
+		}
+	}
+	return len(list) == 0
+}
+
+func newVersion() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			fmt.Fprintf(cmd.OutOrStdout(), "dmconnector %s %s %s/%s\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			return nil
+		},
+	}
+}
+
+// version is what Go's build recorded: the module's version, else the commit.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	if info.Main.Version != "" && info.Main.Version != "(devel)" {
+		return info.Main.Version
+	}
+	for _, setting := range info.Settings {
+		if setting.Key == "vcs.revision" {
+			return setting.Value
+		}
+	}
+	return "devel"
+}

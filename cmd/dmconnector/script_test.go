@@ -1,0 +1,69 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"os"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// waitFor FILE REGEXP [NAME] waits until the file has a match, and sets the
+// environment variable NAME to its first group.
+func waitFor(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: wait-for file regexp [name]")
+	}
+	pattern := regexp.MustCompile("(?m)" + args[1])
+	deadline := time.Now().Add(20 * time.Second)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for time.Now().Before(deadline) {
+		// The program may not have made the file yet.
+		data, _ := os.ReadFile(ts.MkAbs(args[0]))
+		if match := pattern.FindSubmatch(data); match != nil {
+			if len(args) > 2 {
+				ts.Setenv(args[2], string(match[1]))
+			}
+			return
+		}
+		<-tick.C
+	}
+	ts.Fatalf("%s has no %s", args[0], args[1])
+}
+
+// httpCall METHOD URL STATUS [TOKEN [BODY]] prints the answer's body for stdout.
+func httpCall(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 3 {
+		ts.Fatalf("usage: http method url status [token [body]]")
+	}
+	args = append(args, "", "")
+	req, err := http.NewRequest(args[0], args[1], strings.NewReader(args[4]))
+	ts.Check(err)
+	if args[3] != "" {
+		req.Header.Set("Authorization", "Bearer "+args[3])
+	}
+	client := &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Do(req)
+	ts.Check(err)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	ts.Check(err)
+	if resp.Status[:3] != args[2] {
+		ts.Fatalf("%s %s: %s\n%s", args[0], args[1], resp.Status, body)
+	}
+	_, err = ts.Stdout().Write(bytes.TrimSpace(body))
+	ts.Check(err)
+}
+
+// fill FILE.in FILE writes FILE with the values of $VARIABLES.
+func fill(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: fill template file")
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(os.Expand(ts.ReadFile(args[0]), ts.Getenv)), 0o600))
+}

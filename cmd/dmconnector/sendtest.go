@@ -1,0 +1,73 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"dmconnector/aliyundm"
+	"dmconnector/connector"
+	"dmconnector/internal/delivery"
+)
+
+func newSendTest() *cobra.Command {
+	var (
+		flags messageFlags
+		to    string
+		allow []string
+	)
+	cmd := &cobra.Command{
+		Use:   "send-test FILE --to ADDRESS",
+		Short: "Send one test mail through a connector and tell each step",
+		Long: `send-test sends one real mail through a connector, and tells each step: the
+template and why, what Aliyun answered, and what to do if it refused. It ends
+with status 1 if the mail was not accepted.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cfg, err := readValid(cmd, args[0], allow)
+			if err != nil {
+				return err
+			}
+			message, err := flags.message()
+			if err != nil {
+				return err
+			}
+			message.To = to
+			client, err := newClient(cfg, "", aliyundm.NewHTTPClient())
+			if err != nil {
+				return err
+			}
+			target := delivery.Connector{Composer: connector.New(cfg), Sender: client}
+			service := delivery.New(nil, slog.New(slog.DiscardHandler))
+			report, err := service.Send(cmd.Context(), target, delivery.Request{Message: message, Arrived: time.Now()})
+			printReport(cmd.OutOrStdout(), report)
+			if failure, ok := errors.AsType[*delivery.Error](err); ok {
+				return fmt.Errorf("%s: %s", failure.Code, failure.Detail)
+			}
+			return err
+		},
+	}
+	flags.register(cmd.Flags())
+	cmd.Flags().StringVar(&to, "to", "", "the `address` that the test mail goes to")
+	cmd.Flags().StringSliceVar(&allow, "allow-endpoint", nil, "`hosts` that endpoint may name besides aliyuncs.com and loopback")
+	_ = cmd.MarkFlagRequired("to") // it has just been defined
+	return cmd
+}
+
+func printReport(w io.Writer, report delivery.Report) {
+	fmt.Fprintf(w, "To:       %s\n", report.Recipient)
+	if report.Trace != nil {
+		printTrace(w, *report.Trace)
+	}
+	for _, attempt := range report.Attempts {
+		fmt.Fprintf(w, "Aliyun:   answered after %d ms\n", attempt.Milliseconds)
+	}
+	fmt.Fprintf(w, "Outcome:  %s\n", report.Outcome)
+	if report.Receipt != nil {
+		fmt.Fprintf(w, "Receipt:  EnvId %s, RequestId %s\n", report.Receipt.EnvID, report.Receipt.RequestID)
+	}
+}

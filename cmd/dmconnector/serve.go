@@ -1,0 +1,265 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	_ "embed"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"dmconnector/aliyundm"
+	"dmconnector/connector"
+	"dmconnector/internal/delivery"
+	"dmconnector/internal/httpapi"
+)
+
+// exampleConnector is what serve --sandbox has when it is given no connectors.
+//
+//go:embed example.json
+var exampleConnector []byte
+
+type serveOptions struct {
+	listen, connectors, state, data string
+	sandbox                         bool
+	sandboxListen                   string
+	sendTokens, adminTokens         string
+	allowEndpoints                  []string
+}
+
+func newServe() *cobra.Command {
+	var opts serveOptions
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the service",
+		Long: `serve runs the service: it takes send-code requests at POST /api/send and test
+mails at POST /api/connectors/{id}/test.
+
+Every flag is also an environment variable, DMCONNECTOR_<FLAG> (--send-token is
+DMCONNECTOR_SEND_TOKEN); the tokens also as DMCONNECTOR_<FLAG>_FILE. A token given
+as a flag is visible in the list of processes: better use one of the others.`,
+		Example: `  dmconnector serve --sandbox
+  dmconnector serve --connectors connector.json --listen 0.0.0.0:8080`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return serve(cmd.Context(), opts, cmd.OutOrStdout(), newLog(cmd.ErrOrStderr()))
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&opts.listen, "listen", "127.0.0.1:8080", "`address` to listen on")
+	flags.StringVar(&opts.connectors, "connectors", "", "connector JSON `file`, or a folder of them (a file's name is the connector's id; a single file is \"default\")")
+	flags.StringVar(&opts.state, "state", "memory", "where state is kept: `memory`")
+	flags.StringVar(&opts.data, "data", "./data", "`folder` for tokens")
+	flags.BoolVar(&opts.sandbox, "sandbox", false, "run the simulated Direct Mail inside and send there; without --connectors with an example connector")
+	flags.StringVar(&opts.sandboxListen, "sandbox-listen", "127.0.0.1:8025", "`address` that this sandbox listens on")
+	secret(flags, &opts.sendTokens, "send-token", "callers' `tokens` for sending, comma-separated (default: made at the first start, in --data)")
+	secret(flags, &opts.adminTokens, "admin-token", "callers' `tokens` for administration, likewise")
+	flags.StringSliceVar(&opts.allowEndpoints, "allow-endpoint", nil, "`hosts` that a connector's endpoint may name besides aliyuncs.com and loopback")
+	cmd.PreRunE = func(cmd *cobra.Command, args []string) error {
+		if err := fromEnvironment("DMCONNECTOR_")(cmd, args); err != nil {
+			return err
+		}
+		// A try leaves nothing behind.
+		if opts.sandbox && !flags.Changed("data") && !flags.Changed("state") {
+			opts.data = ""
+		}
+		return nil
+	}
+	return cmd
+}
+
+func serve(ctx context.Context, opts serveOptions, stdout io.Writer, log *slog.Logger) error {
+	if opts.state != "memory" {
+		return fmt.Errorf("--state %q: this version keeps its state in memory only", opts.state)
+	}
+	files, err := loadConnectors(opts, log)
+	if err != nil {
+		return err
+	}
+	send, err := callersToken(opts.sendTokens, opts.data, "send-token")
+	if err != nil {
+		return err
+	}
+	admin, err := callersToken(opts.adminTokens, opts.data, "admin-token")
+	if err != nil {
+		return err
+	}
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", opts.listen)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+
+	var sandboxURL string
+	if opts.sandbox {
+		addr, stop, err := startSandbox(ctx, opts.sandboxListen, sandboxToken(opts, admin), files, log)
+		if err != nil {
+			return err
+		}
+		defer stop() // after the sends that are under way
+		sandboxURL = "http://" + addr.String()
+	}
+	transport := aliyundm.NewHTTPClient()
+	newSender := func(cfg *connector.Config) (delivery.Sender, error) { return newClient(cfg, sandboxURL, transport) }
+	connectors, err := openConnectors(files, newSender)
+	if err != nil {
+		return err
+	}
+	api := httpapi.New(httpapi.Options{
+		Delivery: delivery.New(connectors, log), Log: log,
+		SendTokens: send.values, AdminTokens: admin.values,
+		NewSender: newSender, AllowedEndpoints: opts.allowEndpoints,
+	})
+	banner{listener.Addr().String(), sandboxURL, opts.data, send, admin}.writeTo(stdout)
+	log.Info("listening", "address", listener.Addr().String(), "connectors", len(files), "version", version())
+	return serveUntilDone(ctx, newHTTPServer(api, log), listener, api.Drain)
+}
+
+// loadConnectors reads the connectors; one with errors stops the start.
+func loadConnectors(opts serveOptions, log *slog.Logger) ([]connectorFile, error) {
+	parse := connector.ParseOptions{AllowedEndpoints: opts.allowEndpoints}
+	var files []connectorFile
+	switch {
+	case opts.connectors != "":
+		var err error
+		if files, err = readConnectors(opts.connectors, parse); err != nil {
+			return nil, err
+		}
+	case opts.sandbox:
+		example := connectorFile{ID: "default", Path: "example connector"}
+		example.Config, example.Report = connector.ParseConfig(exampleConnector, parse)
+		files = []connectorFile{example}
+	default:
+		log.Warn("there is no connector: give --connectors")
+	}
+	for _, file := range files {
+		for _, p := range file.Report.Warnings {
+			log.Warn("doubtful connector", "connector", file.ID, "pointer", p.Pointer, "detail", p.Detail)
+		}
+	}
+	return files, brokenConnectors(files)
+}
+
+func openConnectors(files []connectorFile, newSender func(*connector.Config) (delivery.Sender, error)) (map[string]delivery.Connector, error) {
+	connectors := make(map[string]delivery.Connector, len(files))
+	for _, file := range files {
+		sender, err := newSender(file.Config)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", file.Path, err)
+		}
+		connectors[file.ID] = delivery.Connector{ID: file.ID, Composer: connector.New(file.Config), Sender: sender}
+	}
+	return connectors, nil
+}
+
+// newClient makes the client of a connector. A sandbox takes the place of every
+// endpoint.
+func newClient(cfg *connector.Config, sandboxURL string, transport *http.Client) (*aliyundm.Client, error) {
+	return aliyundm.NewClient(aliyundm.Options{
+		Region:   cfg.RegionID,
+		Endpoint: cmp.Or(sandboxURL, cfg.Endpoint),
+		Credentials: aliyundm.Credentials{
+			AccessKeyID: cfg.AccessKeyID, AccessKeySecret: string(cfg.AccessKeySecret), SecurityToken: string(cfg.SecurityToken),
+		},
+		HTTP: transport,
+	})
+}
+
+// sandboxToken closes the inbox of a sandbox that others can reach.
+func sandboxToken(opts serveOptions, admin tokenSource) string {
+	host, _, err := net.SplitHostPort(opts.sandboxListen)
+	if ip := net.ParseIP(host); err == nil && (host == "localhost" || ip != nil && ip.IsLoopback()) {
+		return ""
+	}
+	return admin.values[0]
+}
+
+func newLog(w io.Writer) *slog.Logger { return slog.New(slog.NewJSONHandler(w, nil)) }
+
+// newHTTPServer bounds the header only: a deadline for the answer would drop
+// connections, and a dropped connection shows its code to the browser.
+func newHTTPServer(handler http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       120 * time.Second,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+}
+
+// Times of a stop: the listener still answers callers that have not noticed,
+// then what is under way is brought to its end.
+const (
+	lingerTime = 2 * time.Second
+	stopTime   = 10 * time.Second
+)
+
+// serveUntilDone serves until ctx is done, then stops in good order.
+func serveUntilDone(ctx context.Context, server *http.Server, listener net.Listener, drain func()) error {
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	select {
+	case err := <-served:
+		return err
+	case <-ctx.Done():
+	}
+	drain()
+	linger := time.NewTimer(lingerTime)
+	defer linger.Stop()
+	select {
+	case err := <-served:
+		return err
+	case <-linger.C:
+	}
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
+	defer cancel()
+	return server.Shutdown(stop)
+}
+
+// A banner tells a newcomer what runs where, and how to try it.
+type banner struct {
+	address, sandboxURL, data string
+	send, admin               tokenSource
+}
+
+func (b banner) writeTo(w io.Writer) {
+	fmt.Fprintf(w, "dmconnector listens on http://%s\n", b.address)
+	if b.data == "" || isTerminal(w) {
+		printToken(w, "send token: ", b.send)
+		printToken(w, "admin token:", b.admin)
+	}
+	if b.sandboxURL == "" {
+		return
+	}
+	fmt.Fprintf(w, "Mail goes to the sandbox and nowhere else; its inbox: %s/inbox\n", b.sandboxURL)
+	if b.data == "" || isTerminal(w) {
+		token := b.send.values[0]
+		if !b.send.made {
+			token = "<your send token>"
+		}
+		fmt.Fprintf(w, "\nSend a code:\ncurl -sS -X POST http://%s/api/send -H 'Authorization: Bearer %s' -H 'Content-Type: application/json' -d '%s'\n",
+			b.address, token, `{"to":"user@example.com","type":"SignIn","payload":{"code":"123456","locale":"en"}}`)
+		fmt.Fprintf(w, "\nRead it:\ncurl -sS %s/inbox/user@example.com/latest\n\n", b.sandboxURL)
+	}
+}
+
+// printToken shows a token that this start has made, and nobody else knows.
+func printToken(w io.Writer, label string, source tokenSource) {
+	if source.made {
+		fmt.Fprintf(w, "%s %s\n", label, strings.Join(source.values, ","))
+	}
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}

@@ -1,0 +1,97 @@
+// Command bench measures the service against the project's targets: CPU a send,
+// added latency, memory and start. It runs the service as users run it, next to
+// a bare relay for comparison, with an upstream and a load of its own on
+// loopback, and writes the figures down. It needs Linux, for /proc.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// timeLimit ends a bench that hangs, and with it all its children.
+const timeLimit = 15 * time.Minute
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, cancel := context.WithTimeout(ctx, timeLimit)
+	err := run(ctx, os.Args[1:])
+	cancel()
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1) //nolint:forbidigo // this is package main
+	}
+}
+
+type options struct {
+	quick       bool
+	out, binary string
+	latencyTime time.Duration
+
+	// Of the relay, which is this program in another process.
+	relayTo  string
+	bodySize int
+}
+
+func run(ctx context.Context, args []string) error {
+	var opts options
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.BoolVar(&opts.quick, "quick", false, "take a few seconds to see that everything runs; write no file")
+	flags.StringVar(&opts.out, "out", filepath.Join("docs", "benchmarks.md"), "write the figures to this `file`")
+	flags.StringVar(&opts.binary, "binary", "", "measure this dmconnector `file` instead of building one")
+	flags.DurationVar(&opts.latencyTime, "latency-time", time.Minute, "how long latency is measured")
+	flags.StringVar(&opts.relayTo, "relay-to", "", "be the bare relay to this `URL` (the bench starts itself so)")
+	flags.IntVar(&opts.bodySize, "body-size", 300, "the relay's template in `bytes`")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if opts.relayTo != "" {
+		return relay(ctx, opts.relayTo, opts.bodySize)
+	}
+	return bench(ctx, opts)
+}
+
+// bench measures, prints the figures and writes them down.
+func bench(ctx context.Context, opts options) error {
+	dir, err := os.MkdirTemp("", "dmconnector-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	if opts.binary == "" {
+		opts.binary = filepath.Join(dir, "dmconnector")
+		if err := build(ctx, opts.binary); err != nil {
+			return err
+		}
+	}
+	plan := fullPlan(opts.latencyTime)
+	if opts.quick {
+		plan = quickPlan()
+	}
+	figures, err := measure(ctx, plan, programs{binary: opts.binary, dir: dir})
+	if err != nil {
+		return err
+	}
+	fmt.Print(figures.summary(), "\n", figures.details())
+	if opts.quick {
+		return nil
+	}
+	return os.WriteFile(opts.out, []byte(figures.document(machineFacts(), time.Now())), 0o644) //nolint:gosec // documentation is for everybody
+}
+
+func build(ctx context.Context, out string) error {
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", out, "dmconnector/cmd/dmconnector")
+	cmd.Stderr = os.Stderr
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("build dmconnector: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,149 @@
+// Package httpapi speaks Logto's contract over HTTP: routes, callers' tokens,
+// requests in, problem details out. What becomes of a message is decided in
+// package delivery.
+package httpapi
+
+import (
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"dmconnector/connector"
+	"dmconnector/internal/delivery"
+)
+
+// FactoryID is what Logto calls the Direct Mail connector. As the id in a test
+// route it means a connector that is not stored yet.
+const FactoryID = "aliyun-direct-mail"
+
+// Options are what a [Server] needs.
+type Options struct {
+	Delivery *delivery.Delivery
+	Log      *slog.Logger
+
+	// SendTokens may send, AdminTokens may administrate. Several of a kind are
+	// for rotation. With none, a kind's routes are closed.
+	SendTokens, AdminTokens []string
+
+	// NewSender makes the sender of a connector that is only tried.
+	NewSender func(*connector.Config) (delivery.Sender, error)
+	// AllowedEndpoints are hosts that such a connector's endpoint may name
+	// besides those of aliyuncs.com and loopback.
+	AllowedEndpoints []string
+}
+
+// A Server answers the service's HTTP requests.
+type Server struct {
+	opts     Options
+	router   chi.Router
+	tokens   tokens
+	draining atomic.Bool
+}
+
+// New returns a Server that is ready to serve.
+func New(opts Options) *Server {
+	s := &Server{opts: opts, tokens: newTokens(opts.SendTokens, opts.AdminTokens)}
+	r := chi.NewRouter()
+	r.NotFound(s.handle(func(http.ResponseWriter, *http.Request) error { return problemOf(codeNotFound) }))
+	r.MethodNotAllowed(s.handle(func(http.ResponseWriter, *http.Request) error { return problemOf(codeMethodNotAllowed) }))
+	r.Get("/healthz", s.health)
+	r.Get("/readyz", s.ready)
+	r.Post("/api/send", s.handle(s.send))
+	r.Post("/api/connectors/{id}/send", s.handle(s.send))
+	r.Post("/api/connectors/{id}/test", s.handle(s.test))
+	s.router = r
+	return s
+}
+
+// Drain makes the server tell load balancers and callers to go elsewhere: it is
+// no longer ready, and every answer closes its connection.
+func (s *Server) Drain() { s.draining.Store(true) }
+
+// ServeHTTP always answers: a dropped connection would make Logto show the code
+// and its token to the browser.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			// The value may hold a part of the message; the stack has no values
+			// but pointers and numbers.
+			s.opts.Log.ErrorContext(r.Context(), "panic", "stack", string(debug.Stack()))
+			s.fail(w, r, problemOf(codeInternal))
+		}
+	}()
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	if s.draining.Load() {
+		h.Set("Connection", "close")
+	}
+	s.router.ServeHTTP(w, r)
+}
+
+// handle adapts a handler that returns its error instead of writing it.
+func (s *Server) handle(h func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if err := h(w, r); err != nil {
+			s.fail(w, r, err)
+		}
+	}
+}
+
+func (s *Server) health(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, http.StatusOK, "application/json", map[string]string{"status": "ok"})
+}
+
+func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
+	if s.draining.Load() {
+		writeJSON(w, http.StatusServiceUnavailable, "application/json", map[string]string{"status": "shutting down"})
+		return
+	}
+	writeJSON(w, http.StatusOK, "application/json", map[string]string{"status": "ready"})
+}
+
+// sent is the answer to an accepted send.
+type sent struct {
+	ID    string `json:"id"`
+	State string `json:"state"`
+}
+
+// send takes Logto's request and answers when Aliyun has accepted the mail.
+func (s *Server) send(w http.ResponseWriter, r *http.Request) error {
+	arrived := time.Now()
+	if err := s.tokens.authorize(r, scopeSend); err != nil {
+		return err
+	}
+	target, ok := s.opts.Delivery.Connector(chi.URLParam(r, "id"))
+	if !ok {
+		return problemOf(codeConnectorNotFound)
+	}
+	body, err := readBody(w, r, arrived)
+	if err != nil {
+		return err
+	}
+	message, err := connector.ParseMessage(body)
+	if err != nil {
+		return invalidRequest(err)
+	}
+	report, err := s.opts.Delivery.Send(r.Context(), target, delivery.Request{Message: message, Arrived: arrived})
+	if err != nil {
+		return publicFailure(err)
+	}
+	writeJSON(w, http.StatusOK, "application/json", sent{ID: report.ID, State: string(report.Outcome)})
+	return nil
+}
+
+func writeJSON(w http.ResponseWriter, status int, contentType string, v any) {
+	data, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // our own types always marshal
+	}
+	w.Header().Set("Content-Type", contentType)
+	w.WriteHeader(status)
+	// A caller that has gone cannot be told so.
+	_, _ = w.Write(append(data, '\n'))
+}

@@ -1,0 +1,150 @@
+package httpapi
+
+import (
+	"cmp"
+	"errors"
+	"log/slog"
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"dmconnector/connector"
+	"dmconnector/internal/delivery"
+)
+
+// Codes of requests that never become a message; the others are delivery's.
+const (
+	codeInvalidRequest    delivery.Code = "invalid_request"
+	codeInvalidConfig     delivery.Code = "invalid_config"
+	codeUnauthorized      delivery.Code = "unauthorized"
+	codeForbidden         delivery.Code = "forbidden"
+	codeConnectorNotFound delivery.Code = "connector_not_found"
+	codeNotFound          delivery.Code = "not_found"
+	codeMethodNotAllowed  delivery.Code = "method_not_allowed"
+	codeInternal          delivery.Code = "internal"
+)
+
+// answers gives each code its status and its title, the only words about an
+// error that an unauthenticated browser may be shown.
+var answers = map[delivery.Code]struct {
+	status int
+	title  string
+}{
+	codeInvalidRequest:           {http.StatusBadRequest, "The request is malformed"},
+	codeInvalidConfig:            {http.StatusBadRequest, "The connector is not valid"},
+	codeUnauthorized:             {http.StatusUnauthorized, "A valid token is needed"},
+	codeForbidden:                {http.StatusForbidden, "The token is not for this"},
+	codeConnectorNotFound:        {http.StatusNotFound, "There is no such connector"},
+	codeNotFound:                 {http.StatusNotFound, "There is no such route"},
+	codeMethodNotAllowed:         {http.StatusMethodNotAllowed, "The route does not know this method"},
+	codeInternal:                 {http.StatusInternalServerError, "Something went wrong here"},
+	delivery.InvalidRecipient:    {http.StatusUnprocessableEntity, "The recipient is not one mail address"},
+	delivery.TemplateNotFound:    {http.StatusUnprocessableEntity, "There is no template for this mail"},
+	delivery.VariableMissing:     {http.StatusUnprocessableEntity, "The request lacks a variable of the template"},
+	delivery.ProviderBusy:        {http.StatusServiceUnavailable, "The mail provider is busy"},
+	delivery.QuotaExhausted:      {http.StatusServiceUnavailable, "The mail provider's quota is used up"},
+	delivery.ProviderRejected:    {http.StatusBadGateway, "The mail provider refused the sender"},
+	delivery.RecipientRejected:   {http.StatusUnprocessableEntity, "The mail provider refused the recipient"},
+	delivery.ContentRejected:     {http.StatusUnprocessableEntity, "The mail provider refused the content"},
+	delivery.ProviderUnavailable: {http.StatusBadGateway, "The mail provider could not be reached"},
+	delivery.OutcomeUnknown:      {http.StatusGatewayTimeout, "The mail may have been sent"},
+}
+
+// A problem is an error as its reader gets it: problem details of RFC 9457.
+// Detail and Errors are for admins; on send routes they go to the log only.
+type problem struct {
+	Type     string              `json:"type"`
+	Title    string              `json:"title"`
+	Status   int                 `json:"status"`
+	Code     delivery.Code       `json:"code"`
+	Incident string              `json:"incident"`
+	Detail   string              `json:"message,omitempty"`
+	Errors   []connector.Problem `json:"errors,omitempty"`
+
+	retryAfter time.Duration
+	public     bool  // Detail and Errors are not for this reader
+	logged     bool  // the incident is in the log already
+	err        error // the cause, for the log
+}
+
+func (p *problem) Error() string { return cmp.Or(p.Detail, string(p.Code)) }
+
+// problemOf returns the problem that a code says all about.
+func problemOf(code delivery.Code) *problem { return &problem{Code: code} }
+
+// invalidRequest is for a send's body that is no message.
+func invalidRequest(err error) *problem {
+	return &problem{Code: codeInvalidRequest, Detail: err.Error(), public: true}
+}
+
+// publicFailure is for a message that was not sent, as the caller may see it.
+func publicFailure(err error) *problem {
+	p := failure(err)
+	p.public = true
+	return p
+}
+
+// failure is for a message that was not sent, as an admin may see it.
+func failure(err error) *problem {
+	f, ok := errors.AsType[*delivery.Error](err)
+	if !ok {
+		return &problem{Code: codeInternal, err: err}
+	}
+	return &problem{Code: f.Code, Incident: f.Incident, Detail: f.Detail, retryAfter: f.RetryAfter, logged: true}
+}
+
+// fail is the only place that writes an error, and that logs one which delivery
+// has not logged.
+func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	found, ok := errors.AsType[*problem](err)
+	if !ok {
+		found = &problem{Code: codeInternal, err: err}
+	}
+	p := *found
+	p.Status = cmp.Or(p.Status, answers[p.Code].status)
+	p.Title = answers[p.Code].title
+	p.Type = "urn:dmconnector:problem:" + string(p.Code)
+	p.Incident = cmp.Or(p.Incident, delivery.NewID())
+	if !p.logged {
+		s.logProblem(r, &p)
+	}
+	if p.public {
+		p.Detail, p.Errors = "", nil
+	}
+	if p.Status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+	}
+	if p.retryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(p.retryAfter.Seconds()))))
+	}
+	writeJSON(w, p.Status, "application/problem+json", &p)
+}
+
+func (s *Server) logProblem(r *http.Request, p *problem) {
+	level := slog.LevelWarn
+	if p.Status >= http.StatusInternalServerError {
+		level = slog.LevelError
+	}
+	attrs := []slog.Attr{
+		slog.String("incident", p.Incident), slog.String("code", string(p.Code)), slog.Int("status", p.Status),
+		slog.String("method", r.Method), slog.String("route", routeOf(r)),
+	}
+	if p.Detail != "" {
+		attrs = append(attrs, slog.String("detail", p.Detail))
+	}
+	if p.err != nil {
+		attrs = append(attrs, slog.String("error", p.err.Error()))
+	}
+	s.opts.Log.LogAttrs(r.Context(), level, "request refused", attrs...)
+}
+
+// routeOf returns the request's route, without what the caller put into it.
+func routeOf(r *http.Request) string {
+	if pattern := chi.RouteContext(r.Context()).RoutePattern(); pattern != "" {
+		return pattern
+	}
+	return "unknown"
+}

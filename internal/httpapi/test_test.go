@@ -1,0 +1,118 @@
+package httpapi_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	"dmconnector/aliyundm/sandbox"
+)
+
+const testRoute = "/api/connectors/aliyun-direct-mail/test"
+
+// test posts a test of the given JSON members; CONFIG stands for a good config.
+func (s *service) test(path, body string) answer {
+	s.t.Helper()
+	return s.do("POST", path, adminToken, strings.ReplaceAll(body, "CONFIG", string(connectorJSON(s.t))))
+}
+
+func TestTestMailAsLogtoAsksForIt(t *testing.T) {
+	s := newService(t)
+	got := s.test(testRoute, `{"email":"user@example.com","config":CONFIG,"locale":"fr"}`)
+	if got.status != http.StatusNoContent || got.body != "" {
+		t.Fatalf("%d %q", got.status, got.body)
+	}
+	mails := s.sandbox.Mails()
+	if len(mails) != 1 || mails[0].To != "user@example.com" || mails[0].Subject != "Generic code 000000" {
+		t.Errorf("mails %+v", mails)
+	}
+}
+
+func TestTestMailOfAnyTypeAndPayload(t *testing.T) {
+	s := newService(t, "mine")
+	got := s.test("/api/connectors/mine/test", `{"email":"user@example.com","type":"SignIn","payload":{"code":"987654"}}`)
+	if mails := s.sandbox.Mails(); got.status != http.StatusNoContent || len(mails) != 1 || mails[0].Subject != "SignIn code 987654" {
+		t.Errorf("%d, mails %+v", got.status, mails)
+	}
+}
+
+func TestTraceTellsEachStep(t *testing.T) {
+	s := newService(t, "mine")
+	got := s.test("/api/connectors/mine/test?trace=true", `{"email":"user@example.com"}`)
+	var trace struct {
+		ID, Outcome, Recipient string
+		Template               struct{ Choice []string }
+		Attempts               []struct{ Milliseconds *int64 }
+		Receipt                struct{ EnvID, RequestID string }
+		Error                  any
+	}
+	if err := json.Unmarshal([]byte(got.body), &trace); err != nil || got.status != http.StatusOK {
+		t.Fatalf("%d %s", got.status, got.body)
+	}
+	mail := s.sandbox.Mails()[0]
+	if trace.Outcome != "sent" || trace.Recipient != "u***@example.com" || trace.ID == "" || len(trace.Template.Choice) == 0 ||
+		len(trace.Attempts) != 1 || trace.Receipt.EnvID != mail.EnvID || trace.Receipt.RequestID != mail.RequestID || trace.Error != nil {
+		t.Errorf("%s", got.body)
+	}
+}
+
+func TestFailedTestTellsTheAdminWhatToDo(t *testing.T) {
+	s := newService(t, "mine")
+	if err := s.sandbox.SetFaults(sandbox.Fault{Kind: "error", Code: "InvalidMailAddress.NotFound"}); err != nil {
+		t.Fatal(err)
+	}
+	got := s.test("/api/connectors/mine/test", `{"email":"user@example.com"}`)
+	detail, _ := got.problem(t)["message"].(string)
+	if got.status != http.StatusBadGateway || got.code(t) != "provider_rejected" ||
+		!strings.Contains(detail, "InvalidMailAddress.NotFound") || !strings.Contains(detail, "region") {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+	traced := s.test("/api/connectors/mine/test?trace=true", `{"email":"user@example.com"}`)
+	if traced.status != http.StatusOK || !strings.Contains(traced.body, `"outcome":"failed"`) || !strings.Contains(traced.body, "InvalidMailAddress.NotFound") {
+		t.Errorf("%d %s", traced.status, traced.body)
+	}
+}
+
+func TestTestsThatAreRefused(t *testing.T) {
+	tests := map[string]struct {
+		path, body string
+		status     int
+		code       string
+		pointers   string
+	}{
+		"no recipient":      {testRoute, `{"config":CONFIG}`, 400, "invalid_request", "/email"},
+		"a phone":           {testRoute, `{"phone":"123","config":CONFIG}`, 400, "invalid_request", "/email"},
+		"bad recipient":     {testRoute, `{"email":"nonsense","config":CONFIG}`, 422, "invalid_recipient", ""},
+		"no config":         {testRoute, `{"email":"user@example.com"}`, 400, "invalid_request", "/config"},
+		"config is null":    {testRoute, `{"email":"user@example.com","config":null}`, 400, "invalid_request", "/config"},
+		"config is a text":  {testRoute, `{"email":"user@example.com","config":"x"}`, 400, "invalid_config", "/config"},
+		"bad config":        {testRoute, `{"email":"user@example.com","config":{"accessKeyId":"x","templates":[]}}`, 400, "invalid_config", "/config/accessKeySecret /config/accountName /config/templates"},
+		"a reference":       {testRoute, `{"email":"user@example.com","config":{"accessKeyId":"${env:HOME}","accessKeySecret":"${file:/etc/passwd}","accountName":"a@b.example","templates":"builtin"}}`, 400, "invalid_config", "/config/accessKeyId /config/accessKeySecret"},
+		"a foreign server":  {testRoute, `{"email":"user@example.com","config":{"accessKeyId":"x","accessKeySecret":"x","endpoint":"https://dm.example.com","accountName":"a@b.example","templates":"builtin"}}`, 400, "invalid_config", "/config/endpoint"},
+		"wrong types":       {testRoute, `{"email":1,"type":2,"locale":3,"payload":[],"config":CONFIG}`, 400, "invalid_request", "/email /type /locale /payload"},
+		"no JSON":           {testRoute, `{`, 400, "invalid_request", ""},
+		"no object":         {testRoute, `[]`, 400, "invalid_request", ""},
+		"unknown connector": {"/api/connectors/nope/test", `{"email":"user@example.com","config":CONFIG}`, 404, "connector_not_found", ""},
+	}
+	s := newService(t, "mine")
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			got := s.test(tt.path, tt.body)
+			var pointers []string
+			list, _ := got.problem(t)["errors"].([]any)
+			for _, item := range list {
+				pointers = append(pointers, item.(map[string]any)["pointer"].(string))
+			}
+			if got.status != tt.status || got.code(t) != tt.code || strings.Join(pointers, " ") != tt.pointers {
+				t.Errorf("%d %s", got.status, got.body)
+			}
+			if strings.Contains(got.body, "sandbox-secret") {
+				t.Error("the answer has the secret")
+			}
+		})
+	}
+	if len(s.sandbox.Mails()) != 0 {
+		t.Error("something was sent")
+	}
+}
