@@ -1,0 +1,54 @@
+# make test lint is what CI runs; what a machine lacks is said aloud and left out,
+# unless DMCONNECTOR_TEST_ALL is set.
+
+GO    ?= go
+TOOLS := $(GO) tool -modfile=tools/go.mod
+PEERS := internal/logtopeers
+RACE  := $(shell command -v "$$($(GO) env CC)" >/dev/null 2>&1 && echo -race)
+
+# How long each fuzz target runs.
+FUZZTIME ?= 10s
+
+.PHONY: build test lint fmt fuzz bench vuln setup
+
+build:
+	$(GO) build -trimpath -o bin/dmconnector ./cmd/dmconnector
+
+test: $(PEERS)/node_modules/.installed
+	@test -n "$(RACE)" || { echo "make test: SKIPPED the race detector: there is no C compiler"; test -z "$$DMCONNECTOR_TEST_ALL"; }
+	$(GO) test $(RACE) -shuffle=on ./...
+
+# Logto's own packages, as peers in tests. Without npm those tests are skipped.
+$(PEERS)/node_modules/.installed: $(PEERS)/package-lock.json
+	@if ! command -v npm >/dev/null 2>&1; then \
+		echo "make test: SKIPPED the tests against Logto's npm packages: there is no npm"; test -z "$$DMCONNECTOR_TEST_ALL"; \
+	elif (cd $(PEERS) && npm ci --no-audit --no-fund --loglevel=error); then touch $@; \
+	else echo "make test: SKIPPED the tests against Logto's npm packages: npm could not install them"; test -z "$$DMCONNECTOR_TEST_ALL"; fi
+
+lint:
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run make fmt"; exit 1; }
+	$(GO) mod tidy -diff
+	$(TOOLS) golangci-lint run ./...
+
+fmt:
+	$(TOOLS) golangci-lint fmt ./...
+
+# Every fuzz target of every package, one after the other.
+fuzz:
+	@set -e; for pkg in $$($(GO) list ./...); do \
+		for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+			echo "$$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg; \
+		done; \
+	done
+
+bench:
+	$(GO) run ./internal/bench
+
+# Needs the vulnerability database on the net.
+vuln:
+	$(TOOLS) govulncheck ./...
+
+# What tests and linters need, ahead of time.
+setup: $(PEERS)/node_modules/.installed
+	$(GO) mod download
+	cd tools && $(GO) mod download
