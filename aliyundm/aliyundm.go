@@ -44,6 +44,6 @@ type Mail struct {
 // A Receipt is Direct Mail's word that it accepted a mail. That the mail was
 // delivered it does not say.
 type Receipt struct {
-	EnvID     string // names the mail in Direct Mail's delivery events
-	RequestID string // names the call in Aliyun's support and diagnosis
+	EnvID     string `json:"envId"`     // names the mail in Direct Mail's delivery events
+	RequestID string `json:"requestId"` // names the call in Aliyun's support and diagnosis
 }

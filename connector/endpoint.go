@@ -56,7 +56,7 @@ func endpointComplaint(endpoint string, allowed []string) string {
 
 func mayReceive(u *url.URL, allowed []string) bool {
 	host := strings.ToLower(u.Hostname())
-	return strings.HasSuffix(host, ".aliyuncs.com") || isLoopback(host) || slices.Contains(allowed, host)
+	return strings.HasSuffix(host, ".aliyuncs.com") || isLoopback(host) || slices.ContainsFunc(allowed, func(name string) bool { return strings.EqualFold(name, host) })
 }
 
 func isLoopback(host string) bool {

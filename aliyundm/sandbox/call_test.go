@@ -142,12 +142,13 @@ func acs3(method string, p, headers map[string]string) *http.Request {
 
 // An answer is Direct Mail's, of either format and outcome.
 type answer struct {
-	Status                           int
-	Header                           http.Header
-	Body                             string
-	Code, Message, HostId, Recommend string //nolint:revive // the wire's name
-	EnvId, RequestId                 string //nolint:revive // the wire's name
-	XMLName                          xml.Name
+	Status    int
+	Header    http.Header
+	Body      string
+	Code      string
+	Message   string
+	EnvID     string `json:"EnvId" xml:"EnvId"`
+	RequestID string `json:"RequestId" xml:"RequestId"`
 }
 
 func do(t testing.TB, h http.Handler, r *http.Request) answer {
@@ -174,7 +175,7 @@ func do(t testing.TB, h http.Handler, r *http.Request) answer {
 // wantAccepted fails unless the answer is a receipt.
 func wantAccepted(t testing.TB, a answer) {
 	t.Helper()
-	if a.Status != 200 || a.EnvId == "" || a.RequestId == "" {
+	if a.Status != 200 || a.EnvID == "" || a.RequestID == "" {
 		t.Fatalf("%d %s %s", a.Status, a.Code, cmp.Or(a.Message, a.Body))
 	}
 }

@@ -3,6 +3,7 @@ package sandbox_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -247,13 +248,10 @@ func TestOrderOfChecks(t *testing.T) {
 	}
 	s := newSandbox(sandbox.Options{})
 	p := mailTo("user@example.com")
-	for i := len(mistakes) - 1; i >= 0; i-- {
-		p = with(p, mistakes[i].change)
-		if a := do(t, s, rpcPOST(p)); a.Code != mistakes[i].code {
-			if mistakes[i].change["Format"] != "" && strings.Contains(a.Body, mistakes[i].code) {
-				continue // answered in XML
-			}
-			t.Errorf("mistakes from %d on: %s, want %s", i, a.Code, mistakes[i].code)
+	for i, m := range slices.Backward(mistakes) {
+		p = with(p, m.change)
+		if a := do(t, s, rpcPOST(p)); a.Code != m.code {
+			t.Errorf("mistakes from %d on: %s, want %s", i, a.Code, m.code)
 		}
 	}
 }
@@ -315,11 +313,8 @@ func TestRate(t *testing.T) {
 		offsets []time.Duration // of the calls
 		want    string          // a for accepted, t for throttled
 	}{
-		"two a second": {
-			2, []time.Duration{0, 400, 999, 1000, 1001, 1399, 1400, 2399, 2400},
-			"aatattaaa",
-		},
-		"no limit": {-1, []time.Duration{0, 0, 0, 0}, "aaaa"},
+		"two a second": {2, []time.Duration{0, 400, 999, 1000, 1001, 1399, 1400, 2399, 2400}, "aatattaaa"},
+		"no limit":     {-1, []time.Duration{0, 0, 0, 0}, "aaaa"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -213,6 +213,14 @@ func call(t *testing.T, base string) (*http.Response, error) {
 	return client.Do(r)
 }
 
+// failing is the error of a call that should fail.
+func failing(resp *http.Response, err error) error {
+	if err == nil {
+		resp.Body.Close()
+	}
+	return err
+}
+
 func TestReset(t *testing.T) {
 	for name, accept := range map[string]bool{"before accepting": false, "after accepting": true} {
 		t.Run(name, func(t *testing.T) {
@@ -221,9 +229,8 @@ func TestReset(t *testing.T) {
 			if err := s.SetFaults(sandbox.Fault{Kind: "reset", Accept: &accept}); err != nil {
 				t.Fatal(err)
 			}
-			resp, err := call(t, base)
-			if !errors.Is(err, syscall.ECONNRESET) {
-				t.Errorf("response %v, error %v, want a reset", resp, err)
+			if err := failing(call(t, base)); !errors.Is(err, syscall.ECONNRESET) {
+				t.Errorf("error %v, want a reset", err)
 			}
 			if accepted := len(s.Mails()) == 1; accepted != accept {
 				t.Errorf("accepted %t", accepted)
@@ -241,9 +248,9 @@ func TestResetOverHTTP2(t *testing.T) {
 	if err := s.SetFaults(sandbox.Fault{Kind: "reset"}); err != nil {
 		t.Fatal(err)
 	}
-	resp, err := server.Client().Get(server.URL + "/?" + signRPC("GET", mailTo("user@example.com"), secret).Encode())
-	if err == nil || len(s.Mails()) != 0 {
-		t.Errorf("response %v, error %v, %d mails", resp, err, len(s.Mails()))
+	target := server.URL + "/?" + signRPC("GET", mailTo("user@example.com"), secret).Encode()
+	if err := failing(server.Client().Get(target)); err == nil || len(s.Mails()) != 0 {
+		t.Errorf("error %v, %d mails", err, len(s.Mails()))
 	}
 }
 
@@ -312,7 +319,7 @@ func TestClientGoesDuringDelay(t *testing.T) {
 				t.Fatal(err)
 			}
 			client := &http.Client{Timeout: 300 * time.Millisecond}
-			_, err := client.Get(base + "/?" + signRPC("GET", mailTo("user@example.com"), secret).Encode())
+			err := failing(client.Get(base + "/?" + signRPC("GET", mailTo("user@example.com"), secret).Encode()))
 			if uerr, ok := errors.AsType[*url.Error](err); !ok || !uerr.Timeout() {
 				t.Fatalf("error %v, want the client's time-out", err)
 			}
@@ -334,13 +341,7 @@ func TestCloseReleasesHeldCalls(t *testing.T) {
 	base := serve(t, s)
 	mustPut(t, s, `[{"fault":"hang"}]`)
 	failed := make(chan error)
-	go func() {
-		resp, err := call(t, base)
-		if err == nil {
-			resp.Body.Close()
-		}
-		failed <- err
-	}()
+	go func() { failed <- failing(call(t, base)) }()
 	if _, err := s.Wait(t.Context(), "user@example.com", ""); err != nil {
 		t.Fatal(err)
 	}

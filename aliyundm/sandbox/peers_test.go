@@ -1,6 +1,7 @@
 package sandbox_test
 
 import (
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -86,7 +87,7 @@ func TestAliyunGoSDK(t *testing.T) {
 			r.SetScheme("http")
 			receipt, err := client.SingleSendMail(r)
 			if tt.wantCode != "" {
-				if e, ok := err.(sdkerrors.Error); !ok || e.ErrorCode() != tt.wantCode {
+				if e, ok := errors.AsType[sdkerrors.Error](err); !ok || e.ErrorCode() != tt.wantCode {
 					t.Errorf("error %v, want %s", err, tt.wantCode)
 				}
 				return

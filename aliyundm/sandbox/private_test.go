@@ -2,6 +2,7 @@ package sandbox_test
 
 import (
 	"context"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -54,9 +55,7 @@ func TestWhoMayReadTheInbox(t *testing.T) {
 			} {
 				r := httptest.NewRequest(route.method, route.target, nil)
 				r.Host = tt.host
-				for name, values := range tt.header {
-					r.Header[name] = values
-				}
+				maps.Copy(r.Header, tt.header)
 				if tt.local != nil {
 					r = r.WithContext(context.WithValue(r.Context(), http.LocalAddrContextKey, tt.local))
 				}

@@ -30,7 +30,7 @@ func TestMailIsAccepted(t *testing.T) {
 	want := []sandbox.Mail{{
 		ID: "1767323045061", ReceivedAt: time.Date(2026, 1, 2, 3, 4, 5, 60_000_000, time.UTC), To: "user@example.com",
 		From: sender, FromAlias: "小红", ReplyAddress: "help@example.com", TagName: "codes", Subject: "Your code is 123456",
-		HTML: "<p>Code: 123456</p>", Text: "你好 & <b>", Code: "123456", EnvID: a.EnvId, RequestID: a.RequestId, AccessKeyID: keyID,
+		HTML: "<p>Code: 123456</p>", Text: "你好 & <b>", Code: "123456", EnvID: a.EnvID, RequestID: a.RequestID, AccessKeyID: keyID,
 	}}
 	if d := cmp.Diff(want, s.Mails()); d != "" {
 		t.Errorf("inbox (-want +got)\n%s", d)
@@ -77,8 +77,8 @@ func TestAnswerShapes(t *testing.T) {
 			if !regexp.MustCompile(tt.body).MatchString(a.Body) {
 				t.Errorf("body\n%s\ndoes not match\n%s", a.Body, tt.body)
 			}
-			if a.Header.Get("X-Acs-Request-Id") != a.RequestId {
-				t.Errorf("x-acs-request-id %q, want %q", a.Header.Get("X-Acs-Request-Id"), a.RequestId)
+			if a.Header.Get("X-Acs-Request-Id") != a.RequestID {
+				t.Errorf("x-acs-request-id %q, want %q", a.Header.Get("X-Acs-Request-Id"), a.RequestID)
 			}
 			if !regexp.MustCompile(`^[0-9a-f]{32}$`).MatchString(a.Header.Get("X-Acs-Trace-Id")) {
 				t.Errorf("x-acs-trace-id %q", a.Header.Get("X-Acs-Trace-Id"))
@@ -152,8 +152,8 @@ func TestOneMailForEachRecipient(t *testing.T) {
 	var to []string
 	for _, m := range s.Mails() {
 		to = append(to, m.To)
-		if m.EnvID != a.EnvId {
-			t.Errorf("EnvId %s, want %s", m.EnvID, a.EnvId)
+		if m.EnvID != a.EnvID {
+			t.Errorf("EnvId %s, want %s", m.EnvID, a.EnvID)
 		}
 	}
 	if d := cmp.Diff([]string{"A@Example.com", "b+c@example.com", "a@example.com"}, to); d != "" {

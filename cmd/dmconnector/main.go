@@ -15,9 +15,9 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	root := newRoot()
-	err := root.ExecuteContext(ctx)
-	stop()
+	// A second signal ends the program at once.
+	context.AfterFunc(ctx, stop)
+	err := newRoot().ExecuteContext(ctx)
 	if err == nil {
 		return
 	}

@@ -145,7 +145,26 @@ func loadConnectors(opts serveOptions, log *slog.Logger) ([]connectorFile, error
 			log.Warn("doubtful connector", "connector", file.ID, "pointer", p.Pointer, "detail", p.Detail)
 		}
 	}
-	return files, brokenConnectors(files)
+	if err := brokenConnectors(files); err != nil {
+		return nil, err
+	}
+	return files, checkAgainstState(files, log)
+}
+
+// checkAgainstState refuses what the memory cannot do: to keep a promise over a
+// restart. Limits are read and checked, and not enforced yet.
+func checkAgainstState(files []connectorFile, log *slog.Logger) error {
+	for _, file := range files {
+		for usageType, how := range file.Config.Delivery {
+			if how == "queued" {
+				return fmt.Errorf("%s: %s is to be delivered \"queued\", which needs state that survives a restart: this version has none", file.Path, usageType)
+			}
+		}
+		if file.Config.Limits != nil {
+			log.Warn("limits are not enforced by this version", "connector", file.ID)
+		}
+	}
+	return nil
 }
 
 func openConnectors(files []connectorFile, newSender func(*connector.Config) (delivery.Sender, error)) (map[string]delivery.Connector, error) {

@@ -5,8 +5,10 @@ package httpapi
 
 import (
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"runtime"
 	"runtime/debug"
 	"sync/atomic"
 	"time"
@@ -69,9 +71,7 @@ func (s *Server) Drain() { s.draining.Store(true) }
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			// The value may hold a part of the message; the stack has no values
-			// but pointers and numbers.
-			s.opts.Log.ErrorContext(r.Context(), "panic", "stack", string(debug.Stack()))
+			s.opts.Log.ErrorContext(r.Context(), "panic", "cause", panicCause(cause), "stack", string(debug.Stack()))
 			s.fail(w, r, problemOf(codeInternal))
 		}
 	}()
@@ -82,6 +82,15 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.Set("Connection", "close")
 	}
 	s.router.ServeHTTP(w, r)
+}
+
+// panicCause returns what may be logged of a panic's value: the runtime's own
+// words, but nothing that may hold a part of a message.
+func panicCause(cause any) string {
+	if err, ok := cause.(runtime.Error); ok {
+		return err.Error()
+	}
+	return fmt.Sprintf("%T", cause)
 }
 
 // handle adapts a handler that returns its error instead of writing it.

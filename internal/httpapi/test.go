@@ -3,6 +3,7 @@ package httpapi
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"time"
@@ -82,8 +83,9 @@ func (t testRequest) message() connector.Message {
 
 func parseTest(body []byte) (testRequest, error) {
 	tree, err := strictjson.Decode(body)
-	if err != nil {
-		return testRequest{}, &problem{Code: codeInvalidRequest, Detail: "the body is not acceptable JSON: " + err.Error()}
+	if syntax, ok := errors.AsType[*strictjson.Error](err); ok {
+		detail := fmt.Sprintf("the body is not acceptable JSON at line %d, column %d", syntax.Line, syntax.Column)
+		return testRequest{}, &problem{Code: codeInvalidRequest, Detail: detail}
 	}
 	fields, ok := tree.(map[string]any)
 	if !ok {
