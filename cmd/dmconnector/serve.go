@@ -9,12 +9,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
-	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"dmconnector/aliyundm"
 	"dmconnector/connector"
@@ -202,83 +198,3 @@ func sandboxToken(opts serveOptions, admin tokenSource) string {
 }
 
 func newLog(w io.Writer) *slog.Logger { return slog.New(slog.NewJSONHandler(w, nil)) }
-
-// newHTTPServer bounds the header only: a deadline for the answer would drop
-// connections, and a dropped connection shows its code to the browser.
-func newHTTPServer(handler http.Handler, log *slog.Logger) *http.Server {
-	return &http.Server{
-		Handler:           handler,
-		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       120 * time.Second,
-		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-	}
-}
-
-// Times of a stop: the listener still answers callers that have not noticed,
-// then what is under way is brought to its end.
-const (
-	lingerTime = 2 * time.Second
-	stopTime   = 10 * time.Second
-)
-
-// serveUntilDone serves until ctx is done, then stops in good order.
-func serveUntilDone(ctx context.Context, server *http.Server, listener net.Listener, drain func()) error {
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
-	select {
-	case err := <-served:
-		return err
-	case <-ctx.Done():
-	}
-	drain()
-	linger := time.NewTimer(lingerTime)
-	defer linger.Stop()
-	select {
-	case err := <-served:
-		return err
-	case <-linger.C:
-	}
-	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
-	defer cancel()
-	return server.Shutdown(stop)
-}
-
-// A banner tells a newcomer what runs where, and how to try it.
-type banner struct {
-	address, sandboxURL, data string
-	send, admin               tokenSource
-}
-
-func (b banner) writeTo(w io.Writer) {
-	fmt.Fprintf(w, "dmconnector listens on http://%s\n", b.address)
-	if b.data == "" || isTerminal(w) {
-		printToken(w, "send token: ", b.send)
-		printToken(w, "admin token:", b.admin)
-	}
-	if b.sandboxURL == "" {
-		return
-	}
-	fmt.Fprintf(w, "Mail goes to the sandbox and nowhere else; its inbox: %s/inbox\n", b.sandboxURL)
-	if b.data == "" || isTerminal(w) {
-		token := b.send.values[0]
-		if !b.send.made {
-			token = "<your send token>"
-		}
-		fmt.Fprintf(w, "\nSend a code:\ncurl -sS -X POST http://%s/api/send -H 'Authorization: Bearer %s' -H 'Content-Type: application/json' -d '%s'\n",
-			b.address, token, `{"to":"user@example.com","type":"SignIn","payload":{"code":"123456","locale":"en"}}`)
-		fmt.Fprintf(w, "\nRead it:\ncurl -sS %s/inbox/user@example.com/latest\n\n", b.sandboxURL)
-	}
-}
-
-// printToken shows a token that this start has made, and nobody else knows.
-func printToken(w io.Writer, label string, source tokenSource) {
-	if source.made {
-		fmt.Fprintf(w, "%s %s\n", label, strings.Join(source.values, ","))
-	}
-}
-
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
-}

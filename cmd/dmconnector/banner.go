@@ -1,0 +1,49 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"golang.org/x/term"
+)
+
+// A banner tells a newcomer what runs where, and how to try it.
+type banner struct {
+	address, sandboxURL, data string
+	send, admin               tokenSource
+}
+
+func (b banner) writeTo(w io.Writer) {
+	fmt.Fprintf(w, "dmconnector listens on http://%s\n", b.address)
+	if b.data == "" || isTerminal(w) {
+		printToken(w, "send token: ", b.send)
+		printToken(w, "admin token:", b.admin)
+	}
+	if b.sandboxURL == "" {
+		return
+	}
+	fmt.Fprintf(w, "Mail goes to the sandbox and nowhere else; its inbox: %s/inbox\n", b.sandboxURL)
+	if b.data == "" || isTerminal(w) {
+		token := b.send.values[0]
+		if !b.send.made {
+			token = "<your send token>"
+		}
+		fmt.Fprintf(w, "\nSend a code:\ncurl -sS -X POST http://%s/api/send -H 'Authorization: Bearer %s' -H 'Content-Type: application/json' -d '%s'\n",
+			b.address, token, `{"to":"user@example.com","type":"SignIn","payload":{"code":"123456","locale":"en"}}`)
+		fmt.Fprintf(w, "\nRead it:\ncurl -sS %s/inbox/user@example.com/latest\n\n", b.sandboxURL)
+	}
+}
+
+// printToken shows a token that this start has made, and nobody else knows.
+func printToken(w io.Writer, label string, source tokenSource) {
+	if source.made {
+		fmt.Fprintf(w, "%s %s\n", label, strings.Join(source.values, ","))
+	}
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
