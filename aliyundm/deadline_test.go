@@ -50,7 +50,7 @@ func servePipes(t *testing.T, handler http.HandlerFunc) *aliyundm.Client {
 	network := newPipes()
 	server := &http.Server{Handler: handler}
 	go server.Serve(network)
-	t.Cleanup(func() { server.Close() })
+	t.Cleanup(func() { server.Shutdown(context.Background()) }) // waits for the handlers
 	return mustClient(t, aliyundm.Options{Endpoint: "http://127.0.0.1", HTTP: dialing(network.dial)})
 }
 

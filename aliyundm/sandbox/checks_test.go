@@ -60,6 +60,8 @@ func TestRefusedCalls(t *testing.T) {
 		"tag of 129":              {changes{"TagName": long("a", 129)}, 404, "InvalidTagName.Malformed", ""},
 		"recipient without at":    {changes{"ToAddress": "user"}, 400, "InvalidToAddress", "The specified toAddress is invalid. It must contain the @ sign. The domain must consist of numbers, letters, underscores, minus signs, and periods. The account name must consist of numbers, letters, underscores, minus signs, and periods."},
 		"recipient with a name":   {changes{"ToAddress": "User <user@example.com>"}, 400, "InvalidToAddress", ""},
+		"recipient without name":  {changes{"ToAddress": "@example.com"}, 400, "InvalidToAddress", ""},
+		"recipient's domain":      {changes{"ToAddress": "user@"}, 400, "InvalidToAddress", ""},
 		"recipient with two ats":  {changes{"ToAddress": "user@example@com"}, 400, "InvalidToAddress", ""},
 		"recipient in Chinese":    {changes{"ToAddress": "用户@example.com"}, 400, "InvalidToAddress", ""},
 		"plus in the domain":      {changes{"ToAddress": "user@exa+mple.com"}, 400, "InvalidToAddress", ""},
@@ -208,6 +210,7 @@ func TestRequestsThatAreNoCalls(t *testing.T) {
 		"another method":  {big("PATCH", "/", ""), 400, "<Code>UnsupportedHTTPMethod</Code>"},
 		"another path":    {big("POST", "/v1/mail", ""), 404, "<Code>InvalidAction.NotFound</Code>"},
 		"nothing at all":  {big("GET", "/", ""), 400, "<Code>MissingAction</Code>"},
+		"form in a GET":   {big("GET", "/", "Action=SingleSendMail"), 400, "<Code>MissingAction</Code>"},
 		"an unclean path": {big("GET", "//", ""), 404, "<Code>InvalidAction.NotFound</Code>"},
 	}
 	for name, tt := range tests {
@@ -376,9 +379,16 @@ func TestDailyQuota(t *testing.T) {
 			t.Errorf("step %d: code %q, want %q", i, a.Code, step.want)
 		}
 	}
+	call := func() string {
+		return do(t, s, rpcPOST(with(mailTo("a@example.com,b@example.com,c@example.com"), changes{"Timestamp": now.Format(stamp)}))).Code
+	}
 	s.SetAccounts([]sandbox.Account{testAccount})
-	a := do(t, s, rpcPOST(with(mailTo("a@example.com,b@example.com,c@example.com"), changes{"Timestamp": now.Format(stamp)})))
-	if a.Code != "InvalidQuota" {
-		t.Errorf("replacing the accounts gave the quota back: %q", a.Code)
+	if got := call(); got != "InvalidQuota" {
+		t.Errorf("replacing the account by itself: code %q", got)
+	}
+	s.SetAccounts(nil)
+	s.SetAccounts([]sandbox.Account{testAccount})
+	if got := call(); got != "" {
+		t.Errorf("an account that was gone in between: code %q", got)
 	}
 }

@@ -45,26 +45,24 @@ func (n *nonces) use(keyID, value string, now time.Time) bool {
 	id := nonce(sum[:16])
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.forget(now)
+	for len(n.known) > 0 && now.Sub(n.queue[n.first].at) >= nonceMemory {
+		n.forgetOldest()
+	}
 	if _, used := n.known[id]; used {
 		return false
+	}
+	if len(n.known) >= n.max {
+		n.forgetOldest()
 	}
 	n.known[id] = struct{}{}
 	n.queue = append(n.queue, usedNonce{id, now})
 	return true
 }
 
-// forget drops what is too old, and one more where there is no room for a new
-// one. The caller holds the lock.
-func (n *nonces) forget(now time.Time) {
-	for n.first < len(n.queue) {
-		oldest := n.queue[n.first]
-		if now.Sub(oldest.at) < nonceMemory && len(n.known) < n.max {
-			break
-		}
-		delete(n.known, oldest.nonce)
-		n.first++
-	}
+// forgetOldest drops the oldest nonce. The caller holds the lock.
+func (n *nonces) forgetOldest() {
+	delete(n.known, n.queue[n.first].nonce)
+	n.first++
 	if n.first > len(n.queue)/2 { // move the rest down, amortised over as many calls
 		n.queue = append(n.queue[:0], n.queue[n.first:]...)
 		n.first = 0
