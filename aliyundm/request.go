@@ -58,8 +58,16 @@ func (c *Client) form(m *Mail) ([]byte, error) {
 	}
 	// For its nonce the SDK prints the whole stack to read the goroutine's number
 	// off it. Under an HTTP handler that takes 10 µs more than on a new goroutine.
-	signed := make(chan error)
-	go func() { signed <- auth.Sign(r, nil, c.region, c.provider) }()
+	signed := make(chan error, 1)
+	go func() {
+		// Here nobody above would catch a defect of the SDK.
+		defer func() {
+			if cause := recover(); cause != nil {
+				signed <- fmt.Errorf("the SDK panicked: %T", cause)
+			}
+		}()
+		signed <- auth.Sign(r, nil, c.region, c.provider)
+	}()
 	if err := <-signed; err != nil {
 		return nil, fmt.Errorf("sign: %w", err)
 	}

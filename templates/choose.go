@@ -7,28 +7,34 @@ import (
 	"golang.org/x/text/language"
 )
 
-// Generic is the usage type whose templates stand in for every other's.
-const generic = "Generic"
+const (
+	generic = "Generic" // stands in for every other usage type
+	test    = "Test"    // Logto's former name for it
+)
 
-// testType is Logto's former name for it.
-const testType = "Test"
+// What a message asks for is not trusted: no more and no longer tags are
+// looked at.
+const (
+	maxTags      = 16
+	maxTagLength = 64
+)
 
 // A Set chooses among a connector's templates. It is safe for concurrent use.
 type Set struct {
-	types    map[string]*typeSet
-	fallback string
+	types map[string]*typeSet
 }
 
 // A typeSet holds the templates of one usage type.
 type typeSet struct {
-	usageType string
-	all       []entry
-	neutral   *entry // without a language
-	standard  *entry // in the default language, else the first
-	bases     map[string]*baseSet
+	standIn       entry  // if no language fits
+	standInReason string // why that one
+	exact         map[string]entry
+	bases         map[language.Base]*baseSet
+	none          string // what is said of a language without a template
 }
 
-// A baseSet holds the templates of one base language, such as zh.
+// A baseSet holds the templates of one base language, such as zh: a reader of
+// Croatian is not to get Serbian, however close they are.
 type baseSet struct {
 	tags    []language.Tag
 	entries []entry
@@ -38,121 +44,181 @@ type baseSet struct {
 type entry struct {
 	template *Template
 	index    int
-	tag      language.Tag
 }
 
 // A Choice is the template chosen for a message, and why.
 type Choice struct {
 	Template *Template
-	Index    int      // in the list that the set was made of
-	Steps    []string // what was looked at, in plain sentences, the last saying why this one
+	Index    int      // in the list that the set was made of, -1 if there is none
+	Steps    []string // what was looked at, a plain sentence each; the last says why this one
 }
 
-// NewSet prepares the templates for Choose. Of two for the same usage type and
+// NewSet prepares templates for Choose. Of two for the same usage type and
 // language the first wins.
 func NewSet(templates []*Template, defaultLanguage string) *Set {
-	s := &Set{types: make(map[string]*typeSet), fallback: defaultLanguage}
+	listed := make(map[string][]entry)
 	for i, t := range templates {
 		usageType := canonicalType(t.source.UsageType)
-		ts := s.types[usageType]
-		if ts == nil {
-			ts = &typeSet{usageType: usageType, bases: make(map[string]*baseSet)}
-			s.types[usageType] = ts
-		}
-		ts.add(t, i)
+		listed[usageType] = append(listed[usageType], entry{t, i})
 	}
-	for _, ts := range s.types {
-		ts.finish(defaultLanguage)
+	s := &Set{types: make(map[string]*typeSet, len(listed))}
+	for usageType, entries := range listed {
+		s.types[usageType] = newTypeSet(usageType, entries, defaultLanguage)
 	}
 	return s
 }
 
 func canonicalType(usageType string) string {
-	if usageType == testType {
+	if usageType == test {
 		return generic
 	}
 	return usageType
 }
 
-func (ts *typeSet) add(t *Template, index int) {
-	e := entry{template: t, index: index}
-	written := t.source.LanguageTag
-	if written == "" {
-		if ts.neutral == nil {
-			ts.neutral = &e
-		}
-		ts.all = append(ts.all, e)
+func newTypeSet(usageType string, entries []entry, defaultLanguage string) *typeSet {
+	ts := &typeSet{
+		exact: make(map[string]entry),
+		bases: make(map[language.Base]*baseSet),
+		none:  ": there is no template for " + usageType + " in this language.",
+	}
+	for _, e := range entries {
+		ts.add(e)
+	}
+	for _, bs := range ts.bases {
+		bs.matcher = language.NewMatcher(bs.tags)
+	}
+	neutral := slices.IndexFunc(entries, func(e entry) bool { return e.template.source.LanguageTag == "" })
+	standard, found, _ := ts.match(defaultLanguage)
+	switch {
+	case neutral >= 0:
+		ts.standIn, ts.standInReason = entries[neutral], "The template without a language stands in."
+	case found:
+		ts.standIn, ts.standInReason = standard, "The template in the default language stands in."
+	default:
+		ts.standIn, ts.standInReason = entries[0], "The template listed first stands in."
+	}
+	return ts
+}
+
+func (ts *typeSet) add(e entry) {
+	tag, base, ok := parseTag(e.template.source.LanguageTag)
+	if !ok {
 		return
 	}
-	ts.all = append(ts.all, e)
-	tag, err := language.Parse(written)
-	if err != nil {
-		return
-	}
-	e.tag = tag
-	base, _ := tag.Base()
-	bs := ts.bases[base.String()]
+	bs := ts.bases[base]
 	if bs == nil {
 		bs = &baseSet{}
-		ts.bases[base.String()] = bs
+		ts.bases[base] = bs
 	}
 	if slices.Contains(bs.tags, tag) {
 		return
 	}
 	bs.tags = append(bs.tags, tag)
 	bs.entries = append(bs.entries, e)
+	ts.exact[tag.String()] = e
 }
 
-func (ts *typeSet) finish(defaultLanguage string) {
-	for _, bs := range ts.bases {
-		bs.matcher = language.NewMatcher(bs.tags)
+// parseTag reads a language tag that says which language it means.
+func parseTag(written string) (language.Tag, language.Base, bool) {
+	if written == "" || len(written) > maxTagLength {
+		return language.Tag{}, language.Base{}, false
 	}
-	if e := ts.match(defaultLanguage); e != nil {
-		ts.standard = e
-	} else {
-		ts.standard = &ts.all[0]
-	}
-}
-
-// match returns the template in a language that its readers can read.
-func (ts *typeSet) match(written string) *entry {
 	tag, err := language.Parse(written)
-	if written == "" || err != nil {
-		return nil
+	if err != nil {
+		return language.Tag{}, language.Base{}, false
 	}
-	base, _ := tag.Base()
-	bs := ts.bases[base.String()]
-	if bs == nil {
-		return nil
+	base, confidence := tag.Base()
+	return tag, base, confidence == language.Exact
+}
+
+// match returns the template for a language. valid says whether it is one.
+func (ts *typeSet) match(written string) (e entry, found, valid bool) {
+	if e, found = ts.exact[written]; found {
+		return e, true, true
+	}
+	tag, base, valid := parseTag(written)
+	bs := ts.bases[base]
+	if !valid || bs == nil {
+		return entry{}, false, valid
 	}
 	_, i, confidence := bs.matcher.Match(tag)
 	if confidence == language.No {
-		return nil
+		return entry{}, false, true
 	}
-	return &bs.entries[i]
+	return bs.entries[i], true, true
 }
 
 // Choose returns the template for a usage type and a reader's languages: locale
-// is one tag, uiLocales a list of them, apart by spaces. It reports false if
-// there is none for the type, nor for Generic; then only Steps are set.
+// is one tag, uiLocales a list of them, apart by spaces, both in the order of
+// preference. It reports false if there is none for the type, nor for Generic.
 func (s *Set) Choose(usageType, locale, uiLocales string) (Choice, bool) {
-	var steps []string
-	usageType = canonicalType(usageType)
+	c := chooser{steps: make([]string, 0, 4)}
+	usageType = c.usageType(usageType)
 	ts := s.types[usageType]
-	if ts == nil {
+	if ts == nil && usageType != generic {
 		ts = s.types[generic]
-		steps = append(steps, "There is no template for this usage type; Generic stands in.")
+		c.say("There is no template for this usage type; those for Generic stand in.")
 	}
 	if ts == nil {
-		return Choice{Index: -1, Steps: append(steps, "There is no template for Generic.")}, false
+		c.say("There is no template for Generic.")
+		return Choice{Index: -1, Steps: c.steps}, false
 	}
-	for _, tag := range append([]string{locale}, strings.Fields(uiLocales)...) {
-		if e := ts.match(tag); e != nil {
-			return Choice{e.template, e.index, append(steps, "The language is "+tag+".")}, true
+	if c.look(ts, "locale", locale) {
+		return c.choice(), true
+	}
+	for tag := range strings.FieldsSeq(uiLocales) {
+		if c.looked == maxTags {
+			c.say("Only the first languages were looked at.")
+			break
+		}
+		if c.look(ts, "uiLocales", tag) {
+			return c.choice(), true
 		}
 	}
-	if ts.neutral != nil {
-		return Choice{ts.neutral.template, ts.neutral.index, append(steps, "The template without a language.")}, true
+	if c.looked == 0 {
+		c.say("The message asks for no language.")
 	}
-	return Choice{ts.standard.template, ts.standard.index, append(steps, "The default language's.")}, true
+	c.chosen = ts.standIn
+	c.say(ts.standInReason)
+	return c.choice(), true
+}
+
+// A chooser keeps the trace of one choice.
+type chooser struct {
+	chosen entry
+	looked int
+	steps  []string
+}
+
+func (c *chooser) say(step string) { c.steps = append(c.steps, step) }
+
+func (c *chooser) choice() Choice { return Choice{c.chosen.template, c.chosen.index, c.steps} }
+
+func (c *chooser) usageType(usageType string) string {
+	if usageType == test {
+		c.say("Test is Logto's former name for Generic.")
+	}
+	return canonicalType(usageType)
+}
+
+// look looks for a template in one language.
+func (c *chooser) look(ts *typeSet, field, tag string) bool {
+	if tag == "" {
+		return false
+	}
+	c.looked++
+	e, found, valid := ts.match(tag)
+	switch {
+	case !valid: // it may hold anything, so it is not repeated
+		c.say(field + " has a malformed language tag, which is skipped.")
+	case !found:
+		c.say(field + " " + tag + ts.none)
+	case e.template.source.LanguageTag == tag:
+		c.chosen = e
+		c.say(field + " " + tag + ": there is a template in this language.")
+	default:
+		c.chosen = e
+		c.say(field + " " + tag + ": the template in " + e.template.source.LanguageTag + " fits.")
+	}
+	return found
 }

@@ -16,13 +16,15 @@ func (a *analysis) comment(start, end int, s surrounding) bool {
 			a.place(a.at[i]+1, escapeNothing, "something like a comment's end", -1)
 		}
 	}
+	if condition := strings.Index(text, "]>"); condition >= 0 { // not to be made one by a value
+		a.place(start+condition, escapeNothing, "a comment's condition", -1)
+	}
 	head, bodyEnd, conditional := conditionalComment(text)
 	if !conditional {
 		a.place(end, max(s.most, escapeWord), "a comment", -1)
 		return true
 	}
-	a.place(start+head, escapeNothing, "a comment's condition", -1)
-	inner := surrounding{most: max(s.most, escapeComment), where: s.where, region: s.region}
+	inner := surrounding{most: max(s.most, escapeComment), where: s.where, region: s.region, depth: s.depth}
 	if inner.region >= 0 {
 		a.regions++
 		inner.region = a.regions
@@ -34,11 +36,26 @@ func (a *analysis) comment(start, end int, s surrounding) bool {
 
 // endsComment reports whether the mark at a place of the comment could end it.
 func (a *analysis) endsComment(start, end, at int) bool {
-	before, after := strings.TrimRight(a.doc[start:at], "x"), strings.TrimLeft(a.doc[at:end], "x")
-	if before == "<!--" || before == "<!" {
-		return strings.HasPrefix(after, ">") || strings.HasPrefix(after, "->")
+	before, after := a.doc[start:at], strings.TrimLeft(a.doc[at:end], "x")
+	if strings.TrimRight(before, "x") == "<!--" && (strings.HasPrefix(after, ">") || strings.HasPrefix(after, "->")) {
+		return true
 	}
 	return joinsCommentEnd(before, after)
+}
+
+// joinsCommentEnd reports whether two texts make a comment's end when the marks
+// between them are empty.
+func joinsCommentEnd(before, after string) bool {
+	before, after = strings.TrimRight(before, "x"), strings.TrimLeft(after, "x")
+	before = before[max(0, len(before)-len("--!")):]
+	after = after[:min(len(after), len("-!>"))]
+	for i := range before {
+		rest := before[i:] + after
+		if strings.HasPrefix(rest, "-->") || strings.HasPrefix(rest, "--!>") {
+			return true
+		}
+	}
+	return false
 }
 
 // conditionalComment finds the HTML in <!--[if mso]>…<![endif]-->, which

@@ -46,7 +46,7 @@ type compiler struct {
 
 func (c *compiler) warn(field, detail string) {
 	w := Warning{field, detail}
-	if !slices.Contains(c.warnings, w) {
+	if len(c.warnings) < manyWarnings && !slices.Contains(c.warnings, w) {
 		c.warnings = append(c.warnings, w)
 	}
 }
@@ -105,21 +105,24 @@ func (c *compiler) note(source string, marks []mark) {
 
 // warnLiteral warns of braces that are no placeholder.
 func (c *compiler) warnLiteral(text string) {
-	for {
+	for len(c.warnings) < manyWarnings {
 		_, after, found := strings.Cut(text, "{{")
 		if !found {
 			return
 		}
-		inside, rest, closed := strings.Cut(after, "}}")
-		if closed && !strings.Contains(inside, "{{") {
-			c.warn(c.field, fmt.Sprintf("%s is no placeholder and stays as written", excerpt("{{"+inside+"}}")))
-			text = rest
-			continue
-		}
-		c.warn(c.field, fmt.Sprintf("%s… is no placeholder and stays as written", excerpt("{{"+after)))
+		near := after[:min(len(after), 2*longExcerpt)]
+		inside, _, closed := strings.Cut(near, "}}")
 		text = after
+		if closed && !strings.Contains(inside, "{{") {
+			text = after[len(inside):]
+			near = inside + "}}"
+		}
+		c.warn(c.field, excerpt("{{"+near)+" is no placeholder and stays as written")
 	}
 }
+
+// manyWarnings are more than anybody reads.
+const manyWarnings = 100
 
 const longExcerpt = 40
 
@@ -130,7 +133,7 @@ func excerpt(s string) string {
 		return s
 	}
 	cut := longExcerpt
-	for !utf8.RuneStart(s[cut]) {
+	for cut > 0 && !utf8.RuneStart(s[cut]) {
 		cut--
 	}
 	return s[:cut] + "…"

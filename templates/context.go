@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -45,7 +46,11 @@ type surrounding struct {
 	most   escape // what HTML text takes
 	where  string // if that is not escapeHTML
 	region int    // what sections' tags must share, or -1 where they do not work
+	depth  int    // of raw text read as HTML
 }
+
+// maxDepth keeps a template of nothing but <noscript> from costing its square.
+const maxDepth = 3
 
 func newAnalysis(source string, marks []mark) *analysis {
 	return &analysis{
@@ -116,6 +121,7 @@ func (a *analysis) settle(before []placement, first bool) bool {
 			changed = true
 		case a.marks[i].kind != kindValue && now.region < 0:
 			now.literal = true
+			now.where = cmp.Or(now.where, "an attribute or a title")
 			changed = true
 		}
 	}
@@ -243,53 +249,6 @@ func (a *analysis) endTag(start, end int) {
 	}
 }
 
-// attribute places the marks of an attribute's value.
-func (a *analysis) attribute(element string, attr attribute, all []attribute, s surrounding) {
-	_, name, prefixed := strings.Cut(attr.name, ":")
-	if !prefixed {
-		name = attr.name
-	}
-	v := &attributeValue{
-		element: element, name: attr.name, url: urlAttributes[name],
-		start: a.sourceAt(attr.start-1) + 1, end: a.sourceAt(attr.end),
-		unquoted: attr.quote == 0,
-	}
-	v.fixed = v.check([]byte(a.doc[attr.start:a.at[a.next]])) != ""
-	if v.url != notURL || v.unquoted {
-		a.values = append(a.values, v)
-	}
-	if lead := strings.TrimLeft(a.doc[attr.start:attr.end], "x"); v.unquoted && lead != "" && strings.IndexByte("\"'", lead[0]) >= 0 {
-		// Without the value before it, the quote would open one.
-		a.place(attr.end-len(lead), escapeNothing, "an attribute with one quote", -1)
-	}
-	esc, where := s.most, s.where
-	if strict := a.strict(element, name, attr, all); strict != "" {
-		esc, where = max(esc, escapeWord), strict
-	}
-	a.place(attr.end, esc, where, -1)
-}
-
-// strict says why only a word may stand in an attribute's value.
-func (a *analysis) strict(element, name string, attr attribute, all []attribute) string {
-	switch {
-	case attr.quote == 0:
-		return "an attribute without quotes"
-	case attr.repeated:
-		return "an attribute that is there twice"
-	case name == "style", strings.HasPrefix(name, "on"), name == "srcdoc":
-		return "the attribute " + name
-	case a.foreign > 0 || element == "svg" || element == "math":
-		return "SVG or MathML"
-	case element == "script":
-		return "a script"
-	case element == "meta" && slices.ContainsFunc(all, isPragma):
-		return "a <meta> that directs the reader's program"
-	}
-	return ""
-}
-
-func isPragma(a attribute) bool { return a.name == "http-equiv" || a.name == "charset" }
-
 // sourceAt returns the place in the template of a literal byte of doc.
 func (a *analysis) sourceAt(at int) int {
 	i, _ := slices.BinarySearchFunc(a.at, at, func(mark, at int) int {
@@ -315,11 +274,15 @@ func (a *analysis) rawText(start, end int, element string, s surrounding) bool {
 	where := "<" + element + ">"
 	switch element {
 	case "title", "textarea":
-		a.placeGuarded(start, end, s.most, s.where)
+		a.placeGuarded(start, end, s.most, s.where, false)
 	case "script", "style":
-		a.placeGuarded(start, end, max(s.most, escapeWord), where)
+		a.placeGuarded(start, end, max(s.most, escapeWord), where, element == "script")
 	default: // programs without scripts, and simple ones, take it for HTML
-		return a.scan(start, end, surrounding{max(s.most, escapeWord), where, -1}) || element == "plaintext"
+		if s.depth == maxDepth {
+			return false
+		}
+		inner := surrounding{most: max(s.most, escapeWord), where: where, region: -1, depth: s.depth + 1}
+		return a.scan(start, end, inner) || element == "plaintext"
 	}
 	return true
 }
@@ -337,12 +300,14 @@ func looksLikeTag(content string) bool {
 	}
 }
 
-// placeGuarded places marks in a text that ends at a certain tag or at a
-// comment's end, taking out those that could become part of it.
-func (a *analysis) placeGuarded(start, end int, esc escape, where string) {
+// placeGuarded places marks in a text that ends at a certain tag, taking out
+// those that could become part of it; in a script also those that could close
+// what looks like a comment there.
+func (a *analysis) placeGuarded(start, end int, esc escape, where string, script bool) {
 	for a.hasMarks(end) {
 		at := a.at[a.next]
-		if touchesMarkup(a.doc[start:at], a.doc[at:end]) {
+		before, after := a.doc[start:at], a.doc[at:end]
+		if touchesTag(before) || script && joinsCommentEnd(before, after) {
 			a.place(at+1, escapeNothing, "something like a tag", -1)
 			continue
 		}
@@ -350,24 +315,11 @@ func (a *analysis) placeGuarded(start, end int, esc escape, where string) {
 	}
 }
 
-// touchesMarkup reports whether a value between the two texts, or an empty one,
-// could complete a tag or a comment's end.
-func touchesMarkup(before, after string) bool {
+// touchesTag reports whether letters after the text could be a tag's name.
+func touchesTag(before string) bool {
 	name := len(before)
 	for name > 0 && (isAlnum(before[name-1]) || before[name-1] == '-') {
 		name--
 	}
-	if strings.HasSuffix(strings.TrimRight(before[:name], "/!?"), "<") {
-		return true
-	}
-	after = strings.TrimLeft(after, "x") // this mark, and those next to it
-	return joinsCommentEnd(strings.TrimRight(before, "x"), after)
-}
-
-// joinsCommentEnd reports whether two texts make a comment's end when nothing
-// is between them.
-func joinsCommentEnd(before, after string) bool {
-	return before != "" && after != "" &&
-		strings.IndexByte("-!", before[len(before)-1]) >= 0 &&
-		strings.IndexByte("->!", after[0]) >= 0 && !strings.HasPrefix(after, "-->")
+	return strings.HasSuffix(strings.TrimRight(before[:name], "/!?"), "<")
 }

@@ -2,4 +2,7 @@ package templates_test
 
 import "flag"
 
-var rounds = flag.Int("rounds", 5000, "random templates to try")
+var (
+	update = flag.Bool("update", false, "write the golden files anew")
+	rounds = flag.Int("rounds", 2000, "random templates to try")
+)

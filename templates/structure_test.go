@@ -125,7 +125,7 @@ func tree(t *testing.T, doc string, scripting bool) []string {
 func dangers(harmless, hostile string) string {
 	was := strings.Join(risks(harmless), "\n")
 	for _, risk := range risks(hostile) {
-		if strings.Contains(risk, skull) {
+		if strings.Contains(risk, skull) && !strings.HasPrefix(risk, "url:") {
 			return "a value passed: " + risk
 		}
 		if dangerous.MatchString(risk) && !strings.Contains(was, risk) {
@@ -171,8 +171,7 @@ func risks(doc string) []string {
 				case wordsAlone.MatchString(a.Key):
 					found = append(found, a.Val)
 				case urls.MatchString(a.Key):
-					// A skull is fine in a URL.
-					found = append(found, "url:"+strings.ReplaceAll(a.Val, skull, ""))
+					found = append(found, "url:"+a.Val)
 				}
 			}
 		case html.EndTagToken:
@@ -222,6 +221,33 @@ func TestNoValueChangesTheStructureOfHTML(t *testing.T) {
 		checkStructure(t, randomTemplate(r), attacks[r.IntN(len(attacks))]+pick(r, skull))
 		if t.Failed() {
 			return
+		}
+	}
+}
+
+// Templates that once were, or easily are, understood wrongly.
+func TestNoValueChangesTheStructureOfOddHTML(t *testing.T) {
+	for _, template := range []string{
+		`<!-- -{{a}}-> <b> -->`, `<!--{{a}}><b>-->`, `<!--{{a}}-><b>-->`, `<!-- --{{a}}!><b> -->`, `<!--{{a}}`,
+		`<!--[if mso]>-{{a}}-><b>{{b}}<![endif]-->`, `<!--[if {{a}}]><b>{{b}}</b><![endif]-->`,
+		`<!--[{{a}} mso]><b>{{b}}</b><![endif]-->`, `<!--{{a}}[if mso]><b>{{b}}</b><![endif]-->`,
+		`<!--[if mso]><a title="{{a}}<![endif]-->{{b}}">`,
+		`<title></{{a}}>{{b}}</title>`, `<title></ti{{a}}><b></title>`, `<textarea><{{a}}/textarea><b></textarea>`,
+		`<style></{{a}}><b></style>`, `<script></scr{{a}}><b></script>`, `<script><!--<{{a}}></script><b></script>`,
+		`<script><!--<script>-{{a}}-></script><b></script>`, `<script><!-{{a}}-<script></script><b></script>`,
+		`<a title={{a}}">{{b}}</a>`, `<a title={{a}} href=x>`, `<a title={{a}}{{b}} href=x>`, `<a {{a}}="{{b}}">`,
+		`<a href={{a}}:{{b}}>`, `<a href="{{a}}:{{b}}">`, `<a on{{a}}="{{b}}">`, `<{{a}}script>{{b}}</script>`, `<scr{{a}}ipt>{{b}}`,
+		`</a {{a}}>`, `</{{a}}>`, `<!{{a}}>`, `<!doc{{a}}type html>`, `<?{{a}}>{{b}}`, `<![CDATA[{{a}}]]>`,
+		`<svg><![CDATA[><!--]]><b {{a}}>-->`, `<svg><style><b {{a}}></style>`, `<svg><title><b {{a}}="</title>{{b}}">`,
+		`<math><mi><style><{{a}}></style>`, `<select><style><{{a}}></style>`, `<frameset><noframes><{{a}}></noframes>`,
+		`<noscript><{{a}}></noscript>`, `<noscript><a title="</noscript>{{b}}">`, `<xmp><{{a}}></xmp>{{b}}`,
+		`<noscript><!--</noscript>{{a}}--><b>`, `<plaintext><{{a}}`, `<template><p title={{a}}></template>`,
+		`{{#s}}<a href="{{/s}}{{a}}">`, `<{{#s}}b>{{/s}}{{a}}`, `{{#s}}<script>{{/s}}{{a}}</script>`, `{{#s}}<svg>{{/s}}<style><{{a}}></style>`,
+		`{{#s}}<!--{{/s}}{{a}}-->`, `{{#s}}<!--[if mso]>{{/s}}{{a}}<![endif]-->`,
+	} {
+		for _, attack := range attacks {
+			checkStructure(t, template, attack)
+			checkStructure(t, template, attack+skull)
 		}
 	}
 }

@@ -1,6 +1,9 @@
 package templates
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // An attribute is one of a start tag's, as places in the document.
 type attribute struct {
@@ -77,3 +80,60 @@ func skipTagSpace(doc string, at, end int) int {
 	}
 	return at
 }
+
+// attribute places the marks of an attribute's value.
+func (a *analysis) attribute(element string, attr attribute, all []attribute, s surrounding) {
+	name := attr.name[strings.IndexByte(attr.name, ':')+1:]
+	v := &attributeValue{
+		element: element, name: attr.name, url: a.urlKind(element, name, all),
+		start: a.sourceAt(attr.start-1) + 1, end: a.sourceAt(attr.end),
+		unquoted: attr.quote == 0,
+	}
+	v.fixed = v.check([]byte(a.doc[attr.start:a.at[a.next]])) != ""
+	if v.url != notURL || v.unquoted {
+		a.values = append(a.values, v)
+	}
+	if lead := strings.TrimLeft(a.doc[attr.start:attr.end], "x"); v.unquoted && lead != "" && strings.IndexByte("\"'", lead[0]) >= 0 {
+		// Without the value before it, the quote would open one.
+		a.place(attr.end-len(lead), escapeNothing, "an attribute with one quote", -1)
+	}
+	esc, where := s.most, s.where
+	if strict := a.strict(element, name, attr, all); strict != "" {
+		esc, where = max(esc, escapeWord), strict
+	}
+	a.place(attr.end, esc, where, -1)
+}
+
+// strict says why only a word may stand in an attribute's value.
+func (a *analysis) strict(element, name string, attr attribute, all []attribute) string {
+	switch {
+	case attr.quote == 0:
+		return "an attribute without quotes"
+	case attr.repeated:
+		return "an attribute that is there twice"
+	case name == "style", strings.HasPrefix(name, "on"), name == "srcdoc":
+		return "the attribute " + name
+	case a.foreign > 0 || element == "svg" || element == "math":
+		return "SVG or MathML"
+	case element == "script":
+		return "a script"
+	case element == "meta" && slices.ContainsFunc(all, isPragma):
+		return "a <meta> that directs the reader's program"
+	}
+	return ""
+}
+
+// urlKind says whether an attribute, named without its prefix, holds URLs.
+func (a *analysis) urlKind(element, name string, all []attribute) urlKind {
+	switch {
+	case element == "meta" && name == "content" && slices.ContainsFunc(all, isPragma):
+		return refreshURL
+	case element == "param" && name == "value":
+		return oneURL
+	case a.foreign > 0 && slices.Contains(animations, name):
+		return urlList
+	}
+	return urlAttributes[name]
+}
+
+func isPragma(a attribute) bool { return a.name == "http-equiv" || a.name == "charset" }

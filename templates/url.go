@@ -10,23 +10,25 @@ import (
 type urlKind uint8
 
 const (
-	notURL urlKind = iota
-	oneURL
-	urlList // apart by white space and commas
+	notURL     urlKind = iota
+	oneURL             // which may have white space around it
+	urlList            // apart by white space, commas and semicolons
+	refreshURL         // 0;url=…
 )
 
 // urlAttributes are the attributes that browsers or old mail programs follow,
-// by their names without a namespace prefix. Those of SVG's animations can set
-// an href.
+// by their names without a namespace prefix.
 var urlAttributes = map[string]urlKind{
-	"action": oneURL, "archive": urlList, "background": oneURL, "by": oneURL,
-	"cite": oneURL, "classid": oneURL, "code": oneURL, "codebase": oneURL,
-	"content": urlList, "data": oneURL, "dynsrc": oneURL, "formaction": oneURL,
-	"from": oneURL, "href": oneURL, "icon": oneURL, "imagesrcset": urlList,
-	"longdesc": oneURL, "lowsrc": oneURL, "manifest": oneURL, "ping": urlList,
-	"poster": oneURL, "profile": urlList, "src": oneURL, "srcset": urlList,
-	"to": oneURL, "usemap": oneURL, "values": urlList, "value": oneURL,
+	"action": oneURL, "archive": urlList, "background": oneURL, "cite": oneURL,
+	"classid": oneURL, "code": oneURL, "codebase": oneURL, "data": oneURL,
+	"dynsrc": oneURL, "formaction": oneURL, "href": oneURL, "icon": oneURL,
+	"imagesrcset": urlList, "longdesc": oneURL, "lowsrc": oneURL,
+	"manifest": oneURL, "ping": urlList, "poster": oneURL, "profile": urlList,
+	"src": oneURL, "srcset": urlList, "usemap": oneURL,
 }
+
+// animations are the attributes by which SVG's animations can set a URL.
+var animations = []string{"by", "from", "to", "values"}
 
 // forbidden are the schemes whose URLs are a program or a page themselves.
 var forbidden = []string{"javascript", "vbscript", "data"}
@@ -47,7 +49,7 @@ func (v *attributeValue) String() string {
 
 // check returns the forbidden scheme that a filled-in value has, or "".
 func (v *attributeValue) check(value []byte) string {
-	if v.url == notURL || len(value) == 0 {
+	if v.url == notURL || v.url == oneURL && plainlyAllowed(value) {
 		return ""
 	}
 	text := string(value)
@@ -58,12 +60,31 @@ func (v *attributeValue) check(value []byte) string {
 	if scheme != "" || v.url == oneURL {
 		return scheme
 	}
-	for piece := range strings.FieldsFuncSeq(text, func(r rune) bool { return r <= ' ' || r == ',' || r == ';' || r == '=' }) {
-		if scheme := forbiddenScheme(strings.TrimLeft(piece, `"'`)); scheme != "" {
+	for piece := range strings.FieldsFuncSeq(text, v.separates) {
+		if scheme := forbiddenScheme(piece); scheme != "" {
 			return scheme
 		}
 	}
 	return ""
+}
+
+// plainlyAllowed recognises most URLs at little cost.
+func plainlyAllowed(url []byte) bool {
+	for i, c := range url {
+		switch {
+		case isAlnum(c):
+		case c == ':':
+			scheme := url[:i]
+			return !slices.ContainsFunc(forbidden, func(f string) bool { return strings.EqualFold(string(scheme), f) })
+		default: // "/" and the like begin no scheme
+			return c != '&' && c > ' ' && c < 0x7f
+		}
+	}
+	return true
+}
+
+func (v *attributeValue) separates(r rune) bool {
+	return r <= ' ' || r == ',' || r == ';' || v.url == refreshURL && (r == '=' || r == '"' || r == '\'')
 }
 
 // forbiddenScheme returns the scheme of a URL if it is a forbidden one. Like

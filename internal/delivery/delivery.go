@@ -1,15 +1,19 @@
-// Package delivery leads one message through its life: it finds the connector,
-// checks that there is exactly one recipient, has the mail composed and sent
-// before the deadline, and says in the product's own words what became of it.
+// Package delivery leads one message through its life: it checks that there is
+// exactly one recipient, keeps the limits, joins equal requests, lets the newest
+// code win, has the mail composed and sent before the deadline, sends again what
+// certainly was not accepted, and says in the product's own words what became of
+// it.
 package delivery
 
 import (
 	"cmp"
 	"context"
-	"errors"
+	"crypto/sha256"
+	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -35,10 +39,12 @@ type Connector struct {
 	Sender   Sender
 }
 
-// A Request is one message and the time at which its request arrived.
+// A Request is one message as its caller sent it.
 type Request struct {
-	Message connector.Message
-	Arrived time.Time
+	Message        connector.Message
+	Arrived        time.Time
+	BodySum        [sha256.Size]byte // of the whole request's body
+	IdempotencyKey string            // empty if the caller gave none
 }
 
 // An Outcome is what became of a message.
@@ -69,75 +75,171 @@ type Attempt struct {
 
 // Delivery sends messages through its connectors. It is safe for concurrent use.
 type Delivery struct {
-	connectors map[string]Connector
-	log        *slog.Logger
+	lanes   map[string]*lane
+	log     *slog.Logger
+	limiter *limiter
+	flights *flights
+	flying  sync.WaitGroup
 }
 
 // New returns a Delivery for the given connectors, by their id.
 func New(connectors map[string]Connector, log *slog.Logger) *Delivery {
-	return &Delivery{connectors: connectors, log: log}
+	d := &Delivery{lanes: make(map[string]*lane), log: log, limiter: newLimiter(), flights: newFlights()}
+	for id, c := range connectors {
+		d.lanes[id] = newLane(c)
+	}
+	return d
 }
 
 // Connector returns the connector of that id. The empty id means the one called
 // "default", or else the only one.
 func (d *Delivery) Connector(id string) (Connector, bool) {
-	if id == "" && len(d.connectors) == 1 {
-		for only := range maps.Values(d.connectors) {
-			return only, true
+	if id == "" && len(d.lanes) == 1 {
+		for only := range maps.Values(d.lanes) {
+			return only.Connector, true
 		}
 	}
-	c, ok := d.connectors[cmp.Or(id, "default")]
-	return c, ok
-}
-
-// IDs lists the connectors' ids in alphabetical order.
-func (d *Delivery) IDs() []string { return slices.Sorted(maps.Keys(d.connectors)) }
-
-// Send leads the message through c and logs what became of it, in one line. It
-// returns nil if and only if the provider accepted the mail; every other error
-// is an [*Error].
-func (d *Delivery) Send(ctx context.Context, c Connector, req Request) (Report, error) {
-	report, err := deliver(ctx, c, req)
-	d.record(ctx, c, req, report, err)
-	if err != nil {
-		return report, err
+	if l, ok := d.lanes[cmp.Or(id, "default")]; ok {
+		return l.Connector, true
 	}
-	return report, nil
+	return Connector{}, false
 }
 
-func deliver(ctx context.Context, c Connector, req Request) (Report, *Error) {
+// Wait returns when no message is on its way any more, or when ctx ends.
+func (d *Delivery) Wait(ctx context.Context) error {
+	landed := make(chan struct{})
+	go func() { d.flying.Wait(); close(landed) }()
+	select {
+	case <-landed:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Send leads the message through the connector, which must be one of this
+// Delivery's, and logs what became of it, in one line. It returns nil if and
+// only if the provider accepted the mail; every other error is an [*Error].
+func (d *Delivery) Send(ctx context.Context, c Connector, req Request) (Report, error) {
+	recipient, err := connector.ParseAddress(req.Message.To)
+	if err != nil {
+		return d.refuse(ctx, c, req, &Error{Code: InvalidRecipient, Detail: "the recipient is not one mail address: " + err.Error()})
+	}
+	req.Message.To = recipient
+
+	b := d.boarding(c, req)
+	f, isNew, refusal := d.flights.board(time.Now(), b)
+	if refusal != "" {
+		return d.refuse(ctx, c, req, &Error{Code: refusal, Detail: "the Idempotency-Key is known", RetryAfter: retryAfterOf(refusal)})
+	}
+	if isNew {
+		d.flying.Go(func() { d.fly(d.lanes[c.ID], f, b, req) })
+	}
+	select {
+	case <-f.done:
+	case <-ctx.Done():
+		d.flights.disembark(f)
+		return Report{}, &Error{Code: Abandoned, Incident: NewID(), Detail: "the caller has gone", Err: ctx.Err()}
+	}
+	if f.failure != nil {
+		return f.report, f.failure
+	}
+	return f.report, nil
+}
+
+// Test sends the message through a connector that need not be one of this
+// Delivery's, past all limits, joining, superseding and the breaker.
+func (d *Delivery) Test(ctx context.Context, c Connector, req Request) (Report, error) {
 	report := Report{ID: NewID(), Outcome: Failed, Recipient: connector.MaskAddress("")}
 	recipient, err := connector.ParseAddress(req.Message.To)
 	if err != nil {
-		return report, &Error{Code: InvalidRecipient, Incident: report.ID, Detail: "the recipient is not one mail address: " + err.Error()}
+		return d.refuse(ctx, c, req, &Error{Code: InvalidRecipient, Detail: "the recipient is not one mail address: " + err.Error()})
 	}
-	report.Recipient = connector.MaskAddress(recipient)
 	req.Message.To = recipient
-
-	mail, trace, err := c.Composer.Compose(req.Message)
-	report.Trace = &trace
-	if err != nil {
-		return report, composeError(report.ID, err)
-	}
-	// The provider may have the mail although the caller has gone: a send that
-	// has begun is brought to its end, to know its outcome.
-	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), req.Arrived.Add(sendBy))
+	report.Recipient = connector.MaskAddress(recipient)
+	sending, cancel := context.WithDeadline(context.WithoutCancel(ctx), req.Arrived.Add(sendBy))
 	defer cancel()
-	begun := time.Now()
-	receipt, err := c.Sender.SingleSendMail(ctx, mail)
-	attempt := Attempt{Milliseconds: time.Since(begun).Milliseconds()}
-	if err != nil {
-		attempt.Error = err.Error()
-		report.Attempts = []Attempt{attempt}
-		failure := providerError(report.ID, err)
-		if failure.Code == OutcomeUnknown {
-			report.Outcome = Unknown
-		}
+	failure := attemptAll(sending, c, req, &report, atOnce{ctx})
+	d.record(ctx, c, req, report, failure)
+	if failure != nil {
 		return report, failure
 	}
-	report.Attempts = []Attempt{attempt}
-	report.Outcome, report.Receipt = Sent, receipt
 	return report, nil
+}
+
+// fly leads a new flight to its end. A defect on the way must not leave its
+// callers without an answer, nor end the program.
+func (d *Delivery) fly(l *lane, f *flight, b boarding, req Request) {
+	f.report = Report{ID: NewID(), Outcome: Failed, Recipient: connector.MaskAddress(req.Message.To)}
+	ctx, cancel := context.WithDeadline(context.Background(), req.Arrived.Add(sendBy))
+	defer func() {
+		cancel()
+		if cause := recover(); cause != nil {
+			// What had begun when it happened is not known.
+			f.report.Outcome = Unknown
+			f.failure = internalError(f.report.ID, cause)
+		}
+		d.record(ctx, l.Connector, req, f.report, f.failure)
+		d.flights.land(time.Now(), b, f)
+	}()
+	f.failure = d.deliver(ctx, l, f, req)
+}
+
+// deliver takes a message past breaker and limits, and sends it in its turn.
+func (d *Delivery) deliver(ctx context.Context, l *lane, f *flight, req Request) *Error {
+	now := time.Now()
+	if failure := l.breaker.refusal(now, f.report.ID); failure != nil {
+		return failure
+	}
+	limits := d.limiter.limitsOf(l.ID, l.rates, req.Message.To, req.Message.IP)
+	if refusing, wait := d.limiter.take(now, limits); refusing != nil {
+		return &Error{
+			Code: RateLimited, Incident: f.report.ID, RetryAfter: wait,
+			Detail: fmt.Sprintf("the limit of this %s is used up: %d in %v", refusing.name, refusing.rate.Count, refusing.rate.Per),
+		}
+	}
+	failure := attemptAll(ctx, l.Connector, req, &f.report, &turns{d.flights, f, l, req.Message.Type})
+	l.breaker.note(time.Now(), failure)
+	if failure != nil && failure.sparesLimits() {
+		d.limiter.giveBack(limits)
+	}
+	return failure
+}
+
+// boarding says by what names the message is looked for among the others.
+func (d *Delivery) boarding(c Connector, req Request) boarding {
+	b := boarding{bodySum: req.BodySum}
+	if req.IdempotencyKey != "" {
+		key := d.limiter.hash("key", c.ID, req.IdempotencyKey)
+		b.key = &key
+	} else {
+		join := d.limiter.hash("join", c.ID, string(req.BodySum[:]))
+		b.join = &join
+	}
+	b.person = d.person(c, req.Message)
+	return b
+}
+
+// person names whom a code is for. Without application and client it could be
+// anybody's code that would be overtaken.
+func (d *Delivery) person(c Connector, m connector.Message) *limitKey {
+	code, _ := m.Payload["code"].(string)
+	application, _ := m.Payload["application"].(map[string]any)
+	id, _ := application["id"].(string)
+	who := client(m.IP)
+	if code == "" || id == "" || who == "" {
+		return nil
+	}
+	person := d.limiter.hash("person", c.ID, m.To, m.Type, id, who)
+	return &person
+}
+
+// refuse answers a message that does not get on its way.
+func (d *Delivery) refuse(ctx context.Context, c Connector, req Request, failure *Error) (Report, error) {
+	failure.Incident = NewID()
+	report := Report{ID: failure.Incident, Outcome: Failed, Recipient: connector.MaskAddress("")}
+	d.record(ctx, c, req, report, failure)
+	return report, failure
 }
 
 // record writes the one log line of a message.
@@ -146,7 +248,8 @@ func (d *Delivery) record(ctx context.Context, c Connector, req Request, report 
 	attrs = append(attrs,
 		slog.String("incident", report.ID), slog.String("outcome", string(report.Outcome)),
 		slog.String("connector", c.ID), slog.String("type", typeLabel(req.Message.Type)),
-		slog.String("to", report.Recipient), slog.Int64("ms", time.Since(req.Arrived).Milliseconds()))
+		slog.String("to", report.Recipient), slog.Int64("ms", time.Since(req.Arrived).Milliseconds()),
+		slog.Int("attempts", len(report.Attempts)))
 	if report.Trace != nil {
 		attrs = append(attrs, slog.Int("template", report.Trace.Template), slog.String("language", report.Trace.LanguageTag))
 		if len(report.Trace.Missing) > 0 {
@@ -175,10 +278,3 @@ func typeLabel(usageType string) string {
 
 // NewID returns an id for a message: a UUID of version 7, which sorts by time.
 func NewID() string { return uuid.Must(uuid.NewV7()).String() }
-
-func composeError(incident string, err error) *Error {
-	if missing, ok := errors.AsType[*connector.MissingVariablesError](err); ok {
-		return &Error{Code: VariableMissing, Incident: incident, Detail: missing.Error(), Err: err}
-	}
-	return &Error{Code: TemplateNotFound, Incident: incident, Detail: err.Error(), Err: err}
-}

@@ -56,7 +56,7 @@ func request(to string) delivery.Request {
 func send(ctx context.Context, t *testing.T, c delivery.Connector, req delivery.Request) (delivery.Report, *delivery.Error, map[string]any) {
 	t.Helper()
 	var log bytes.Buffer
-	report, err := delivery.New(nil, slog.New(slog.NewJSONHandler(&log, nil))).Send(ctx, c, req)
+	report, err := delivery.New(map[string]delivery.Connector{c.ID: c}, slog.New(slog.NewJSONHandler(&log, nil))).Send(ctx, c, req)
 	failure, ok := errors.AsType[*delivery.Error](err)
 	if err != nil && !ok {
 		t.Fatalf("error %#v", err)
@@ -160,8 +160,18 @@ func TestCallerThatGoesDoesNotStopASend(t *testing.T) {
 		}
 		return &aliyundm.Receipt{EnvID: "600"}, nil
 	})
-	if report, failure, _ := send(ctx, t, target(t, leaving, ""), request("a@b.example")); failure != nil || report.Outcome != delivery.Sent {
-		t.Errorf("%+v, %v", report, failure)
+	var log logBuffer
+	c := target(t, leaving, "")
+	d := delivery.New(map[string]delivery.Connector{c.ID: c}, slog.New(slog.NewJSONHandler(&log, nil)))
+	_, err := d.Send(ctx, c, request("a@b.example"))
+	if failure, ok := errors.AsType[*delivery.Error](err); err != nil && (!ok || failure.Code != delivery.Abandoned) {
+		t.Error(err)
+	}
+	if err := d.Wait(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(log.String(), `"outcome":"sent"`) {
+		t.Errorf("log: %s", log.String())
 	}
 }
 

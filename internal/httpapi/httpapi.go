@@ -4,6 +4,7 @@
 package httpapi
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -72,7 +73,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			s.opts.Log.ErrorContext(r.Context(), "panic", "cause", panicCause(cause), "stack", string(debug.Stack()))
-			s.fail(w, r, problemOf(codeInternal))
+			s.fail(w, r, problemOf(delivery.Internal))
 		}
 	}()
 	h := w.Header()
@@ -120,6 +121,9 @@ type sent struct {
 	State string `json:"state"`
 }
 
+// maxKey is what an Idempotency-Key may have, in bytes.
+const maxKey = 255
+
 // send takes Logto's request and answers when Aliyun has accepted the mail.
 func (s *Server) send(w http.ResponseWriter, r *http.Request) error {
 	arrived := time.Now()
@@ -130,6 +134,10 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request) error {
 	if !ok {
 		return problemOf(codeConnectorNotFound)
 	}
+	key := r.Header.Get("Idempotency-Key")
+	if len(key) > maxKey {
+		return &problem{Code: codeInvalidRequest, Detail: "the Idempotency-Key is longer than 255 bytes", public: true}
+	}
 	body, err := readBody(w, r, arrived)
 	if err != nil {
 		return err
@@ -138,7 +146,9 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return invalidRequest(err)
 	}
-	report, err := s.opts.Delivery.Send(r.Context(), target, delivery.Request{Message: message, Arrived: arrived})
+	report, err := s.opts.Delivery.Send(r.Context(), target, delivery.Request{
+		Message: message, Arrived: arrived, BodySum: sha256.Sum256(body), IdempotencyKey: key,
+	})
 	if err != nil {
 		return publicFailure(err)
 	}

@@ -24,7 +24,6 @@ const (
 	codeConnectorNotFound delivery.Code = "connector_not_found"
 	codeNotFound          delivery.Code = "not_found"
 	codeMethodNotAllowed  delivery.Code = "method_not_allowed"
-	codeInternal          delivery.Code = "internal"
 )
 
 // answers gives each code its status and its title, the only words about an
@@ -40,7 +39,7 @@ var answers = map[delivery.Code]struct {
 	codeConnectorNotFound:        {http.StatusNotFound, "There is no such connector"},
 	codeNotFound:                 {http.StatusNotFound, "There is no such route"},
 	codeMethodNotAllowed:         {http.StatusMethodNotAllowed, "The route does not know this method"},
-	codeInternal:                 {http.StatusInternalServerError, "Something went wrong here"},
+	delivery.Internal:            {http.StatusInternalServerError, "Something went wrong here"},
 	delivery.InvalidRecipient:    {http.StatusUnprocessableEntity, "The recipient is not one mail address"},
 	delivery.TemplateNotFound:    {http.StatusUnprocessableEntity, "There is no template for this mail"},
 	delivery.VariableMissing:     {http.StatusUnprocessableEntity, "The request lacks a variable of the template"},
@@ -50,6 +49,12 @@ var answers = map[delivery.Code]struct {
 	delivery.RecipientRejected:   {http.StatusUnprocessableEntity, "The mail provider refused the recipient"},
 	delivery.ContentRejected:     {http.StatusUnprocessableEntity, "The mail provider refused the content"},
 	delivery.ProviderUnavailable: {http.StatusBadGateway, "The mail provider could not be reached"},
+	delivery.RateLimited:         {http.StatusTooManyRequests, "Too many mails, try again later"},
+	delivery.Overloaded:          {http.StatusServiceUnavailable, "The service is busy, try again"},
+	delivery.Superseded:          {http.StatusConflict, "A newer code has been sent"},
+	delivery.InProgress:          {http.StatusConflict, "The same request is being answered"},
+	delivery.IdempotencyMismatch: {http.StatusUnprocessableEntity, "The Idempotency-Key came with another request"},
+	delivery.Abandoned:           {http.StatusServiceUnavailable, "The caller has gone"},
 	delivery.OutcomeUnknown:      {http.StatusGatewayTimeout, "The mail may have been sent"},
 }
 
@@ -91,7 +96,7 @@ func publicFailure(err error) *problem {
 func failure(err error) *problem {
 	f, ok := errors.AsType[*delivery.Error](err)
 	if !ok {
-		return &problem{Code: codeInternal, err: err}
+		return &problem{Code: delivery.Internal, err: err}
 	}
 	return &problem{Code: f.Code, Incident: f.Incident, Detail: f.Detail, retryAfter: f.RetryAfter, logged: true}
 }
@@ -101,7 +106,7 @@ func failure(err error) *problem {
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	found, ok := errors.AsType[*problem](err)
 	if !ok {
-		found = &problem{Code: codeInternal, err: err}
+		found = &problem{Code: delivery.Internal, err: err}
 	}
 	p := *found
 	p.Status = cmp.Or(p.Status, answers[p.Code].status)

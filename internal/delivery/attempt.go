@@ -1,0 +1,111 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"dmconnector/aliyundm"
+	"dmconnector/connector"
+)
+
+const (
+	maxAttempts = 4
+	// leastTime is what an attempt needs to be worth beginning.
+	leastTime = 500 * time.Millisecond
+)
+
+// A turn says when an attempt may begin.
+type turn interface {
+	// take waits until the next attempt may begin. It returns an error if it may
+	// not, and else what gives the turn back when the attempt has ended, and a
+	// context that ends when the attempt is not wanted any more.
+	take(ctx context.Context, incident string, pause time.Duration) (release func(), wanted context.Context, failure *Error)
+}
+
+// attemptAll composes the mail and sends it, again while it certainly was not
+// accepted and there is time. It completes the report.
+func attemptAll(ctx context.Context, c Connector, req Request, report *Report, t turn) *Error {
+	mail, trace, err := c.Composer.Compose(req.Message)
+	report.Trace = &trace
+	if err != nil {
+		return composeError(report.ID, err)
+	}
+	var last *Error
+	for n := range maxAttempts {
+		pause := backoff(n, last)
+		deadline, _ := ctx.Deadline()
+		if last != nil && time.Until(deadline) < pause+leastTime {
+			return last
+		}
+		release, wanted, failure := t.take(ctx, report.ID, pause)
+		if failure != nil {
+			return failure
+		}
+		last = attempt(aliyundm.WithAbort(ctx, wanted), c, mail, report, release)
+		if last == nil {
+			report.Outcome = Sent
+			return nil
+		}
+		if last.Code == OutcomeUnknown {
+			report.Outcome = Unknown
+			return last
+		}
+		if !last.again {
+			return last
+		}
+	}
+	return last
+}
+
+// attempt calls the provider once, and releases its turn.
+func attempt(ctx context.Context, c Connector, mail *aliyundm.Mail, report *Report, release func()) *Error {
+	defer release()
+	begun := time.Now()
+	receipt, err := c.Sender.SingleSendMail(ctx, mail)
+	entry := Attempt{Milliseconds: time.Since(begun).Milliseconds()}
+	if err == nil {
+		report.Attempts = append(report.Attempts, entry)
+		report.Receipt = receipt
+		return nil
+	}
+	entry.Error = err.Error()
+	report.Attempts = append(report.Attempts, entry)
+	return providerError(report.ID, err, len(report.Attempts) > 1)
+}
+
+// backoff is how long to wait before attempt n, counted from 0: none before the
+// first, then 100 ms doubled each time, and four times as long if Aliyun said
+// that we come too fast. All callers of one outage must not come back at once.
+func backoff(n int, last *Error) time.Duration {
+	if n == 0 {
+		return 0
+	}
+	base := 100 * time.Millisecond << (n - 1)
+	if last.Code == ProviderBusy {
+		base *= 4
+	}
+	return base/2 + rand.N(base)
+}
+
+func composeError(incident string, err error) *Error {
+	if missing, ok := errors.AsType[*connector.MissingVariablesError](err); ok {
+		return &Error{Code: VariableMissing, Incident: incident, Detail: missing.Error(), Err: err}
+	}
+	return &Error{Code: TemplateNotFound, Incident: incident, Detail: err.Error(), Err: err}
+}
+
+// atOnce is the turn of test mails: they wait for nobody. It ends with its caller.
+type atOnce struct{ caller context.Context } //nolint:containedctx // it is the caller's going, not a call's context
+
+func (t atOnce) take(_ context.Context, incident string, pause time.Duration) (func(), context.Context, *Error) {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return func() {}, t.caller, nil
+	case <-t.caller.Done():
+		return nil, nil, abandoned(incident)
+	}
+}
