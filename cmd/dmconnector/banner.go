@@ -11,12 +11,12 @@ import (
 
 // A banner tells a newcomer what runs where, and how to try it.
 type banner struct {
-	address, sandboxURL, data string
-	send, admin               tokenSource
+	url, sandboxURL, data string
+	send, admin           tokenSource
 }
 
 func (b banner) writeTo(w io.Writer) {
-	fmt.Fprintf(w, "dmconnector listens on http://%s\n", b.address)
+	fmt.Fprintf(w, "dmconnector listens on %s\n", b.url)
 	if b.data == "" || isTerminal(w) {
 		printToken(w, "send token: ", b.send)
 		printToken(w, "admin token:", b.admin)
@@ -30,8 +30,8 @@ func (b banner) writeTo(w io.Writer) {
 		if !b.send.made {
 			token = "<your send token>"
 		}
-		fmt.Fprintf(w, "\nSend a code:\ncurl -sS -X POST http://%s/api/send -H 'Authorization: Bearer %s' -H 'Content-Type: application/json' -d '%s'\n",
-			b.address, token, `{"to":"user@example.com","type":"SignIn","payload":{"code":"123456","locale":"en"}}`)
+		fmt.Fprintf(w, "\nSend a code:\ncurl -sS -X POST %s/api/send -H 'Authorization: Bearer %s' -H 'Content-Type: application/json' -d '%s'\n",
+			b.url, token, `{"to":"user@example.com","type":"SignIn","payload":{"code":"123456","locale":"en"}}`)
 		fmt.Fprintf(w, "\nRead it:\ncurl -sS %s/inbox/user@example.com/latest\n\n", b.sandboxURL)
 	}
 }

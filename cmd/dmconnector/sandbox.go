@@ -43,7 +43,7 @@ and the token also as DMCONNECTOR_SANDBOX_<FLAG>_FILE.`,
 			s := sandbox.New(sandbox.Options{Accounts: []sandbox.Account{account}, Token: token, Log: log})
 			fmt.Fprintf(cmd.OutOrStdout(), "The sandbox listens on http://%s (inbox: /inbox, faults: /faults)\n", listener.Addr())
 			server := newHTTPServer(s, log)
-			return serveUntilDone(cmd.Context(), server, listener, func() { s.Close() })
+			return serveUntilDone(cmd.Context(), server, listener, drainer{begin: s.Close})
 		},
 	}
 	flags := cmd.Flags()

@@ -29,6 +29,7 @@ type serveOptions struct {
 	sandboxListen                   string
 	sendTokens, adminTokens         string
 	allowEndpoints                  []string
+	tlsCert, tlsKey                 string
 }
 
 func newServe() *cobra.Command {
@@ -59,6 +60,8 @@ as a flag is visible in the list of processes: better use one of the others.`,
 	secret(flags, &opts.sendTokens, "send-token", "callers' `tokens` for sending, comma-separated (default: made at the first start, in --data)")
 	secret(flags, &opts.adminTokens, "admin-token", "callers' `tokens` for administration, likewise")
 	flags.StringSliceVar(&opts.allowEndpoints, "allow-endpoint", nil, "`hosts` that a connector's endpoint may name besides aliyuncs.com and loopback")
+	flags.StringVar(&opts.tlsCert, "tls-cert", "", "certificate `file` (PEM) for HTTPS; read again when it changes")
+	flags.StringVar(&opts.tlsKey, "tls-key", "", "its key's `file` (PEM)")
 	cmd.PreRunE = func(cmd *cobra.Command, args []string) error {
 		if err := fromEnvironment("DMCONNECTOR_")(cmd, args); err != nil {
 			return err
@@ -88,11 +91,19 @@ func serve(ctx context.Context, opts serveOptions, stdout io.Writer, log *slog.L
 	if err != nil {
 		return err
 	}
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", opts.listen)
+	listener, err := listen(ctx, opts.listen)
 	if err != nil {
 		return err
 	}
 	defer listener.Close()
+	scheme := "http"
+	if opts.tlsCert != "" || opts.tlsKey != "" {
+		certificate, err := newCertificate(opts.tlsCert, opts.tlsKey, log)
+		if err != nil {
+			return err
+		}
+		listener, scheme = certificate.listener(listener), "https"
+	}
 
 	var sandboxURL string
 	if opts.sandbox {
@@ -109,14 +120,19 @@ func serve(ctx context.Context, opts serveOptions, stdout io.Writer, log *slog.L
 	if err != nil {
 		return err
 	}
+	messages := delivery.New(connectors, log)
 	api := httpapi.New(httpapi.Options{
-		Delivery: delivery.New(connectors, log), Log: log,
+		Delivery: messages, Log: log,
 		SendTokens: send.values, AdminTokens: admin.values,
 		NewSender: newSender, AllowedEndpoints: opts.allowEndpoints,
 	})
-	banner{listener.Addr().String(), sandboxURL, opts.data, send, admin}.writeTo(stdout)
+	banner{scheme + "://" + listener.Addr().String(), sandboxURL, opts.data, send, admin}.writeTo(stdout)
 	log.Info("listening", "address", listener.Addr().String(), "connectors", len(files), "version", version())
-	return serveUntilDone(ctx, newHTTPServer(api, log), listener, api.Drain)
+	var connections httpapi.Connections
+	server := newHTTPServer(api, log)
+	server.ConnContext, server.ConnState = connections.Context, connections.State
+	drain := drainer{api.Drain, []func(context.Context) error{connections.Wait, messages.Wait}}
+	return serveUntilDone(ctx, server, listener, drain)
 }
 
 // loadConnectors reads the connectors; one with errors stops the start.
@@ -144,20 +160,17 @@ func loadConnectors(opts serveOptions, log *slog.Logger) ([]connectorFile, error
 	if err := brokenConnectors(files); err != nil {
 		return nil, err
 	}
-	return files, checkAgainstState(files, log)
+	return files, checkAgainstState(files)
 }
 
 // checkAgainstState refuses what the memory cannot do: to keep a promise over a
-// restart. Limits are read and checked, and not enforced yet.
-func checkAgainstState(files []connectorFile, log *slog.Logger) error {
+// restart.
+func checkAgainstState(files []connectorFile) error {
 	for _, file := range files {
 		for usageType, how := range file.Config.Delivery {
 			if how == "queued" {
 				return fmt.Errorf("%s: %s is to be delivered \"queued\", which needs state that survives a restart: this version has none", file.Path, usageType)
 			}
-		}
-		if file.Config.Limits != nil {
-			log.Warn("limits are not enforced by this version", "connector", file.ID)
 		}
 	}
 	return nil

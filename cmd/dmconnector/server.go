@@ -2,9 +2,15 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"strconv"
+	"sync"
 	"time"
 )
 
@@ -13,22 +19,46 @@ import (
 func newHTTPServer(handler http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler:           handler,
-		ReadHeaderTimeout: 10 * time.Second,
+		ReadHeaderTimeout: 5 * time.Second,
 		IdleTimeout:       120 * time.Second,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 }
 
-// Times of a stop: the listener still answers callers that have not noticed,
-// then what is under way is brought to its end.
+// listen opens the address, or takes the socket that a supervisor hands over
+// (sd_listen_fds(3)): with that a successor goes on without a refused connection.
+func listen(ctx context.Context, address string) (net.Listener, error) {
+	if os.Getenv("LISTEN_FDS") != "1" {
+		return new(net.ListenConfig).Listen(ctx, "tcp", address)
+	}
+	if pid := os.Getenv("LISTEN_PID"); pid != "" && pid != strconv.Itoa(os.Getpid()) {
+		return new(net.ListenConfig).Listen(ctx, "tcp", address)
+	}
+	const firstFD = 3
+	file := os.NewFile(firstFD, "handed-over socket")
+	listener, err := net.FileListener(file)
+	if err != nil {
+		return nil, fmt.Errorf("the socket that LISTEN_FDS announces: %w", err)
+	}
+	return listener, file.Close()
+}
+
+// Times of a stop, from the signal.
 const (
-	lingerTime = 2 * time.Second
-	stopTime   = 10 * time.Second
+	lingerTime = 2 * time.Second  // callers that have not noticed are still answered
+	stopTime   = 12 * time.Second // then what is left is cut off
 )
 
-// serveUntilDone serves until ctx is done, then stops in good order.
-func serveUntilDone(ctx context.Context, server *http.Server, listener net.Listener, drain func()) error {
+// A drainer is what must come to its end before the program does.
+type drainer struct {
+	begin func()                        // the stop begins
+	waits []func(context.Context) error // what to wait for, in order
+}
+
+// serveUntilDone serves until ctx is done, then stops in good order. A plain
+// Shutdown would cut connections on which a request may just be on its way.
+func serveUntilDone(ctx context.Context, server *http.Server, listener net.Listener, drain drainer) error {
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	select {
@@ -36,7 +66,9 @@ func serveUntilDone(ctx context.Context, server *http.Server, listener net.Liste
 		return err
 	case <-ctx.Done():
 	}
-	drain()
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
+	defer cancel()
+	drain.begin()
 	linger := time.NewTimer(lingerTime)
 	defer linger.Stop()
 	select {
@@ -44,7 +76,79 @@ func serveUntilDone(ctx context.Context, server *http.Server, listener net.Liste
 		return err
 	case <-linger.C:
 	}
-	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
-	defer cancel()
-	return server.Shutdown(stop)
+	if err := listener.Close(); err != nil {
+		return err
+	}
+	// It has taken note of every connection; that it was closed is no news.
+	_ = <-served //nolint:errcheck // see above
+	for _, wait := range drain.waits {
+		if err := wait(end); err != nil {
+			break // what still waits is cut off
+		}
+	}
+	return server.Close()
+}
+
+// A certificate is a TLS certificate whose files are read again when they change.
+type certificate struct {
+	certFile, keyFile string
+	log               *slog.Logger
+
+	mu      sync.Mutex
+	current *tls.Certificate
+	stamp   string // the files' times and sizes
+}
+
+// newCertificate reads the files, which must be good at the start.
+func newCertificate(certFile, keyFile string, log *slog.Logger) (*certificate, error) {
+	if certFile == "" || keyFile == "" {
+		return nil, errors.New("--tls-cert and --tls-key are needed together")
+	}
+	c := &certificate{certFile: certFile, keyFile: keyFile, log: log}
+	if err := c.read(c.filesStamp()); err != nil {
+		return nil, fmt.Errorf("TLS: %w", err)
+	}
+	return c, nil
+}
+
+// get is for a tls.Config's GetCertificate. Files that are broken or half
+// written leave the last good certificate in place.
+func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if stamp := c.filesStamp(); stamp != c.stamp {
+		if err := c.read(stamp); err != nil {
+			c.log.Error("the TLS certificate could not be read again", "error", err)
+			c.stamp = stamp // said once
+		}
+	}
+	return c.current, nil
+}
+
+func (c *certificate) read(stamp string) error {
+	pair, err := tls.LoadX509KeyPair(c.certFile, c.keyFile)
+	if err != nil {
+		return err
+	}
+	c.current, c.stamp = &pair, stamp
+	return nil
+}
+
+func (c *certificate) filesStamp() string {
+	var stamp []any
+	for _, name := range []string{c.certFile, c.keyFile} {
+		if info, err := os.Stat(name); err == nil {
+			stamp = append(stamp, info.ModTime().UnixNano(), info.Size())
+		}
+	}
+	return fmt.Sprint(stamp...)
+}
+
+// listener speaks TLS on connections that another one takes.
+func (c *certificate) listener(inner net.Listener) net.Listener {
+	return tls.NewListener(inner, &tls.Config{
+		MinVersion:     tls.VersionTLS12,
+		GetCertificate: c.get,
+		NextProtos:     []string{"http/1.1"},
+	})
 }

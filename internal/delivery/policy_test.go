@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"strings"
 	"sync"
@@ -51,7 +50,7 @@ func newDesk(t *testing.T, limits connector.Limits, s sender) *desk {
 		cfg.Templates = append(cfg.Templates, connector.Template{UsageType: usageType, Subject: "{{code}}", Content: "{{code}}"})
 	}
 	c := delivery.Connector{ID: "mine", Composer: connector.New(cfg), Sender: s}
-	return &desk{delivery.New(map[string]delivery.Connector{"mine": c}, slog.New(slog.NewJSONHandler(io.Discard, nil))), c}
+	return &desk{delivery.New(map[string]delivery.Connector{"mine": c}, slog.New(slog.DiscardHandler)), c}
 }
 
 // off switches every limit off.

@@ -12,7 +12,6 @@ import (
 	"runtime"
 	"runtime/debug"
 	"sync/atomic"
-	"time"
 
 	"github.com/go-chi/chi/v5"
 
@@ -126,7 +125,7 @@ const maxKey = 255
 
 // send takes Logto's request and answers when Aliyun has accepted the mail.
 func (s *Server) send(w http.ResponseWriter, r *http.Request) error {
-	arrived := time.Now()
+	arrived := arrival(r)
 	if err := s.tokens.authorize(r, scopeSend); err != nil {
 		return err
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"time"
 
 	"github.com/go-chi/chi/v5"
 
@@ -26,7 +25,7 @@ type testRequest struct {
 // test sends a test mail through a stored connector or through the config that
 // comes with the request, and tells the admin all about it.
 func (s *Server) test(w http.ResponseWriter, r *http.Request) error {
-	arrived := time.Now()
+	arrived := arrival(r)
 	if err := s.tokens.authorize(r, scopeAdmin); err != nil {
 		return err
 	}
