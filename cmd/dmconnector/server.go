@@ -79,8 +79,10 @@ func serveUntilDone(ctx context.Context, server *http.Server, listener net.Liste
 	if err := listener.Close(); err != nil {
 		return err
 	}
-	// It has taken note of every connection; that it was closed is no news.
-	_ = <-served //nolint:errcheck // see above
+	// After this every connection is known.
+	if err := <-served; !errors.Is(err, net.ErrClosed) {
+		return err
+	}
 	for _, wait := range drain.waits {
 		if err := wait(end); err != nil {
 			break // what still waits is cut off
