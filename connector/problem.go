@@ -76,7 +76,9 @@ func (e *InvalidError) Error() string {
 	return strings.Join(lines, "; ")
 }
 
+var pointerEscapes = strings.NewReplacer("~", "~0", "/", "~1")
+
 // child returns the pointer of the value under key in the object at pointer.
 func child(pointer, key string) string {
-	return pointer + "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(key)
+	return pointer + "/" + pointerEscapes.Replace(key)
 }

@@ -136,6 +136,9 @@ func (ts *typeSet) match(written string) (e entry, found, valid bool) {
 	if e, found = ts.exact[written]; found {
 		return e, true, true
 	}
+	if len(ts.bases) == 0 {
+		return entry{}, false, true // no need to know more of the tag
+	}
 	tag, base, valid := parseTag(written)
 	bs := ts.bases[base]
 	if !valid || bs == nil {
