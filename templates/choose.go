@@ -136,9 +136,6 @@ func (ts *typeSet) match(written string) (e entry, found, valid bool) {
 	if e, found = ts.exact[written]; found {
 		return e, true, true
 	}
-	if len(ts.bases) == 0 {
-		return entry{}, false, true // no need to know more of the tag
-	}
 	tag, base, valid := parseTag(written)
 	bs := ts.bases[base]
 	if !valid || bs == nil {
@@ -166,20 +163,8 @@ func (s *Set) Choose(usageType, locale, uiLocales string) (Choice, bool) {
 		c.say("There is no template for Generic.")
 		return Choice{Index: -1, Steps: c.steps}, false
 	}
-	if c.look(ts, "locale", locale) {
+	if c.prefer(ts, locale, uiLocales) {
 		return c.choice(), true
-	}
-	for tag := range strings.FieldsSeq(uiLocales) {
-		if c.looked == maxTags {
-			c.say("Only the first languages were looked at.")
-			break
-		}
-		if c.look(ts, "uiLocales", tag) {
-			return c.choice(), true
-		}
-	}
-	if c.looked == 0 {
-		c.say("The message asks for no language.")
 	}
 	c.chosen = ts.standIn
 	c.say(ts.standInReason)
@@ -202,6 +187,30 @@ func (c *chooser) usageType(usageType string) string {
 		c.say("Test is Logto's former name for Generic.")
 	}
 	return canonicalType(usageType)
+}
+
+// prefer looks for a template in one of the reader's languages.
+func (c *chooser) prefer(ts *typeSet, locale, uiLocales string) bool {
+	if len(ts.bases) == 0 {
+		c.say("No template for this usage type is for one language only.")
+		return false
+	}
+	if c.look(ts, "locale", locale) {
+		return true
+	}
+	for tag := range strings.FieldsSeq(uiLocales) {
+		if c.looked == maxTags {
+			c.say("Only the first languages were looked at.")
+			break
+		}
+		if c.look(ts, "uiLocales", tag) {
+			return true
+		}
+	}
+	if c.looked == 0 {
+		c.say("The message asks for no language.")
+	}
+	return false
 }
 
 // look looks for a template in one language.

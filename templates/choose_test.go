@@ -116,14 +116,14 @@ func TestChooseSaysWhy(t *testing.T) {
 			"Test", "", "", 1,
 			[]string{
 				"Test is Logto's former name for Generic.",
-				"The message asks for no language.",
+				"No template for this usage type is for one language only.",
 				"The template without a language stands in.",
 			},
 		},
 		"a template for Test serves Generic": {
 			[]string{"SignIn", "Test"},
 			"Generic", "", "", 1,
-			[]string{"The message asks for no language.", "The template without a language stands in."},
+			[]string{"No template for this usage type is for one language only.", "The template without a language stands in."},
 		},
 		"the first of two wins": {
 			[]string{"SignIn zh-CN", "SignIn zh-cn", "SignIn", "SignIn"},
@@ -144,10 +144,15 @@ func TestChooseSaysWhy(t *testing.T) {
 			},
 		},
 		"many languages": {
-			[]string{"SignIn"},
+			[]string{"SignIn", "SignIn en"},
 			"SignIn", "", strings.Repeat("% ", 20), 0,
 			append(slicesRepeat("uiLocales has a malformed language tag, which is skipped.", 16),
 				"Only the first languages were looked at.", "The template without a language stands in."),
+		},
+		"no language": {
+			[]string{"SignIn", "SignIn en"},
+			"SignIn", "", " ", 0,
+			[]string{"The message asks for no language.", "The template without a language stands in."},
 		},
 		"nothing at all": {
 			[]string{"SignIn"},
