@@ -9,7 +9,7 @@ RACE  := $(shell command -v "$$($(GO) env CC)" >/dev/null 2>&1 && echo -race)
 # How long each fuzz target runs.
 FUZZTIME ?= 10s
 
-.PHONY: build test lint fmt fuzz bench vuln setup
+.PHONY: build test lint fmt fuzz bench chaos vuln setup
 
 build:
 	$(GO) build -trimpath -o bin/dmconnector ./cmd/dmconnector
@@ -43,6 +43,10 @@ fuzz:
 
 bench:
 	$(GO) run ./internal/bench
+
+# The fault suite, longer than in make test; writes docs/reliability.md.
+chaos:
+	$(GO) test ./internal/chaos -count=1 -timeout 60m -v -chaos.long -chaos.write
 
 # Needs the vulnerability database on the net.
 vuln:

@@ -71,10 +71,14 @@ func (t text) identifier() text {
 
 // code returns t if it has the form of an error code: words, joined by dots.
 func (t text) code() text {
-	if len(t) > maxIdentifier || !isToken(strings.NewReplacer(".", "", "_", "").Replace(string(t))) || hasLongNumber(string(t)) {
+	if len(t) > maxIdentifier || strings.ContainsFunc(string(t), notInCode) || hasLongNumber(string(t)) {
 		return ""
 	}
 	return t
+}
+
+func notInCode(r rune) bool {
+	return !isLetter(r) && !isDigit(r) && r != '-' && r != '.' && r != '_'
 }
 
 // hasLongNumber reports whether s has four digits in a row, as mail codes have.

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"mime"
 	"net/http"
 	"strings"
@@ -45,13 +46,13 @@ func newCall(r *http.Request) *call {
 // It never fails: what is missing or malformed is for the checks to say.
 func (c *call) read(r *http.Request, body []byte) {
 	c.params.add(r.URL.RawQuery)
-	query := c.params.canonical() // ACS3 signs the query alone and the body's hash
+	query := maps.Clone(c.params) // ACS3 signs the query alone and the body's hash
 	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if r.Method == http.MethodPost && kind == "application/x-www-form-urlencoded" {
 		c.params.add(string(body))
 	}
 	if isACS3(r) {
-		c.sign = readACS3(r, query, body)
+		c.sign = readACS3(r, query.canonical(), body)
 	} else {
 		c.sign = readRPC(r.Method, c.params)
 	}

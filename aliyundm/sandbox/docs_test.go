@@ -134,4 +134,10 @@ func TestDocumentedCodesCanBeProvoked(t *testing.T) {
 	if found < 20 {
 		t.Errorf("%d codes found", found)
 	}
+	_, kinds, _ := strings.Cut(s.SetFaults(sandbox.Fault{Kind: "?"}).Error(), "one of ")
+	for kind := range strings.SplitSeq(kinds, ", ") {
+		if !strings.Contains(string(doc), "| `"+kind+"` |") {
+			t.Errorf("fault %s is not documented", kind)
+		}
+	}
 }

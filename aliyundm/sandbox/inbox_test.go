@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -311,4 +312,23 @@ func TestInboxIsBounded(t *testing.T) {
 			s.Clear()
 		}
 	})
+	t.Run("what came with a mail", func(t *testing.T) {
+		s := newSandbox(sandbox.Options{})
+		p := with(mailTo("a@example.com"), changes{"HtmlBody": "plain", "Unknown": strings.Repeat("x", 1<<20)})
+		before := heap()
+		for range 20 {
+			receive(t, s, p)
+		}
+		if grown := heap() - before; grown > 10<<20 {
+			t.Errorf("20 small mails hold %d bytes", grown)
+		}
+		runtime.KeepAlive(s)
+	})
+}
+
+func heap() int64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
 }

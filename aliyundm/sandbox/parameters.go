@@ -29,36 +29,34 @@ func (p parameters) add(encoded string) {
 // name, encoded anew whatever the encoding on the wire was. The names in except
 // are left out.
 func (p parameters) canonical(except ...string) string {
-	var b strings.Builder
+	var b []byte
 	for _, name := range slices.Sorted(maps.Keys(p)) {
 		if slices.Contains(except, name) {
 			continue
 		}
-		if b.Len() > 0 {
-			b.WriteByte('&')
+		if len(b) > 0 {
+			b = append(b, '&')
 		}
-		escape(&b, name)
-		b.WriteByte('=')
-		escape(&b, p[name])
+		b = appendEscaped(b, name)
+		b = append(b, '=')
+		b = appendEscaped(b, p[name])
 	}
-	return b.String()
+	return string(b)
 }
 
-// escape writes s with everything escaped that RFC 3986 does not call
+// appendEscaped appends s with everything escaped that RFC 3986 does not call
 // unreserved, as both signature versions want it.
-func escape(b *strings.Builder, s string) {
+func appendEscaped(b []byte, s string) []byte {
 	const hex = "0123456789ABCDEF"
-	done := 0
 	for i := range len(s) {
 		c := s[i]
 		if isLetterOrDigit(c) || c == '-' || c == '_' || c == '.' || c == '~' {
+			b = append(b, c)
 			continue
 		}
-		b.WriteString(s[done:i])
-		b.Write([]byte{'%', hex[c>>4], hex[c&15]})
-		done = i + 1
+		b = append(b, '%', hex[c>>4], hex[c&15])
 	}
-	b.WriteString(s[done:])
+	return b
 }
 
 // unescape decodes form encoding. A malformed escape is kept as it is, and what

@@ -58,11 +58,7 @@ func readRPC(method string, p parameters) signing {
 }
 
 func rpcToSign(method string, p parameters) string {
-	var b strings.Builder
-	b.WriteString(method)
-	b.WriteString("&%2F&")
-	escape(&b, p.canonical("Signature"))
-	return b.String()
+	return string(appendEscaped([]byte(method+"&%2F&"), p.canonical("Signature")))
 }
 
 // isACS3 reports whether the request is signed in version 3, or tries to be.

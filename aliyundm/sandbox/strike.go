@@ -153,9 +153,7 @@ func (s *Sandbox) dribble(w http.ResponseWriter, r *http.Request, c *call, f *ar
 	}
 }
 
-// patient lifts the server's time-outs off a request that takes its time.
+// patient lifts the server's time-out off an answer that takes its time.
 func patient(w http.ResponseWriter) {
-	c := http.NewResponseController(w)
-	_ = c.SetReadDeadline(time.Time{})
-	_ = c.SetWriteDeadline(time.Time{})
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
 }
