@@ -10,7 +10,7 @@ import (
 const (
 	maxCostRatio = 2.5
 	maxAdded     = 10 * time.Millisecond // the 99th percentile
-	maxMemory    = 40 << 20              // bytes
+	maxMemory    = 40_000_000            // bytes
 	maxStart     = 300 * time.Millisecond
 )
 

@@ -6,6 +6,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -27,7 +28,7 @@ func main() {
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1) //nolint:forbidigo // this is package main
+		os.Exit(1)
 	}
 }
 
@@ -37,8 +38,8 @@ type options struct {
 	latencyTime time.Duration
 
 	// Of the relay, which is this program in another process.
-	relayTo  string
-	bodySize int
+	relayTo      string
+	templateSize int
 }
 
 func run(ctx context.Context, args []string) error {
@@ -49,12 +50,14 @@ func run(ctx context.Context, args []string) error {
 	flags.StringVar(&opts.binary, "binary", "", "measure this dmconnector `file` instead of building one")
 	flags.DurationVar(&opts.latencyTime, "latency-time", time.Minute, "how long latency is measured")
 	flags.StringVar(&opts.relayTo, "relay-to", "", "be the bare relay to this `URL` (the bench starts itself so)")
-	flags.IntVar(&opts.bodySize, "body-size", 300, "the relay's template in `bytes`")
-	if err := flags.Parse(args); err != nil {
+	flags.IntVar(&opts.templateSize, "template-size", 300, "the size of its template in `bytes`")
+	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
+		return nil
+	} else if err != nil {
 		return err
 	}
 	if opts.relayTo != "" {
-		return relay(ctx, opts.relayTo, opts.bodySize)
+		return relay(ctx, opts.relayTo, opts.templateSize)
 	}
 	return bench(ctx, opts)
 }
@@ -65,7 +68,7 @@ func bench(ctx context.Context, opts options) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }() // it is in the folder for such things
 	if opts.binary == "" {
 		opts.binary = filepath.Join(dir, "dmconnector")
 		if err := build(ctx, opts.binary); err != nil {
@@ -76,19 +79,32 @@ func bench(ctx context.Context, opts options) error {
 	if opts.quick {
 		plan = quickPlan()
 	}
+	before, err := readCPUUse()
+	if err != nil {
+		return err
+	}
 	figures, err := measure(ctx, plan, programs{binary: opts.binary, dir: dir})
 	if err != nil {
 		return err
 	}
-	fmt.Print(figures.summary(), "\n", figures.details())
+	after, err := readCPUUse()
+	if err != nil {
+		return err
+	}
+	machine := machineFacts(after.others(before))
+	fmt.Printf("%s\n%s\n%s\n", figures.summary(), figures.details(), machine)
 	if opts.quick {
 		return nil
 	}
-	return os.WriteFile(opts.out, []byte(figures.document(machineFacts(), time.Now())), 0o644) //nolint:gosec // documentation is for everybody
+	document, err := figures.document(machine, time.Now())
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(opts.out, []byte(document), 0o644) //nolint:gosec // documentation is for everybody
 }
 
 func build(ctx context.Context, out string) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", out, "dmconnector/cmd/dmconnector")
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", out, "dmconnector/cmd/dmconnector") //nolint:gosec // out is a folder of ours
 	cmd.Stderr = os.Stderr
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("build dmconnector: %w", err)

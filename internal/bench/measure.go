@@ -14,7 +14,7 @@ func measure(ctx context.Context, plan plan, p programs) (*figures, error) {
 	for _, load := range plan.loads {
 		costs, err := measureCPU(ctx, plan, load, p)
 		if err != nil {
-			return nil, fmt.Errorf("CPU a send with %d bytes: %w", load.bodySize, err)
+			return nil, fmt.Errorf("CPU a send with %d bytes: %w", load.templateSize, err)
 		}
 		f.costs = append(f.costs, costs)
 	}
@@ -46,7 +46,7 @@ func measureCPU(ctx context.Context, plan plan, load load, p programs) (costs, e
 		if err != nil {
 			return c, fmt.Errorf("service: %w", err)
 		}
-		if err := checkLog(p.logPath(), plan.warmUp+load.requests); err != nil {
+		if err := checkLog(p.logPath(), plan.warmUp+load.sends); err != nil {
 			return c, err
 		}
 		c.relay, c.service = append(c.relay, relay), append(c.service, service)
@@ -57,7 +57,7 @@ func measureCPU(ctx context.Context, plan plan, load load, p programs) (costs, e
 // measureRound returns the CPU time a send of a program that has just been
 // started and warmed up.
 func measureRound(ctx context.Context, plan plan, load load, programFor func(*upstream) (program, error)) (time.Duration, error) {
-	u := &upstream{templateSize: load.bodySize}
+	u := &upstream{templateSize: load.templateSize}
 	if err := u.open(ctx); err != nil {
 		return 0, err
 	}
@@ -74,7 +74,7 @@ func measureRound(ctx context.Context, plan plan, load load, programFor func(*up
 	route := sendRoute(process.url)
 	defer route.close()
 
-	end := plan.warmUp + load.requests
+	end := plan.warmUp + load.sends
 	if err := route.closedLoop(ctx, plan.connections, 0, plan.warmUp); err != nil {
 		return 0, err
 	}
@@ -92,7 +92,7 @@ func measureRound(ctx context.Context, plan plan, load load, programFor func(*up
 	if got := len(u.times()); got != end {
 		return 0, fmt.Errorf("%d mails arrived for %d requests", got, end)
 	}
-	return (after - before) / time.Duration(load.requests), nil
+	return (after - before) / time.Duration(load.sends), nil
 }
 
 // checkLog makes sure that the service has logged while it was measured.

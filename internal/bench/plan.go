@@ -19,13 +19,14 @@ type plan struct {
 	starts int
 }
 
-// A load is a size of the template, and how many requests are counted a round.
-type load struct{ bodySize, requests int }
+// A load is a size of the template in bytes, and how many sends are counted a
+// round.
+type load struct{ templateSize, sends int }
 
 func fullPlan(latencyTime time.Duration) plan {
 	return plan{
 		rounds: 5, connections: 8, warmUp: 2000,
-		loads: []load{{300, 20_000}, {2 << 10, 15_000}, {12 << 10, 8000}},
+		loads: []load{{300, 20_000}, {2 << 10, 10_000}, {12 << 10, 5000}},
 		rate:  100, latencyTime: latencyTime, answerTime: 200 * time.Millisecond,
 		starts: 11,
 	}
@@ -34,7 +35,7 @@ func fullPlan(latencyTime time.Duration) plan {
 func quickPlan() plan {
 	return plan{
 		rounds: 1, connections: 8, warmUp: 200,
-		loads: []load{{300, 2000}, {2 << 10, 1000}, {12 << 10, 1000}},
+		loads: []load{{300, 2000}, {2 << 10, 1000}, {12 << 10, 500}},
 		rate:  100, latencyTime: time.Second, answerTime: 200 * time.Millisecond,
 		starts: 3,
 	}
@@ -59,7 +60,7 @@ func (p programs) sandbox() program {
 func (p programs) relay(u *upstream) (program, error) {
 	self, err := os.Executable()
 	return program{self, []string{
-		"-relay-to", u.url, "-body-size", strconv.Itoa(u.templateSize),
+		"-relay-to", u.url, "-template-size", strconv.Itoa(u.templateSize),
 	}, p.logPath()}, err
 }
 

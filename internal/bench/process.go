@@ -35,7 +35,7 @@ func (p program) start(ctx context.Context) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer log.Close()
+	defer func() { _ = log.Close() }()                 // the program has its own handle
 	cmd := exec.CommandContext(ctx, p.path, p.args...) //nolint:gosec // it is the bench itself or what it has built
 	cmd.Env = []string{"GOMAXPROCS=" + strconv.Itoa(runtime.GOMAXPROCS(0)), "DMCONNECTOR_SEND_TOKEN=" + token}
 	cmd.Stderr = log
@@ -47,6 +47,8 @@ func (p program) start(ctx context.Context) (*process, error) {
 		return nil, err
 	}
 	started := &process{cmd: cmd}
+	silence := time.AfterFunc(exchangeTime, func() { _ = cmd.Process.Kill() })
+	defer silence.Stop()
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
 		started.stop()

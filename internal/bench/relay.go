@@ -15,16 +15,16 @@ import (
 // relay serves the least that turns a send request into a mail: one JSON
 // decoded, one form posted on a kept connection, no signature, no checks, no
 // template language, no log. What the service costs is measured against it.
-func relay(ctx context.Context, upstreamURL string, bodySize int) error {
+func relay(ctx context.Context, upstreamURL string, templateSize int) error {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = 256
-	handler := relayHandler{&http.Client{Transport: transport}, upstreamURL, templateOfSize(bodySize)}
+	handler := relayHandler{&http.Client{Transport: transport}, upstreamURL, templateOfSize(templateSize)}
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: exchangeTime}
-	context.AfterFunc(ctx, func() { server.Close() })
+	context.AfterFunc(ctx, func() { _ = server.Close() })
 	fmt.Println("the relay listens on http://" + listener.Addr().String())
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return err
@@ -42,8 +42,10 @@ func (h relayHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return // the question whether it is up
 	}
 	var message struct {
-		To      string
-		Payload struct{ Code string }
+		To      string `json:"to"`
+		Payload struct {
+			Code string `json:"code"`
+		} `json:"payload"`
 	}
 	body, err := io.ReadAll(r.Body)
 	if err == nil {

@@ -40,7 +40,7 @@ func (u *upstream) open(ctx context.Context) error {
 	return nil
 }
 
-func (u *upstream) close() { u.server.Close() }
+func (u *upstream) close() { _ = u.server.Close() }
 
 func (u *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	begun := time.Now()
