@@ -20,6 +20,7 @@ func TestScripts(t *testing.T) {
 			"wait-for": waitFor,
 			"http":     httpCall,
 			"fill":     fill,
+			"certify":  certify,
 		},
 	})
 }

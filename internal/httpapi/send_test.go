@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -163,6 +164,58 @@ func TestTokens(t *testing.T) {
 				t.Errorf("test: %d, want %d", got.status, tt.test)
 			}
 		})
+	}
+}
+
+// Of a request with two tokens nobody knows which one another reader would see.
+func TestTwoAuthorizationHeadersAreRefused(t *testing.T) {
+	s := newService(t, "default")
+	req, err := http.NewRequestWithContext(t.Context(), "POST", s.url+"/api/send", strings.NewReader(`{"to":"user@example.com","type":"SignIn"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header["Authorization"] = []string{recordedToken, recordedToken}
+	if got := s.exchange(req); got.status != http.StatusUnauthorized {
+		t.Errorf("%d", got.status)
+	}
+}
+
+func TestIdempotencyKeyOverHTTP(t *testing.T) {
+	s := newService(t, "default")
+	send := func(key, code string) answer {
+		req, err := http.NewRequestWithContext(t.Context(), "POST", s.url+"/api/send", strings.NewReader(`{"to":"user@example.com","type":"SignIn","payload":{"code":"`+code+`"}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", recordedToken)
+		req.Header.Set("Idempotency-Key", key)
+		return s.exchange(req)
+	}
+	first, again, other := send("k", "1111"), send("k", "1111"), send("k", "2222")
+	if first.status != http.StatusOK || first.body != again.body || other.code(t) != "idempotency_mismatch" {
+		t.Errorf("%s%s%s", first.body, again.body, other.body)
+	}
+	if long := send(strings.Repeat("k", 256), "3333"); long.status != http.StatusBadRequest || long.code(t) != "invalid_request" {
+		t.Errorf("a long key: %d %s", long.status, long.body)
+	}
+	if n := len(s.sandbox.Mails()); n != 1 {
+		t.Errorf("%d mails", n)
+	}
+}
+
+func TestEleventhMailToARecipientIsRefused(t *testing.T) {
+	s := newService(t, "default")
+	for i := range 11 {
+		got := s.do("POST", "/api/send", recordedToken, fmt.Sprintf(`{"to":"user@example.com","type":"SignIn","payload":{"code":"%04d"}}`, i))
+		if want := i == 10; (got.status == http.StatusTooManyRequests) != want {
+			t.Errorf("mail %d: %d", i+1, got.status)
+		}
+		if i == 10 {
+			checkPublic(t, got)
+			if got.code(t) != "rate_limited" || got.header.Get("Retry-After") != "60" || !strings.Contains(s.log.String(), "limit of this recipient") {
+				t.Errorf("%s, Retry-After %q", got.body, got.header.Get("Retry-After"))
+			}
+		}
 	}
 }
 
