@@ -52,7 +52,7 @@ as a flag is visible in the list of processes: better use one of the others.`,
 			// With a heap of a few MB Go's standard would collect garbage all the
 			// time: this trades a few MB of memory for CPU.
 			if os.Getenv("GOGC") == "" {
-				debug.SetGCPercent(300)
+				debug.SetGCPercent(200)
 			}
 			return serve(cmd.Context(), opts, cmd.OutOrStdout(), newLog(cmd.ErrOrStderr()))
 		},

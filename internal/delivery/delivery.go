@@ -9,7 +9,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
-	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
@@ -147,9 +146,19 @@ func (d *Delivery) Send(ctx context.Context, c Connector, req Request) (Report, 
 	return f.report, nil
 }
 
+// testRate is how many test mails a tester may send.
+var testRate = connector.Rate{Count: 20, Per: time.Minute}
+
 // Test sends the message through a connector that need not be one of this
-// Delivery's, past all limits, joining, superseding and the breaker.
-func (d *Delivery) Test(ctx context.Context, c Connector, req Request) (Report, error) {
+// Delivery's, past its limits, joining, superseding and the breaker. A tester,
+// if named, may do so 20 times a minute.
+func (d *Delivery) Test(ctx context.Context, c Connector, req Request, tester string) (Report, error) {
+	if tester != "" {
+		tests := []limit{{"tester", d.limiter.hash("test", tester), testRate}}
+		if refusing, wait := d.limiter.take(time.Now(), tests); refusing != nil {
+			return d.refuse(ctx, c, req, limited(refusing, wait))
+		}
+	}
 	report := Report{ID: NewID(), Outcome: Failed, Recipient: connector.MaskAddress("")}
 	recipient, err := connector.ParseAddress(req.Message.To)
 	if err != nil {
@@ -193,10 +202,9 @@ func (d *Delivery) deliver(ctx context.Context, l *lane, f *flight, req Request)
 	}
 	limits := d.limiter.limitsOf(l.ID, l.rates, req.Message.To, req.Message.IP)
 	if refusing, wait := d.limiter.take(now, limits); refusing != nil {
-		return &Error{
-			Code: RateLimited, Incident: f.report.ID, RetryAfter: wait,
-			Detail: fmt.Sprintf("the limit of this %s is used up: %d in %v", refusing.name, refusing.rate.Count, refusing.rate.Per),
-		}
+		failure := limited(refusing, wait)
+		failure.Incident = f.report.ID
+		return failure
 	}
 	failure := attemptAll(ctx, l.Connector, req, &f.report, &turns{d.flights, f, l, req.Message.Type})
 	l.breaker.note(time.Now(), failure)

@@ -133,6 +133,11 @@ func retryAfterOf(code Code) time.Duration {
 	return 0
 }
 
+func limited(refusing *limit, wait time.Duration) *Error {
+	detail := fmt.Sprintf("the limit of this %s is used up: %d in %v", refusing.name, refusing.rate.Count, refusing.rate.Per)
+	return &Error{Code: RateLimited, RetryAfter: wait, Detail: detail}
+}
+
 func superseded(incident string) *Error {
 	return &Error{Code: Superseded, Incident: incident, Detail: "a newer code for the same person has overtaken it"}
 }

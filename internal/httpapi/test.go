@@ -41,7 +41,7 @@ func (s *Server) test(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	report, err := s.opts.Delivery.Test(r.Context(), target, delivery.Request{Message: request.message(), Arrived: arrived})
+	report, err := s.opts.Delivery.Test(r.Context(), target, delivery.Request{Message: request.message(), Arrived: arrived}, bearer(r))
 	if r.URL.Query().Get("trace") == "true" {
 		writeJSON(w, http.StatusOK, "application/json", traced{Report: report, Error: tracedError(err)})
 		return nil

@@ -74,6 +74,16 @@ func TestFailedTestTellsTheAdminWhatToDo(t *testing.T) {
 	}
 }
 
+func TestTestsAreLimitedByToken(t *testing.T) {
+	s := newService(t, "mine")
+	for i := range 21 {
+		got := s.test("/api/connectors/mine/test", `{"email":"user@example.com"}`)
+		if i < 20 && got.status != http.StatusNoContent || i == 20 && got.code(t) != "rate_limited" {
+			t.Fatalf("test %d: %d %s", i+1, got.status, got.body)
+		}
+	}
+}
+
 func TestTestsThatAreRefused(t *testing.T) {
 	tests := map[string]struct {
 		path, body string

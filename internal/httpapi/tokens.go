@@ -38,14 +38,7 @@ func newTokens(send, admin []string) tokens {
 // authorize checks that the request carries a token of the wanted scope, with
 // "Bearer " in front or without: Logto sends its setting as it stands.
 func (list tokens) authorize(r *http.Request, want scope) error {
-	given := r.Header.Get("Authorization")
-	if len(r.Header["Authorization"]) > 1 {
-		given = "" // two readers of this request could see two callers
-	}
-	if len(given) >= 7 && strings.EqualFold(given[:7], "Bearer ") {
-		given = strings.TrimSpace(given[7:])
-	}
-	hash := sha256.Sum256([]byte(given))
+	hash := sha256.Sum256([]byte(bearer(r)))
 	known, granted := 0, 0
 	for _, t := range list {
 		same := subtle.ConstantTimeCompare(hash[:], t.hash[:])
@@ -62,4 +55,16 @@ func (list tokens) authorize(r *http.Request, want scope) error {
 	default:
 		return problemOf(codeUnauthorized)
 	}
+}
+
+// bearer returns the token that the request carries, or "".
+func bearer(r *http.Request) string {
+	given := r.Header.Get("Authorization")
+	if len(r.Header["Authorization"]) > 1 {
+		return "" // two readers of this request could see two callers
+	}
+	if len(given) >= 7 && strings.EqualFold(given[:7], "Bearer ") {
+		return strings.TrimSpace(given[7:])
+	}
+	return given
 }
