@@ -40,6 +40,9 @@ func attemptAll(ctx context.Context, c Connector, req Request, report *Report, t
 			return last
 		}
 		release, wanted, failure := t.take(ctx, report.ID, pause)
+		if failure != nil && failure.Code == Overloaded && last != nil {
+			return last // that is why there is no time left
+		}
 		if failure != nil {
 			return failure
 		}

@@ -125,6 +125,10 @@ func (d *Delivery) Send(ctx context.Context, c Connector, req Request) (Report, 
 		return d.refuse(ctx, c, req, &Error{Code: InvalidRecipient, Detail: "the recipient is not one mail address: " + err.Error()})
 	}
 	req.Message.To = recipient
+	l, ok := d.lanes[c.ID]
+	if !ok {
+		return d.refuse(ctx, c, req, &Error{Code: Internal, Detail: "the connector is not one of this delivery's"})
+	}
 
 	b := d.boarding(c, req)
 	f, isNew, refusal := d.flights.board(time.Now(), b)
@@ -132,7 +136,7 @@ func (d *Delivery) Send(ctx context.Context, c Connector, req Request) (Report, 
 		return d.refuse(ctx, c, req, &Error{Code: refusal, Detail: "the Idempotency-Key is known", RetryAfter: retryAfterOf(refusal)})
 	}
 	if isNew {
-		d.flying.Go(func() { d.fly(d.lanes[c.ID], f, b, req) })
+		d.flying.Go(func() { d.fly(l, f, b, req) })
 	}
 	select {
 	case <-f.done:

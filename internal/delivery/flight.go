@@ -50,7 +50,7 @@ type expiry struct {
 
 const (
 	keyLifetime = 24 * time.Hour
-	maxKeys     = 1 << 20 // then the oldest are forgotten first
+	maxKeys     = 1 << 18 // then the oldest are forgotten first
 )
 
 func newFlights() *flights {
@@ -172,6 +172,7 @@ func (fs *flights) land(now time.Time, b boarding, f *flight) {
 	case f.failure != nil && f.failure.releasesKey():
 		delete(fs.keyed, *b.key)
 	default:
+		f.report.Trace, f.report.Attempts = nil, nil // they are in the log; this is kept for long
 		fs.keyed[*b.key].settled = true
 		fs.expires = append(fs.expires, expiry{*b.key, now.Add(keyLifetime)})
 	}
