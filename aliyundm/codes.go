@@ -70,8 +70,10 @@ var rules = []rule{
 		"Too many calls came at once: Direct Mail takes about 100 a second from one account. Wait a moment. " +
 			"If it goes on, find out what else sends with this account, or ask Alibaba Cloud for a higher rate.",
 	},
+	// Unknown: every call has a nonce of its own, so that Direct Mail has had this
+	// one before, and may have accepted it.
 	{
-		Retry,
+		Unknown,
 		[]string{"SignatureNonceUsed"},
 		"The same call reached Direct Mail twice, though it is made once: something on the way repeats calls. " +
 			"If it goes on, look at the proxy or the gateway between this service and Direct Mail.",

@@ -139,7 +139,7 @@ func serve(ctx context.Context, opts serveOptions, stdout io.Writer, log *slog.L
 	server := newHTTPServer(api, log)
 	server.ConnContext, server.ConnState = connections.Context, connections.State
 	drain := drainer{api.Drain, []func(context.Context) error{connections.Wait, messages.Wait}}
-	return serveUntilDone(ctx, server, listener, drain)
+	return serveUntilDone(ctx, server, connections.Listener(listener), drain)
 }
 
 // loadConnectors reads the connectors; one with errors stops the start.

@@ -75,7 +75,7 @@ func attempt(ctx context.Context, c Connector, mail *aliyundm.Mail, report *Repo
 	}
 	entry.Error = err.Error()
 	report.Attempts = append(report.Attempts, entry)
-	return providerError(report.ID, err, len(report.Attempts) > 1)
+	return providerError(report.ID, err)
 }
 
 // backoff is how long to wait before attempt n, counted from 0: none before the

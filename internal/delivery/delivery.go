@@ -141,8 +141,9 @@ func (d *Delivery) Send(ctx context.Context, c Connector, req Request) (Report, 
 	select {
 	case <-f.done:
 	case <-ctx.Done():
+		// It may have closed only its own side of the connection, and still read.
 		d.flights.disembark(f)
-		return Report{}, &Error{Code: Abandoned, Incident: NewID(), Detail: "the caller has gone", Err: ctx.Err()}
+		<-f.done
 	}
 	if f.failure != nil {
 		return f.report, f.failure

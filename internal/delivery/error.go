@@ -85,9 +85,8 @@ var classCodes = map[aliyundm.Class]Code{
 }
 
 // providerError says in our words what the provider answered. An error that it
-// could not classify may hide an accepted mail, and a nonce that is used already
-// when this is not the first attempt may mean that the one before arrived.
-func providerError(incident string, err error, resent bool) *Error {
+// could not classify may hide an accepted mail.
+func providerError(incident string, err error) *Error {
 	answer, ok := errors.AsType[*aliyundm.Error](err)
 	if !ok {
 		return &Error{Code: OutcomeUnknown, Incident: incident, Detail: "the provider's answer could not be understood", Err: err}
@@ -97,8 +96,6 @@ func providerError(incident string, err error, resent bool) *Error {
 		failure.Detail += ". " + advice
 	}
 	switch {
-	case answer.Code == "SignatureNonceUsed" && resent:
-		failure.Code = OutcomeUnknown
 	case answer.Throttled():
 		failure.Code, failure.RetryAfter = ProviderBusy, busyRetryAfter
 	case answer.Class == aliyundm.Quota:

@@ -107,7 +107,6 @@ func answers(calls *atomic.Int64, list ...error) sender {
 var (
 	unreachable = &aliyundm.Error{Class: aliyundm.Retry}
 	throttled   = &aliyundm.Error{Class: aliyundm.Retry, Code: "Throttling.User"}
-	nonceUsed   = &aliyundm.Error{Class: aliyundm.Retry, Code: "SignatureNonceUsed"}
 	badKey      = &aliyundm.Error{Class: aliyundm.Operator, Code: "InvalidAccessKeyId.NotFound"}
 	noQuota     = &aliyundm.Error{Class: aliyundm.Quota, Code: "InvalidQuota"}
 	badAddress  = &aliyundm.Error{Class: aliyundm.Recipient, Code: "InvalidToAddress"}
@@ -120,18 +119,16 @@ func TestOnlyWhatWasCertainlyNotAcceptedIsSentAgain(t *testing.T) {
 		want    string
 		calls   int64
 	}{
-		"accepted":                  {[]error{nil}, "sent", 1},
-		"unreachable once":          {[]error{unreachable, nil}, "sent", 2},
-		"throttled three times":     {[]error{throttled, throttled, throttled, nil}, "sent", 4},
-		"throttled for ever":        {[]error{throttled}, "provider_busy", 4},
-		"unreachable for ever":      {[]error{unreachable}, "provider_unavailable", 4},
-		"no answer":                 {[]error{noAnswer, nil}, "outcome_unknown", 1},
-		"no answer to the second":   {[]error{throttled, noAnswer, nil}, "outcome_unknown", 2},
-		"a used nonce at first":     {[]error{nonceUsed, nil}, "sent", 2},
-		"a used nonce after resend": {[]error{throttled, nonceUsed, nil}, "outcome_unknown", 2},
-		"a refused key":             {[]error{badKey, nil}, "provider_rejected", 1},
-		"a refused recipient":       {[]error{badAddress, nil}, "recipient_rejected", 1},
-		"no quota":                  {[]error{noQuota, nil}, "quota_exhausted", 1},
+		"accepted":                {[]error{nil}, "sent", 1},
+		"unreachable once":        {[]error{unreachable, nil}, "sent", 2},
+		"throttled three times":   {[]error{throttled, throttled, throttled, nil}, "sent", 4},
+		"throttled for ever":      {[]error{throttled}, "provider_busy", 4},
+		"unreachable for ever":    {[]error{unreachable}, "provider_unavailable", 4},
+		"no answer":               {[]error{noAnswer, nil}, "outcome_unknown", 1},
+		"no answer to the second": {[]error{throttled, noAnswer, nil}, "outcome_unknown", 2},
+		"a refused key":           {[]error{badKey, nil}, "provider_rejected", 1},
+		"a refused recipient":     {[]error{badAddress, nil}, "recipient_rejected", 1},
+		"no quota":                {[]error{noQuota, nil}, "quota_exhausted", 1},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -509,6 +506,24 @@ func TestCallersAbortStopsWhatWaits(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A caller that has closed only its own side of the connection still reads what
+// became of its message.
+func TestCallerThatHalfClosesGetsTheTruth(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var calls atomic.Int64
+		ctx, leave := context.WithCancel(context.Background())
+		d := newDesk(t, off, sender(func(context.Context, *aliyundm.Mail) (*aliyundm.Receipt, error) {
+			calls.Add(1)
+			leave()
+			<-time.After(time.Second)
+			return &aliyundm.Receipt{EnvID: "600"}, nil
+		}))
+		if report, failure := d.postAs(ctx, post{}); failure != nil || report.Outcome != delivery.Sent || calls.Load() != 1 {
+			t.Errorf("%+v, %v", report, failure)
+		}
+	})
 }
 
 func TestNewestCodeWins(t *testing.T) {

@@ -10,24 +10,53 @@ import (
 )
 
 // Connections watches a server's connections: it knows when a request's first
-// byte came, from which its time is counted, and when none is open any more.
-// State and Context are an http.Server's ConnState and ConnContext.
-type Connections struct {
-	open   sync.WaitGroup
-	clocks sync.Map // net.Conn to *clock
+// byte came, from which its time is counted, and when none is open any more. The
+// server takes its connections from Listener; State and Context are its ConnState
+// and ConnContext.
+type Connections struct{ open sync.WaitGroup }
+
+// Listener returns a listener whose connections are watched.
+func (c *Connections) Listener(inner net.Listener) net.Listener { return watchedListener{inner} }
+
+type watchedListener struct{ net.Listener }
+
+func (l watchedListener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &watchedConn{Conn: conn}, nil
 }
 
-// A clock holds when the connection's current request began to arrive.
-type clock struct{ began atomic.Int64 } // nanoseconds since 1970; 0 before the first byte
+// A watchedConn notes when the first byte after an idle time comes. The server
+// itself tells of a request only when its header is complete.
+type watchedConn struct {
+	net.Conn
+	began atomic.Int64 // nanoseconds since 1970; 0 while idle
+}
 
-type clockKey struct{}
-
-// Context gives the requests of a connection its clock.
-func (c *Connections) Context(ctx context.Context, conn net.Conn) context.Context {
-	if found, ok := c.clocks.Load(conn); ok {
-		return context.WithValue(ctx, clockKey{}, found)
+func (c *watchedConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if n > 0 {
+		c.began.CompareAndSwap(0, time.Now().UnixNano())
 	}
-	return ctx
+	return n, err
+}
+
+// CloseWrite is what the server closes a connection with so that its last answer
+// is not lost.
+func (c *watchedConn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}
+
+type connKey struct{}
+
+// Context gives the requests of a connection what watches it.
+func (c *Connections) Context(ctx context.Context, conn net.Conn) context.Context {
+	return context.WithValue(ctx, connKey{}, conn)
 }
 
 // State notes what happens to a connection.
@@ -35,13 +64,11 @@ func (c *Connections) State(conn net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
 		c.open.Add(1)
-		c.clocks.Store(conn, new(clock))
-	case http.StateActive: // the first byte of a request has come
-		if found, ok := c.clocks.Load(conn); ok {
-			found.(*clock).began.Store(time.Now().UnixNano())
+	case http.StateIdle:
+		if watched, ok := conn.(*watchedConn); ok {
+			watched.began.Store(0)
 		}
 	case http.StateClosed, http.StateHijacked:
-		c.clocks.Delete(conn)
 		c.open.Done()
 	}
 }
@@ -61,8 +88,8 @@ func (c *Connections) Wait(ctx context.Context) error {
 
 // arrival is when the request's first byte came, or now where nobody watches.
 func arrival(r *http.Request) time.Time {
-	if found, ok := r.Context().Value(clockKey{}).(*clock); ok {
-		if began := found.began.Load(); began != 0 {
+	if watched, ok := r.Context().Value(connKey{}).(*watchedConn); ok {
+		if began := watched.began.Load(); began != 0 {
 			return time.Unix(0, began)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"sync/atomic"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 
@@ -44,7 +45,7 @@ type Server struct {
 	opts     Options
 	router   chi.Router
 	tokens   tokens
-	draining atomic.Bool
+	draining atomic.Pointer[time.Time] // since when
 }
 
 // New returns a Server that is ready to serve.
@@ -64,7 +65,19 @@ func New(opts Options) *Server {
 
 // Drain makes the server tell load balancers and callers to go elsewhere: it is
 // no longer ready, and every answer closes its connection.
-func (s *Server) Drain() { s.draining.Store(true) }
+func (s *Server) Drain() {
+	now := time.Now()
+	s.draining.CompareAndSwap(nil, &now)
+}
+
+// lateAfter is when a server that stops begins no more sends: they could outlast
+// it.
+const lateAfter = 3 * time.Second
+
+func (s *Server) late() bool {
+	since := s.draining.Load()
+	return since != nil && time.Since(*since) > lateAfter
+}
 
 // ServeHTTP always answers: a dropped connection would make Logto show the code
 // and its token to the browser.
@@ -78,7 +91,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
-	if s.draining.Load() {
+	if s.draining.Load() != nil {
 		h.Set("Connection", "close")
 	}
 	s.router.ServeHTTP(w, r)
@@ -107,7 +120,7 @@ func (s *Server) health(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
-	if s.draining.Load() {
+	if s.draining.Load() != nil {
 		writeJSON(w, http.StatusServiceUnavailable, "application/json", map[string]string{"status": "shutting down"})
 		return
 	}
@@ -128,6 +141,9 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request) error {
 	arrived := arrival(r)
 	if err := s.tokens.authorize(r, scopeSend); err != nil {
 		return err
+	}
+	if s.late() {
+		return problemOf(codeUnavailable)
 	}
 	target, ok := s.opts.Delivery.Connector(chi.URLParam(r, "id"))
 	if !ok {

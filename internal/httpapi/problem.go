@@ -24,6 +24,7 @@ const (
 	codeConnectorNotFound delivery.Code = "connector_not_found"
 	codeNotFound          delivery.Code = "not_found"
 	codeMethodNotAllowed  delivery.Code = "method_not_allowed"
+	codeUnavailable       delivery.Code = "unavailable"
 )
 
 // answers gives each code its status and its title, the only words about an
@@ -40,6 +41,7 @@ var answers = map[delivery.Code]struct {
 	codeNotFound:                 {http.StatusNotFound, "There is no such route"},
 	codeMethodNotAllowed:         {http.StatusMethodNotAllowed, "The route does not know this method"},
 	delivery.Internal:            {http.StatusInternalServerError, "Something went wrong here"},
+	codeUnavailable:              {http.StatusServiceUnavailable, "The service is shutting down"},
 	delivery.InvalidRecipient:    {http.StatusUnprocessableEntity, "The recipient is not one mail address"},
 	delivery.TemplateNotFound:    {http.StatusUnprocessableEntity, "There is no template for this mail"},
 	delivery.VariableMissing:     {http.StatusUnprocessableEntity, "The request lacks a variable of the template"},

@@ -176,3 +176,9 @@ func (s *service) send() answer {
 	s.t.Helper()
 	return s.do("POST", "/api/send", recordedToken, `{"to":"user@example.com","type":"SignIn","payload":{"code":"424242"}}`)
 }
+
+var discard = slog.New(slog.DiscardHandler)
+
+func newDelivery(connectors map[string]delivery.Connector) *delivery.Delivery {
+	return delivery.New(connectors, discard)
+}

@@ -29,6 +29,9 @@ func (s *Server) test(w http.ResponseWriter, r *http.Request) error {
 	if err := s.tokens.authorize(r, scopeAdmin); err != nil {
 		return err
 	}
+	if s.late() {
+		return problemOf(codeUnavailable)
+	}
 	body, err := readBody(w, r, arrived)
 	if err != nil {
 		return err
