@@ -1,0 +1,172 @@
+//go:build unix
+
+package chaos_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"testing"
+	"time"
+)
+
+// A proxy passes TCP connections on to the upstream, and may be told to pass
+// them on badly.
+type proxy struct {
+	target   string
+	listener net.Listener
+	ctx      context.Context //nolint:containedctx // it is the proxy's own life
+	end      context.CancelFunc
+	running  sync.WaitGroup
+
+	mu       sync.Mutex
+	up, down toxic // for requests and for answers
+}
+
+// A toxic is what becomes of the bytes in one direction. The zero value passes
+// them on.
+type toxic struct {
+	latency   time.Duration // before every piece
+	piece     int           // the most bytes at a time; 0: as they come
+	after     int           // once so many bytes of a connection are passed on …
+	then      string        // … "reset" or "close" it, or "stall": pass nothing on any more
+	connected string        // for connections at once: "reset", "close" or "stall" before a byte
+}
+
+// newProxy returns a proxy to the target that listens.
+func newProxy(t *testing.T, listener net.Listener, target string) *proxy {
+	t.Helper()
+	p := &proxy{target: target, listener: listener}
+	p.ctx, p.end = context.WithCancel(context.Background())
+	p.running.Go(p.serve)
+	t.Cleanup(p.close)
+	return p
+}
+
+// set replaces the toxics, for open connections too.
+func (p *proxy) set(up, down toxic) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.up, p.down = up, down
+}
+
+func (p *proxy) toxics() (up, down toxic) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.up, p.down
+}
+
+func (p *proxy) close() {
+	p.end()
+	p.listener.Close()
+	p.running.Wait()
+}
+
+func (p *proxy) serve() {
+	for {
+		conn, err := p.listener.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err == nil {
+			p.running.Go(func() { p.pass(conn) })
+		}
+	}
+}
+
+// pass leads one connection to its end.
+func (p *proxy) pass(near net.Conn) {
+	defer near.Close()
+	if up, _ := p.toxics(); up.connected != "" {
+		p.fail(up.connected, near)
+		return
+	}
+	far, err := new(net.Dialer).DialContext(p.ctx, "tcp", p.target)
+	if err != nil {
+		reset(near)
+		return
+	}
+	defer far.Close()
+	stop := context.AfterFunc(p.ctx, func() { near.Close(); far.Close() })
+	defer stop()
+	answers := make(chan struct{})
+	go func() {
+		defer close(answers)
+		p.copy(near, far, func() toxic { _, down := p.toxics(); return down })
+	}()
+	p.copy(far, near, func() toxic { up, _ := p.toxics(); return up })
+	<-answers
+}
+
+// copy passes bytes on until one side ends, which ends both.
+func (p *proxy) copy(to, from net.Conn, now func() toxic) {
+	defer to.Close()
+	defer from.Close()
+	buffer := make([]byte, 32<<10)
+	passed := 0
+	for {
+		how := now()
+		size := len(buffer)
+		if how.piece > 0 {
+			size = how.piece
+		}
+		n, err := from.Read(buffer[:size])
+		if err != nil {
+			return
+		}
+		how = now()
+		if how.then != "" && passed+n >= how.after {
+			_, _ = to.Write(buffer[:max(0, how.after-passed)])
+			p.fail(how.then, to, from)
+			return
+		}
+		if how.latency > 0 && !p.wait(how.latency) {
+			return
+		}
+		if _, err := to.Write(buffer[:n]); err != nil {
+			return
+		}
+		passed += n
+	}
+}
+
+// fail does to the connections what a toxic says. A stall lasts until the first
+// of them ends from the other side.
+func (p *proxy) fail(how string, conns ...net.Conn) {
+	switch how {
+	case "reset":
+		for _, conn := range conns {
+			reset(conn)
+		}
+	case "stall":
+		last := conns[len(conns)-1]
+		stop := context.AfterFunc(p.ctx, func() { last.Close() })
+		defer stop()
+		var ignored [4096]byte
+		for {
+			if _, err := last.Read(ignored[:]); err != nil {
+				return
+			}
+		}
+	}
+}
+
+func (p *proxy) wait(d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-p.ctx.Done():
+		return false
+	}
+}
+
+// reset closes the connection with a TCP reset.
+func reset(conn net.Conn) {
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+	conn.Close()
+}

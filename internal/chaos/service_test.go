@@ -1,0 +1,172 @@
+//go:build unix
+
+package chaos_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// startTime and stopTime bound what a start and a stop may take: the stop's own
+// 12 s, and some for a machine that is busy.
+const (
+	startTime = 20 * time.Second
+	stopTime  = 20 * time.Second
+)
+
+var starting sync.Mutex
+
+// A service is a running dmconnector.
+type service struct {
+	address string // host:port
+	cmd     *exec.Cmd
+	log     *output   // stdout and stderr
+	asked   sync.Once // to stop: a second signal ends it at once
+	ended   chan struct{}
+	err     error // how it ended; after ended
+}
+
+// An output keeps what a process prints.
+type output struct {
+	mu   sync.Mutex
+	data []byte
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.data = append(o.data, p...)
+	return len(p), nil
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return string(o.data)
+}
+
+// startService starts the program with one connector, and waits until it
+// listens. A socket, if not nil, is handed over to it.
+func startService(t *testing.T, config map[string]any, socket *os.File, env ...string) *service {
+	t.Helper()
+	data, err := json.Marshal(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "connector.json")
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := &service{log: new(output), ended: make(chan struct{})}
+	s.cmd = exec.Command(program(), "serve", "--listen", "127.0.0.1:0", "--connectors", path)
+	s.cmd.Dir = t.TempDir()
+	s.cmd.Env = append([]string{
+		"DMCONNECTOR_SEND_TOKEN=" + sendToken, "DMCONNECTOR_ADMIN_TOKEN=" + adminToken, "GORACE=halt_on_error=0",
+	}, env...)
+	if socket != nil {
+		s.cmd.Env = append(s.cmd.Env, "LISTEN_FDS=1")
+		s.cmd.ExtraFiles = []*os.File{socket}
+	}
+	out, in, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	s.cmd.Stdout, s.cmd.Stderr = in, s.log
+	starting.Lock() // many at once would take the machine from the others' requests
+	defer starting.Unlock()
+	if err := s.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.kill() })
+	first := make(chan string, 1)
+	go s.follow(out, first)
+	select {
+	case line := <-first:
+		_, s.address, _ = strings.Cut(strings.TrimSpace(line), "http://")
+	case <-time.After(startTime):
+	}
+	if s.address == "" {
+		s.kill()
+		t.Fatalf("the service did not start: %s", s.log)
+	}
+	return s
+}
+
+// follow keeps stdout, tells its first line, and waits for the process's end.
+func (s *service) follow(stdout io.ReadCloser, first chan<- string) {
+	defer stdout.Close()
+	r := bufio.NewReader(stdout)
+	line, _ := r.ReadString('\n')
+	first <- line
+	_, _ = io.WriteString(s.log, line)
+	_, _ = io.Copy(s.log, r)
+	s.err = s.cmd.Wait()
+	close(s.ended)
+}
+
+// terminate asks the process to stop, unless that was done before.
+func (s *service) terminate(t *testing.T) {
+	t.Helper()
+	s.asked.Do(func() {
+		if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// stopped waits for the end of a process that was asked to stop, and checks that
+// it ended well.
+func (s *service) stopped(ctx context.Context, t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(ctx, stopTime)
+	defer cancel()
+	select {
+	case <-s.ended:
+	case <-ctx.Done():
+		t.Errorf("the service has not stopped within %v", stopTime)
+		s.kill()
+	}
+	if s.err != nil {
+		t.Errorf("the service ended with %v", s.err)
+	}
+	for _, bad := range []string{"DATA RACE", `"panic"`, "goroutine "} {
+		if at := strings.Index(s.log.String(), bad); at >= 0 {
+			t.Errorf("the log has %q: %s", bad, excerpt(s.log.String(), at))
+		}
+	}
+}
+
+func (s *service) kill() {
+	_ = s.cmd.Process.Kill() // it may have ended already
+	<-s.ended
+}
+
+// said waits until the log has the text so many times.
+func (s *service) said(t *testing.T, text string, n int) {
+	t.Helper()
+	deadline := time.Now().Add(patience)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for strings.Count(s.log.String(), text) < n {
+		if time.Now().After(deadline) {
+			t.Fatalf("the log has not %d times %s", n, text)
+		}
+		<-tick.C
+	}
+}
+
+// excerpt is the surroundings of a place in a text.
+func excerpt(text string, at int) string {
+	return text[max(0, at-300):min(len(text), at+700)]
+}
