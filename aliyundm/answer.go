@@ -33,11 +33,11 @@ func (t *text) UnmarshalJSON(data []byte) error {
 func readAnswer(status int, body []byte) (*Receipt, error) {
 	a := parseAnswer(body)
 	if status == http.StatusOK && a.EnvID != "" && a.RequestID != "" {
-		return &Receipt{EnvID: string(a.EnvID), RequestID: string(a.RequestID)}, nil
+		return &Receipt{EnvID: string(a.EnvID), RequestID: string(a.RequestID.requestID())}, nil
 	}
 	e := &Error{
 		Class: classify(status, string(a.Code)), Code: string(a.Code), Status: status,
-		RequestID: string(a.RequestID), Message: scrub(string(a.Message)),
+		RequestID: string(a.RequestID.requestID()), Message: scrub(string(a.Message)),
 	}
 	if e.Code == "" {
 		e.Message = "the answer is not one of Direct Mail's"
@@ -64,6 +64,16 @@ const maxIdentifier = 64
 // identifier returns t if it has the form of an EnvId or a RequestId.
 func (t text) identifier() text {
 	if len(t) > maxIdentifier || !isToken(string(t)) {
+		return ""
+	}
+	return t
+}
+
+// requestID returns t if it has the form of a RequestId, hexadecimal in five
+// groups, so that nothing which a gateway may put in its place is logged.
+func (t text) requestID() text {
+	foreign := func(r rune) bool { return !strings.ContainsRune("0123456789abcdefABCDEF-", r) }
+	if len(t) < 16 || strings.Count(string(t), "-") != 4 || strings.ContainsFunc(string(t), foreign) {
 		return ""
 	}
 	return t

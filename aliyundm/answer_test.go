@@ -29,9 +29,9 @@ func TestReceipt(t *testing.T) {
 		body string
 		want *aliyundm.Receipt
 	}{
-		"JSON":        {`{"EnvId":"600000000000000642","RequestId":"2D086F6A"}`, &aliyundm.Receipt{EnvID: "600000000000000642", RequestID: "2D086F6A"}},
-		"with more":   {` {"RequestId":"2D086F6A","New":[1],"EnvId":"6"}` + "\n", &aliyundm.Receipt{EnvID: "6", RequestID: "2D086F6A"}},
-		"XML instead": {`<?xml version='1.0' encoding='UTF-8'?><SingleSendMailResponse><RequestId>2D086F6A</RequestId><EnvId>6</EnvId></SingleSendMailResponse>`, &aliyundm.Receipt{EnvID: "6", RequestID: "2D086F6A"}},
+		"JSON":        {`{"EnvId":"600000000000000642","RequestId":"2D086F6A-0000-4000-8000-006DED011A85"}`, &aliyundm.Receipt{EnvID: "600000000000000642", RequestID: "2D086F6A-0000-4000-8000-006DED011A85"}},
+		"with more":   {` {"RequestId":"2D086F6A-0000-4000-8000-006DED011A85","New":[1],"EnvId":"6"}` + "\n", &aliyundm.Receipt{EnvID: "6", RequestID: "2D086F6A-0000-4000-8000-006DED011A85"}},
+		"XML instead": {`<?xml version='1.0' encoding='UTF-8'?><SingleSendMailResponse><RequestId>2D086F6A-0000-4000-8000-006DED011A85</RequestId><EnvId>6</EnvId></SingleSendMailResponse>`, &aliyundm.Receipt{EnvID: "6", RequestID: "2D086F6A-0000-4000-8000-006DED011A85"}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -48,7 +48,7 @@ func TestReceipt(t *testing.T) {
 
 func TestNoReceipt(t *testing.T) {
 	const foreign = "the answer is not one of Direct Mail's"
-	xmlError := `<?xml version="1.0" encoding="UTF-8"?><Error><RequestId>2D08-6F6A</RequestId><HostId>dm.aliyuncs.com</HostId>` +
+	xmlError := `<?xml version="1.0" encoding="UTF-8"?><Error><RequestId>2D086F6A-0000-4000-8000-006DED011A85</RequestId><HostId>dm.aliyuncs.com</HostId>` +
 		`<Code>%s</Code><Message>The specified tag does not exist.</Message></Error>`
 	tests := map[string]struct {
 		status int
@@ -57,17 +57,17 @@ func TestNoReceipt(t *testing.T) {
 	}{
 		"200, empty":               {200, "", aliyundm.Error{Class: aliyundm.Unknown, Message: foreign}},
 		"200, HTML":                {200, "<html><body>Welcome</body></html>", aliyundm.Error{Class: aliyundm.Unknown, Message: foreign}},
-		"200, broken":              {200, `{"EnvId":"6","RequestId":"2D08"`, aliyundm.Error{Class: aliyundm.Unknown, Message: foreign}},
+		"200, broken":              {200, `{"EnvId":"6","RequestId":"2D086F6A-0000-4000-8000-006DED011A85"`, aliyundm.Error{Class: aliyundm.Unknown, Message: foreign}},
 		"200, two values":          {200, receiptJSON + receiptJSON, aliyundm.Error{Class: aliyundm.Unknown, Message: foreign}},
-		"200, no EnvId":            {200, `{"RequestId":"2D08"}`, aliyundm.Error{Class: aliyundm.Unknown, RequestID: "2D08", Message: foreign}},
-		"200, EnvId a number":      {200, `{"EnvId":600000000000000642,"RequestId":"2D08"}`, aliyundm.Error{Class: aliyundm.Unknown, RequestID: "2D08", Message: foreign}},
-		"200, EnvId is null":       {200, `{"EnvId":null,"RequestId":"2D08"}`, aliyundm.Error{Class: aliyundm.Unknown, RequestID: "2D08", Message: foreign}},
-		"200, RequestId a list":    {200, `{"EnvId":"6","RequestId":["2D08"]}`, aliyundm.Error{Class: aliyundm.Unknown, Message: foreign}},
+		"200, no EnvId":            {200, `{"RequestId":"2D086F6A-0000-4000-8000-006DED011A85"}`, aliyundm.Error{Class: aliyundm.Unknown, RequestID: "2D086F6A-0000-4000-8000-006DED011A85", Message: foreign}},
+		"200, EnvId a number":      {200, `{"EnvId":600000000000000642,"RequestId":"2D086F6A-0000-4000-8000-006DED011A85"}`, aliyundm.Error{Class: aliyundm.Unknown, RequestID: "2D086F6A-0000-4000-8000-006DED011A85", Message: foreign}},
+		"200, EnvId is null":       {200, `{"EnvId":null,"RequestId":"2D086F6A-0000-4000-8000-006DED011A85"}`, aliyundm.Error{Class: aliyundm.Unknown, RequestID: "2D086F6A-0000-4000-8000-006DED011A85", Message: foreign}},
+		"200, RequestId a list":    {200, `{"EnvId":"6","RequestId":["2D086F6A-0000-4000-8000-006DED011A85"]}`, aliyundm.Error{Class: aliyundm.Unknown, Message: foreign}},
 		"200, no RequestId":        {200, `{"EnvId":"6"}`, aliyundm.Error{Class: aliyundm.Unknown, Message: foreign}},
 		"200, an array":            {200, `[` + receiptJSON + `]`, aliyundm.Error{Class: aliyundm.Unknown, Message: foreign}},
 		"200, null":                {200, `null`, aliyundm.Error{Class: aliyundm.Unknown, Message: foreign}},
-		"200, an error":            {200, `{"Code":"InvalidToAddress","RequestId":"2D08"}`, aliyundm.Error{Class: aliyundm.Unknown, Code: "InvalidToAddress", RequestID: "2D08"}},
-		"200, another XML":         {200, `<BatchSendMailResponse><RequestId>2D08</RequestId><EnvId>6</EnvId></BatchSendMailResponse>`, aliyundm.Error{Class: aliyundm.Unknown, Message: foreign}},
+		"200, an error":            {200, `{"Code":"InvalidToAddress","RequestId":"2D086F6A-0000-4000-8000-006DED011A85"}`, aliyundm.Error{Class: aliyundm.Unknown, Code: "InvalidToAddress", RequestID: "2D086F6A-0000-4000-8000-006DED011A85"}},
+		"200, another XML":         {200, `<BatchSendMailResponse><RequestId>2D086F6A-0000-4000-8000-006DED011A85</RequestId><EnvId>6</EnvId></BatchSendMailResponse>`, aliyundm.Error{Class: aliyundm.Unknown, Message: foreign}},
 		"202 with a receipt":       {202, receiptJSON, aliyundm.Error{Class: aliyundm.Unknown, RequestID: "2D086F6A-0000-4000-8000-006DED011A85", Message: foreign}},
 		"204":                      {204, "", aliyundm.Error{Class: aliyundm.Unknown, Message: foreign}},
 		"400 with a receipt":       {400, receiptJSON, aliyundm.Error{Class: aliyundm.Unknown, RequestID: "2D086F6A-0000-4000-8000-006DED011A85", Message: foreign}},
@@ -87,9 +87,9 @@ func TestNoReceipt(t *testing.T) {
 		"414, HTML":                {414, "<html>414 Request-URI Too Large</html>", aliyundm.Error{Class: aliyundm.Operator, Message: foreign}},
 		"502, HTML":                {502, "<html>502 Bad Gateway</html>", aliyundm.Error{Class: aliyundm.Unknown, Message: foreign}},
 		"503, empty":               {503, "", aliyundm.Error{Class: aliyundm.Unknown, Message: foreign}},
-		"404, XML error":           {404, fmt.Sprintf(xmlError, "InvalidTag.NotFound"), aliyundm.Error{Class: aliyundm.Operator, Code: "InvalidTag.NotFound", RequestID: "2D08-6F6A", Message: "The specified tag does not exist."}},
-		"500, XML error":           {500, fmt.Sprintf(xmlError, "InternalError"), aliyundm.Error{Class: aliyundm.Unknown, Code: "InternalError", RequestID: "2D08-6F6A", Message: "The specified tag does not exist."}},
-		"404, XML, empty code":     {404, fmt.Sprintf(xmlError, ""), aliyundm.Error{Class: aliyundm.Unknown, RequestID: "2D08-6F6A", Message: foreign}},
+		"404, XML error":           {404, fmt.Sprintf(xmlError, "InvalidTag.NotFound"), aliyundm.Error{Class: aliyundm.Operator, Code: "InvalidTag.NotFound", RequestID: "2D086F6A-0000-4000-8000-006DED011A85", Message: "The specified tag does not exist."}},
+		"500, XML error":           {500, fmt.Sprintf(xmlError, "InternalError"), aliyundm.Error{Class: aliyundm.Unknown, Code: "InternalError", RequestID: "2D086F6A-0000-4000-8000-006DED011A85", Message: "The specified tag does not exist."}},
+		"404, XML, empty code":     {404, fmt.Sprintf(xmlError, ""), aliyundm.Error{Class: aliyundm.Unknown, RequestID: "2D086F6A-0000-4000-8000-006DED011A85", Message: foreign}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -196,8 +196,8 @@ func TestErrorText(t *testing.T) {
 		want string
 	}{
 		"refused": {
-			aliyundm.Error{Class: aliyundm.Operator, Code: "InvalidTag.NotFound", Status: 404, RequestID: "2D08", Message: "The specified tag does not exist."},
-			"direct mail: operator: InvalidTag.NotFound (HTTP 404, request 2D08): The specified tag does not exist.",
+			aliyundm.Error{Class: aliyundm.Operator, Code: "InvalidTag.NotFound", Status: 404, RequestID: "2D086F6A-0000-4000-8000-006DED011A85", Message: "The specified tag does not exist."},
+			"direct mail: operator: InvalidTag.NotFound (HTTP 404, request 2D086F6A-0000-4000-8000-006DED011A85): The specified tag does not exist.",
 		},
 		"no answer":       {aliyundm.Error{Class: aliyundm.Unknown, Message: "there was no answer in time"}, "direct mail: unknown: there was no answer in time"},
 		"nothing to read": {aliyundm.Error{Class: aliyundm.Unknown, Status: 502}, "direct mail: unknown (HTTP 502)"},

@@ -32,6 +32,7 @@ type Client struct {
 	url      string
 	region   string
 	provider provider
+	reports  bool // http's transport tells how far it got with a request
 }
 
 // NewClient checks the options and returns a client. It makes no call.
@@ -50,7 +51,11 @@ func NewClient(o Options) (*Client, error) {
 	httpClient := *o.HTTP
 	httpClient.CheckRedirect = noRedirect
 	httpClient.Jar = nil
-	return &Client{http: &httpClient, url: u.String(), region: region, provider: newProvider(o.Credentials)}, nil
+	_, standard := httpClient.Transport.(*http.Transport)
+	return &Client{
+		http: &httpClient, url: u.String(), region: region, provider: newProvider(o.Credentials),
+		reports: standard || httpClient.Transport == nil,
+	}, nil
 }
 
 func checkKey(c Credentials) error {

@@ -15,7 +15,7 @@ func ExampleClient_SingleSendMail() {
 	// In place of Direct Mail. Without an Endpoint, mail goes to the region's own.
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusNotFound)
-		io.WriteString(w, `{"Code":"InvalidMailAddress.NotFound","RequestId":"2D08","Message":"The specified mail address is not found."}`)
+		io.WriteString(w, `{"Code":"InvalidMailAddress.NotFound","RequestId":"2D086F6A-0000-4000-8000-006DED011A85","Message":"The specified mail address is not found."}`)
 	}))
 	defer server.Close()
 	shared := aliyundm.NewHTTPClient()

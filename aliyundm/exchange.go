@@ -25,7 +25,7 @@ func (c *Client) post(ctx context.Context, form []byte) (int, []byte, *Error) {
 	if ctx.Err() != nil {
 		return 0, nil, unanswered(ctx, Retry, ctx.Err())
 	}
-	var progress progress
+	progress := progress{reports: c.reports}
 	abortable, stop := progress.abortable(ctx)
 	defer stop()
 	r, err := http.NewRequestWithContext(progress.watch(abortable), http.MethodPost, c.url, bytes.NewReader(form))
@@ -65,8 +65,9 @@ func WithAbort(ctx, abort context.Context) context.Context {
 
 // progress knows how far the transport got with a request.
 type progress struct {
-	traced atomic.Bool // the transport reports its progress
-	began  atomic.Bool // the request's header is written, so its body, the mail, may be
+	reports bool        // the transport is net/http's, which always reports its progress
+	traced  atomic.Bool // the transport reports its progress
+	began   atomic.Bool // the request's header is written, so its body, the mail, may be
 }
 
 func (p *progress) watch(ctx context.Context) context.Context {
@@ -93,10 +94,11 @@ func (p *progress) abortable(ctx context.Context) (derived context.Context, stop
 }
 
 // class says what a failed exchange means for the mail. A transport of net/http
-// has stopped writing for good when it returns an error. One that reports no
-// progress is believed only where the error itself says that nobody was reached.
+// has stopped writing for good when it returns an error, and may return one before
+// it has begun anything. Another one that reports no progress is believed only
+// where the error itself says that nobody was reached.
 func (p *progress) class(err error) Class {
-	if p.began.Load() || !p.traced.Load() && !isUnreachable(err) {
+	if p.began.Load() || !p.reports && !p.traced.Load() && !isUnreachable(err) {
 		return Unknown
 	}
 	return Retry

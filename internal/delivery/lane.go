@@ -66,9 +66,13 @@ func (t *turns) take(ctx context.Context, incident string, pause time.Duration) 
 		return nil, nil, failure
 	}
 	gone, ok = t.flights.begin(t.flight)
-	if !ok {
+	switch {
+	case !ok:
 		<-t.lane.seats
 		return nil, nil, superseded(incident)
+	case gone.Err() != nil:
+		<-t.lane.seats
+		return nil, nil, abandoned(incident)
 	}
 	return func() { <-t.lane.seats }, gone, nil
 }

@@ -7,6 +7,10 @@ import (
 	"dmconnector/connector"
 )
 
+// slack is added to a pacer's time: what leaves here exactly a second after
+// something else may arrive at Aliyun a little earlier than that.
+const slack = 25 * time.Millisecond
+
 // A pacer spreads sends so that no span of Per has more than Count of them, as
 // Aliyun counts. It hands out times in the order of asking.
 type pacer struct {
@@ -22,7 +26,7 @@ func newPacer(rate connector.Rate) *pacer {
 	if rate.Count == 0 {
 		return nil
 	}
-	return &pacer{per: rate.Per, last: make([]time.Time, rate.Count)}
+	return &pacer{per: rate.Per + slack, last: make([]time.Time, rate.Count)}
 }
 
 // reserve returns how long to wait for the next free time. If that is longer

@@ -306,7 +306,7 @@ func TestPaceAndOverload(t *testing.T) {
 				t.Fatalf("sends %d and %d are %v apart", i-100, i, times[i].Sub(times[i-100]))
 			}
 		}
-		if counts["SignIn sent"]+counts["Register sent"] != len(times) || len(times) != 700 {
+		if counts["SignIn sent"]+counts["Register sent"] != len(times) || len(times) != 600 {
 			t.Errorf("%d sends: %v", len(times), counts)
 		}
 		if counts["SignIn sent"] <= 2*counts["Register sent"] {

@@ -104,9 +104,9 @@ func TestLateRequestsOfAStoppingServerAreRefused(t *testing.T) {
 		if got := code(); got != "connector_not_found" {
 			t.Errorf("at once: %s", got)
 		}
-		<-time.After(4 * time.Second)
+		<-time.After(5 * time.Second)
 		if got := code(); got != "unavailable" {
-			t.Errorf("after 4 s: %s", got)
+			t.Errorf("after 5 s: %s", got)
 		}
 	})
 }

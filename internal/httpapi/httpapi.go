@@ -72,7 +72,7 @@ func (s *Server) Drain() {
 
 // lateAfter is when a server that stops begins no more sends: they could outlast
 // it.
-const lateAfter = 3 * time.Second
+const lateAfter = 4 * time.Second
 
 func (s *Server) late() bool {
 	since := s.draining.Load()

@@ -137,7 +137,7 @@ func (s *Server) logProblem(r *http.Request, p *problem) {
 	}
 	attrs := []slog.Attr{
 		slog.String("incident", p.Incident), slog.String("code", string(p.Code)), slog.Int("status", p.Status),
-		slog.String("method", r.Method), slog.String("route", routeOf(r)),
+		slog.String("method", methodLabel(r.Method)), slog.String("route", routeOf(r)),
 	}
 	if p.Detail != "" {
 		attrs = append(attrs, slog.String("detail", p.Detail))
@@ -146,6 +146,16 @@ func (s *Server) logProblem(r *http.Request, p *problem) {
 		attrs = append(attrs, slog.String("error", p.err.Error()))
 	}
 	s.opts.Log.LogAttrs(r.Context(), level, "request refused", attrs...)
+}
+
+// methodLabel keeps callers from filling the log with words of their own.
+func methodLabel(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return method
+	default:
+		return "other"
+	}
 }
 
 // routeOf returns the request's route, without what the caller put into it.
