@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -47,4 +48,24 @@ func TestAbortAfterTheMailIsWritten(t *testing.T) {
 			t.Errorf("%v, %v", receipt, err)
 		}
 	})
+}
+
+// However early it comes, the abort of a call that nobody was reached by is known
+// for what it is.
+func TestAbortIsNeverUnknownWhereNobodyListens(t *testing.T) {
+	client := mustClient(t, aliyundm.Options{Endpoint: "http://127.0.0.1:1"})
+	abort, giveUp := context.WithCancel(t.Context())
+	giveUp()
+	var wg sync.WaitGroup
+	for range 32 {
+		wg.Go(func() {
+			for range 50 {
+				_, err := client.SingleSendMail(aliyundm.WithAbort(t.Context(), abort), &aliyundm.Mail{AccountName: "a@b.example", To: "c@d.example", Subject: "s", TextBody: "t"})
+				if failure, ok := errors.AsType[*aliyundm.Error](err); !ok || failure.Class != aliyundm.Retry {
+					t.Errorf("%v", err)
+				}
+			}
+		})
+	}
+	wg.Wait()
 }

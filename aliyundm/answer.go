@@ -10,23 +10,19 @@ import (
 // answer is what Direct Mail says, a receipt or an error. JSON is asked for, but
 // gateways have answered in XML all the same.
 type answer struct {
-	XMLName   xml.Name `json:"-" xml:""`
-	EnvID     text     `json:"EnvId" xml:"EnvId"`
-	RequestID text     `json:"RequestId" xml:"RequestId"`
-	Code      text     `json:"Code" xml:"Code"`
-	Message   text     `json:"Message" xml:"Message"`
+	XMLName   xml.Name `xml:""`
+	EnvID     text     `xml:"EnvId"`
+	RequestID text     `xml:"RequestId"`
+	Code      text     `xml:"Code"`
+	Message   text     `xml:"Message"`
 }
 
-// text is a JSON string, or empty if something else stands in its place.
 type text string
 
-// UnmarshalJSON never fails for valid JSON.
-func (t *text) UnmarshalJSON(data []byte) error {
-	var s string
-	if json.Unmarshal(data, &s) == nil {
-		*t = text(s)
-	}
-	return nil
+// textOf returns a JSON string, or "" if something else stands in its place.
+func textOf(v any) text {
+	s, _ := v.(string)
+	return text(s)
 }
 
 // readAnswer turns an answer into a receipt, or into an [*Error].
@@ -47,11 +43,19 @@ func readAnswer(status int, body []byte) (*Receipt, error) {
 
 // parseAnswer returns the zero answer for what is none.
 func parseAnswer(body []byte) answer {
-	var a answer
-	if json.Unmarshal(body, &a) != nil {
-		if xml.Unmarshal(body, &a) != nil || a.XMLName.Local != "Error" && a.XMLName.Local != "SingleSendMailResponse" {
-			return answer{}
+	var (
+		a      answer
+		fields struct {
+			EnvID     any `json:"EnvId"`
+			RequestID any `json:"RequestId"`
+			Code      any `json:"Code"`
+			Message   any `json:"Message"`
 		}
+	)
+	if json.Unmarshal(body, &fields) == nil {
+		a = answer{EnvID: textOf(fields.EnvID), RequestID: textOf(fields.RequestID), Code: textOf(fields.Code), Message: textOf(fields.Message)}
+	} else if xml.Unmarshal(body, &a) != nil || a.XMLName.Local != "Error" && a.XMLName.Local != "SingleSendMailResponse" {
+		return answer{}
 	}
 	return answer{
 		EnvID: a.EnvID.identifier(), RequestID: a.RequestID.identifier(),

@@ -57,8 +57,18 @@ func (c *Client) form(m *Mail) ([]byte, error) {
 		return nil, fmt.Errorf("set the parameters: %w", err)
 	}
 	// For its nonce the SDK prints the whole stack to read the goroutine's number
-	// off it: a caller does well to call from a goroutine that has just begun.
-	if err := auth.Sign(r, nil, c.region, c.provider); err != nil {
+	// off it, which costs less on a goroutine that has just begun.
+	signed := make(chan error, 1)
+	go func() {
+		// Here nobody above would catch a defect of the SDK.
+		defer func() {
+			if cause := recover(); cause != nil {
+				signed <- fmt.Errorf("the SDK panicked: %T", cause)
+			}
+		}()
+		signed <- auth.Sign(r, nil, c.region, c.provider)
+	}()
+	if err := <-signed; err != nil {
 		return nil, fmt.Errorf("sign: %w", err)
 	}
 	// Signing has encoded the mail's parameters. Its own, the signature among

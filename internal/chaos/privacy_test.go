@@ -169,6 +169,7 @@ func nasty(codes *numericCodes) []string {
 	swap("/api/send", "/api/send?code="+mark+"&token="+sendToken)
 	swap("/api/send", "/api/connectors/"+mark+"/send")
 	swap("/api/send", "/"+mark)
+	swap("POST", strings.ToUpper(mark))
 	swap("/api/send", "/api/connectors/aliyun-direct-mail/test?trace=true&"+mark)
 	swap("Host: localhost", "Host: "+mark)
 	swap("HTTP/1.1", "HTTP/1.1 "+mark)
@@ -212,6 +213,6 @@ func repeat(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(status)
 	code := []string{"InvalidBody", "Invalid." + form.Get("Subject"), "Throttling.User", "SignatureDoesNotMatch"}[serial.Add(1)%4]
 	_ = json.NewEncoder(w).Encode(map[string]string{
-		"Code": code, "Message": said + ": " + string(body), "RequestId": "0F6A7C0E-4F0B-5C1D-9A51-6D1D2C3B4A59", "HostId": said, "Recommend": said,
+		"Code": code, "Message": said + ": " + string(body), "RequestId": form.Get("Subject"), "HostId": said, "Recommend": said,
 	})
 }
