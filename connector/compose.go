@@ -26,28 +26,41 @@ func (e *MissingVariablesError) Error() string {
 
 // A Trace says how a mail came about. It holds nothing of the message's values.
 type Trace struct {
-	Template    int      `json:"template"`              // the chosen template's place in the connector's list
-	UsageType   string   `json:"usageType"`             // of the chosen template
-	LanguageTag string   `json:"languageTag,omitempty"` // of the chosen template
-	Choice      []string `json:"choice"`                // why it was chosen, a sentence each
-	Missing     []string `json:"missing,omitempty"`     // variables that the message does not carry
-	Notes       []string `json:"notes,omitempty"`       // what was changed to keep the mail safe or acceptable
+	Template      int      `json:"template"`                // the chosen template's place in the connector's list; -1 if it is not from there
+	EmailTemplate string   `json:"emailTemplate,omitempty"` // the chosen template's id, if it is one of the shared ones
+	UsageType     string   `json:"usageType"`               // of the chosen template
+	LanguageTag   string   `json:"languageTag,omitempty"`   // of the chosen template
+	Choice        []string `json:"choice"`                  // why it was chosen, a sentence each
+	Missing       []string `json:"missing,omitempty"`       // variables that the message does not carry
+	Notes         []string `json:"notes,omitempty"`         // what was changed to keep the mail safe or acceptable
+}
+
+// An EmailTemplate is a template that several connectors share.
+type EmailTemplate struct {
+	ID string
+	Template
 }
 
 // A Connector composes mails by one config. It is safe for concurrent use.
 type Connector struct {
 	config  *Config
+	shared  []EmailTemplate
 	set     *templates.Set
 	missing templates.Missing
 }
 
-// New prepares the config's templates. The config must not change afterwards.
-func New(cfg *Config) *Connector {
-	list := make([]*templates.Template, len(cfg.Templates))
+// New prepares the config's templates, and shared ones, which at each step of
+// the choice come after the config's own. Neither may change afterwards.
+func New(cfg *Config, shared ...EmailTemplate) *Connector {
+	list := make([]*templates.Template, len(cfg.Templates)+len(shared))
 	for i, t := range cfg.Templates {
 		list[i], _ = templates.Compile(templates.Source(t))
 	}
-	c := &Connector{config: cfg, set: templates.NewSet(list, cfg.DefaultLanguage)}
+	own := len(cfg.Templates)
+	for i, t := range shared {
+		list[own+i], _ = templates.Compile(templates.Source(t.Template))
+	}
+	c := &Connector{config: cfg, shared: shared, set: templates.NewSet(list[:own], list[own:], cfg.DefaultLanguage)}
 	if cfg.OnMissing == "empty" {
 		c.missing = templates.DropMissing
 	}
@@ -70,6 +83,9 @@ func (c *Connector) Compose(m Message) (*aliyundm.Mail, Trace, error) {
 	trace := Trace{
 		Template: choice.Index, UsageType: source.UsageType, LanguageTag: source.LanguageTag,
 		Choice: choice.Steps, Missing: out.Missing, Notes: out.Notes,
+	}
+	if choice.Shared {
+		trace.Template, trace.EmailTemplate = -1, c.shared[choice.Index].ID
 	}
 	if len(out.Missing) > 0 && c.config.OnMissing == "refuse" {
 		return nil, trace, &MissingVariablesError{out.Missing}

@@ -69,6 +69,40 @@ func TestComposeWithoutAnyTemplate(t *testing.T) {
 	}
 }
 
+func TestComposeServesBySharedTemplates(t *testing.T) {
+	shared := []connector.EmailTemplate{
+		{ID: "t-en", Template: connector.Template{UsageType: connector.SignIn, LanguageTag: "en", Subject: "shared en {{code}}", Content: "c"}},
+		{ID: "t-ja", Template: connector.Template{UsageType: connector.SignIn, LanguageTag: "ja", Subject: "shared ja {{code}}", Content: "c", SendFrom: "日本", ReplyTo: "ja@mail.example.com"}},
+	}
+	c := connector.New(config(connector.Template{LanguageTag: "en", Subject: "own en {{code}}", Content: "c"}), shared...)
+	tests := map[string]struct {
+		locale    string
+		want      aliyundm.Mail
+		wantTrace connector.Trace
+	}{
+		"its own first": {
+			"en-GB", aliyundm.Mail{Subject: "own en 1", FromAlias: "Example", ReplyAddress: "help@mail.example.com"},
+			connector.Trace{Template: 0, UsageType: "SignIn", LanguageTag: "en", Choice: []string{"locale en-GB: the template in en fits."}},
+		},
+		"a shared one": {
+			"ja", aliyundm.Mail{Subject: "shared ja 1", FromAlias: "日本", ReplyAddress: "ja@mail.example.com"},
+			connector.Trace{Template: -1, EmailTemplate: "t-ja", UsageType: "SignIn", LanguageTag: "ja", Choice: []string{"locale ja: there is a template in this language, one of the email templates."}},
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			tt.want.AccountName, tt.want.To, tt.want.HTMLBody, tt.want.TagName = "noreply@mail.example.com", "user@example.com", "c", "codes"
+			mail, trace, err := c.Compose(message(map[string]any{"code": "1", "locale": tt.locale}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(&tt.want, mail) + cmp.Diff(tt.wantTrace, trace); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestComposeTakesTheTemplatesSender(t *testing.T) {
 	tests := map[string]struct {
 		template  connector.Template

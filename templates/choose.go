@@ -19,18 +19,25 @@ const (
 	maxTagLength = 64
 )
 
-// A Set chooses among a connector's templates. It is safe for concurrent use.
+// A Set chooses among a connector's own templates and those that it shares with
+// others. It is safe for concurrent use.
 type Set struct {
 	types map[string]*typeSet
 }
 
 // A typeSet holds the templates of one usage type.
 type typeSet struct {
+	own, shared   tier
 	standIn       entry  // if no language fits
 	standInReason string // why that one
-	exact         map[string]entry
-	bases         map[language.Base]*baseSet
 	none          string // what is said of a language without a template
+}
+
+// A tier holds those of a typeSet's templates that are from one of the two lists,
+// by their language.
+type tier struct {
+	exact map[string]entry
+	bases map[language.Base]*baseSet
 }
 
 // A baseSet holds the templates of one base language, such as zh: a reader of
@@ -44,28 +51,41 @@ type baseSet struct {
 type entry struct {
 	template *Template
 	index    int
+	shared   bool
 }
 
 // A Choice is the template chosen for a message, and why.
 type Choice struct {
 	Template *Template
-	Index    int      // in the list that the set was made of, -1 if there is none
+	Index    int      // in the own or in the shared list, -1 if there is none
+	Shared   bool     // which of the two lists
 	Steps    []string // what was looked at, a plain sentence each; the last says why this one
 }
 
-// NewSet prepares templates for Choose. Of two for the same usage type and
-// language the first wins.
-func NewSet(templates []*Template, defaultLanguage string) *Set {
+// NewSet prepares templates for Choose. At each step of the choice own templates
+// come before shared ones. Of two in the same list, for the same usage type and
+// language, the first wins.
+func NewSet(own, shared []*Template, defaultLanguage string) *Set {
+	ownByType, sharedByType := byType(own, false), byType(shared, true)
+	s := &Set{types: make(map[string]*typeSet, len(ownByType)+len(sharedByType))}
+	for usageType, entries := range ownByType {
+		s.types[usageType] = newTypeSet(usageType, entries, sharedByType[usageType], defaultLanguage)
+	}
+	for usageType, entries := range sharedByType {
+		if s.types[usageType] == nil {
+			s.types[usageType] = newTypeSet(usageType, nil, entries, defaultLanguage)
+		}
+	}
+	return s
+}
+
+func byType(templates []*Template, shared bool) map[string][]entry {
 	listed := make(map[string][]entry)
 	for i, t := range templates {
 		usageType := canonicalType(t.source.UsageType)
-		listed[usageType] = append(listed[usageType], entry{t, i})
+		listed[usageType] = append(listed[usageType], entry{t, i, shared})
 	}
-	s := &Set{types: make(map[string]*typeSet, len(listed))}
-	for usageType, entries := range listed {
-		s.types[usageType] = newTypeSet(usageType, entries, defaultLanguage)
-	}
-	return s
+	return listed
 }
 
 func canonicalType(usageType string) string {
@@ -75,47 +95,62 @@ func canonicalType(usageType string) string {
 	return usageType
 }
 
-func newTypeSet(usageType string, entries []entry, defaultLanguage string) *typeSet {
+func newTypeSet(usageType string, own, shared []entry, defaultLanguage string) *typeSet {
 	ts := &typeSet{
-		exact: make(map[string]entry),
-		bases: make(map[language.Base]*baseSet),
-		none:  ": there is no template for " + usageType + " in this language.",
+		own: newTier(own), shared: newTier(shared),
+		none: ": there is no template for " + usageType + " in this language.",
 	}
-	for _, e := range entries {
-		ts.add(e)
-	}
-	for _, bs := range ts.bases {
-		bs.matcher = language.NewMatcher(bs.tags)
-	}
+	reason := "The template listed first stands in"
+	entries := slices.Concat(own, shared)
 	neutral := slices.IndexFunc(entries, func(e entry) bool { return e.template.source.LanguageTag == "" })
 	standard, found, _ := ts.match(defaultLanguage)
 	switch {
 	case neutral >= 0:
-		ts.standIn, ts.standInReason = entries[neutral], "The template without a language stands in."
+		ts.standIn, reason = entries[neutral], "The template without a language stands in"
 	case found:
-		ts.standIn, ts.standInReason = standard, "The template in the default language stands in."
+		ts.standIn, reason = standard, "The template in the default language stands in"
 	default:
-		ts.standIn, ts.standInReason = entries[0], "The template listed first stands in."
+		ts.standIn = entries[0]
 	}
+	ts.standInReason = reason + ts.standIn.end()
 	return ts
 }
 
-func (ts *typeSet) add(e entry) {
+// end ends the sentence about why a template was chosen.
+func (e entry) end() string {
+	if e.shared {
+		return ", one of the email templates."
+	}
+	return "."
+}
+
+func newTier(entries []entry) tier {
+	t := tier{exact: make(map[string]entry), bases: make(map[language.Base]*baseSet)}
+	for _, e := range entries {
+		t.add(e)
+	}
+	for _, bs := range t.bases {
+		bs.matcher = language.NewMatcher(bs.tags)
+	}
+	return t
+}
+
+func (t tier) add(e entry) {
 	tag, base, ok := parseTag(e.template.source.LanguageTag)
 	if !ok {
 		return
 	}
-	bs := ts.bases[base]
+	bs := t.bases[base]
 	if bs == nil {
 		bs = &baseSet{}
-		ts.bases[base] = bs
+		t.bases[base] = bs
 	}
 	if slices.Contains(bs.tags, tag) {
 		return
 	}
 	bs.tags = append(bs.tags, tag)
 	bs.entries = append(bs.entries, e)
-	ts.exact[tag.String()] = e
+	t.exact[tag.String()] = e
 }
 
 // parseTag reads a language tag that says which language it means.
@@ -133,19 +168,29 @@ func parseTag(written string) (language.Tag, language.Base, bool) {
 
 // match returns the template for a language. valid says whether it is one.
 func (ts *typeSet) match(written string) (e entry, found, valid bool) {
-	if e, found = ts.exact[written]; found {
+	if e, found = ts.own.exact[written]; found {
 		return e, true, true
 	}
 	tag, base, valid := parseTag(written)
-	bs := ts.bases[base]
-	if !valid || bs == nil {
-		return entry{}, false, valid
+	if !valid {
+		return entry{}, false, false
+	}
+	if e, found = ts.own.match(tag, base); !found {
+		e, found = ts.shared.match(tag, base)
+	}
+	return e, found, true
+}
+
+func (t tier) match(tag language.Tag, base language.Base) (entry, bool) {
+	bs := t.bases[base]
+	if bs == nil {
+		return entry{}, false
 	}
 	_, i, confidence := bs.matcher.Match(tag)
 	if confidence == language.No {
-		return entry{}, false, true
+		return entry{}, false
 	}
-	return bs.entries[i], true, true
+	return bs.entries[i], true
 }
 
 // Choose returns the template for a usage type and a reader's languages: locale
@@ -180,7 +225,9 @@ type chooser struct {
 
 func (c *chooser) say(step string) { c.steps = append(c.steps, step) }
 
-func (c *chooser) choice() Choice { return Choice{c.chosen.template, c.chosen.index, c.steps} }
+func (c *chooser) choice() Choice {
+	return Choice{c.chosen.template, c.chosen.index, c.chosen.shared, c.steps}
+}
 
 func (c *chooser) usageType(usageType string) string {
 	if usageType == test {
@@ -191,7 +238,7 @@ func (c *chooser) usageType(usageType string) string {
 
 // prefer looks for a template in one of the reader's languages.
 func (c *chooser) prefer(ts *typeSet, locale, uiLocales string) bool {
-	if len(ts.bases) == 0 {
+	if len(ts.own.bases)+len(ts.shared.bases) == 0 {
 		c.say("No template for this usage type is for one language only.")
 		return false
 	}
@@ -227,10 +274,10 @@ func (c *chooser) look(ts *typeSet, field, tag string) bool {
 		c.say(field + " " + tag + ts.none)
 	case e.template.source.LanguageTag == tag:
 		c.chosen = e
-		c.say(field + " " + tag + ": there is a template in this language.")
+		c.say(field + " " + tag + ": there is a template in this language" + e.end())
 	default:
 		c.chosen = e
-		c.say(field + " " + tag + ": the template in " + e.template.source.LanguageTag + " fits.")
+		c.say(field + " " + tag + ": the template in " + e.template.source.LanguageTag + " fits" + e.end())
 	}
 	return found
 }

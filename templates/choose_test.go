@@ -9,14 +9,18 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// newSet makes a set of templates written as "SignIn zh-CN".
+// newSet makes a set of own templates written as "SignIn zh-CN".
 func newSet(defaultLanguage string, written ...string) *templates.Set {
+	return templates.NewSet(compileAll(written), nil, defaultLanguage)
+}
+
+func compileAll(written []string) []*templates.Template {
 	list := make([]*templates.Template, len(written))
 	for i, w := range written {
 		usageType, tag, _ := strings.Cut(w, " ")
 		list[i], _ = templates.Compile(templates.Source{UsageType: usageType, LanguageTag: tag})
 	}
-	return templates.NewSet(list, defaultLanguage)
+	return list
 }
 
 func TestChooseByLanguage(t *testing.T) {
@@ -176,6 +180,58 @@ func TestChooseSaysWhy(t *testing.T) {
 	}
 }
 
+// A chosen template is written as it was listed, a shared one with a plus.
+func TestChooseTakesOwnTemplatesBeforeShared(t *testing.T) {
+	cases := map[string]struct {
+		own, shared                            string // apart by commas
+		usageType, locale, uiLocales, standard string
+		want, last                             string
+	}{
+		"its own language":                {"SignIn ja", "SignIn ja", "SignIn", "ja", "", "", "SignIn ja", "locale ja: there is a template in this language."},
+		"its own of the base language":    {"SignIn zh-CN", "SignIn zh-SG", "SignIn", "zh-SG", "", "", "SignIn zh-CN", "locale zh-SG: the template in zh-CN fits."},
+		"a shared exact one":              {"SignIn en", "SignIn ja", "SignIn", "ja", "", "", "+SignIn ja", "locale ja: there is a template in this language, one of the email templates."},
+		"a shared one that fits":          {"SignIn en", "SignIn zh-TW", "SignIn", "zh-HK", "", "", "+SignIn zh-TW", "locale zh-HK: the template in zh-TW fits, one of the email templates."},
+		"one preference at a time":        {"SignIn en", "SignIn ja", "SignIn", "ja", "en", "", "+SignIn ja", "locale ja: there is a template in this language, one of the email templates."},
+		"a later preference":              {"SignIn en", "SignIn ja", "SignIn", "ko", "en ja", "", "SignIn en", "uiLocales en: there is a template in this language."},
+		"without a language":              {"SignIn,SignIn en", "SignIn", "SignIn", "ko", "", "", "SignIn", "The template without a language stands in."},
+		"shared without a language":       {"SignIn en", "SignIn", "SignIn", "ko", "", "en", "+SignIn", "The template without a language stands in, one of the email templates."},
+		"the default language":            {"SignIn ja,SignIn en", "SignIn en", "SignIn", "ko", "", "en", "SignIn en", "The template in the default language stands in."},
+		"the default language, shared":    {"SignIn ja", "SignIn fr,SignIn en-GB", "SignIn", "ko", "", "en", "+SignIn en-GB", "The template in the default language stands in, one of the email templates."},
+		"the first listed":                {"SignIn ja,SignIn en", "SignIn fr", "SignIn", "ko", "", "de", "SignIn ja", "The template listed first stands in."},
+		"the type is shared only":         {"Generic ko", "BindMfa fr,BindMfa en", "BindMfa", "ko", "", "de", "+BindMfa fr", "The template listed first stands in, one of the email templates."},
+		"the type's shared one":           {"Generic ko", "BindMfa fr,BindMfa ko", "BindMfa", "ko", "", "", "+BindMfa ko", "locale ko: there is a template in this language, one of the email templates."},
+		"Generic after the type's shared": {"Generic", "BindMfa fr,Generic ko", "MfaVerification", "ko", "", "", "+Generic ko", "locale ko: there is a template in this language, one of the email templates."},
+		"its own Generic":                 {"Generic ko", "Generic ko", "MfaVerification", "ko", "", "", "Generic ko", "locale ko: there is a template in this language."},
+		"a shared template for Test":      {"", "Test ko", "Generic", "ko", "", "", "+Test ko", "locale ko: there is a template in this language, one of the email templates."},
+		"shared only":                     {"", "Generic en", "SignIn", "", "", "", "+Generic en", "The template listed first stands in, one of the email templates."},
+		"of two shared the first":         {"", "SignIn ja,SignIn ja", "SignIn", "ja", "", "", "+SignIn ja", "locale ja: there is a template in this language, one of the email templates."},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			own := strings.FieldsFunc(c.own, func(r rune) bool { return r == ',' })
+			shared := strings.Split(c.shared, ",")
+			got, ok := templates.NewSet(compileAll(own), compileAll(shared), c.standard).Choose(c.usageType, c.locale, c.uiLocales)
+			if !ok {
+				t.Fatal("there is no template")
+			}
+			written := own
+			if got.Shared {
+				written = shared
+			}
+			chosen := written[got.Index]
+			if source := got.Template.Source(); chosen != strings.TrimSpace(source.UsageType+" "+source.LanguageTag) {
+				t.Errorf("index %d is %q, not %+v", got.Index, chosen, source)
+			}
+			if got.Shared {
+				chosen = "+" + chosen
+			}
+			if last := got.Steps[len(got.Steps)-1]; chosen != c.want || last != c.last {
+				t.Errorf("got %q because %q, want %q because %q", chosen, last, c.want, c.last)
+			}
+		})
+	}
+}
+
 func slicesRepeat(s string, n int) []string {
 	return strings.Split(strings.Repeat(s+"\x00", n-1)+s, "\x00")
 }
@@ -183,7 +239,8 @@ func slicesRepeat(s string, n int) []string {
 func FuzzChoose(f *testing.F) {
 	f.Add("ja", "fr-CA fr en")
 	f.Add("zh-Hant-HK-u-nu-thai-x-a", "i-klingon und-TW sgn-BE-FR")
-	set := newSet("en", "SignIn en", "SignIn zh-CN", "SignIn zh-TW", "SignIn ja")
+	own := compileAll([]string{"SignIn en", "SignIn zh-CN", "SignIn zh-TW", "SignIn ja"})
+	set := templates.NewSet(own, compileAll([]string{"SignIn de", "SignIn zh-HK", "SignIn"}), "en")
 	f.Fuzz(func(t *testing.T, locale, uiLocales string) {
 		got, ok := set.Choose("SignIn", locale, uiLocales)
 		if !ok || got.Template == nil || len(got.Steps) == 0 || len(got.Steps) > 18 {

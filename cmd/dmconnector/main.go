@@ -44,7 +44,7 @@ Try it without an Aliyun account:  dmconnector serve --sandbox`,
 	}
 	root.AddCommand(
 		newServe(), newValidate(), newPreview(), newSendTest(),
-		newSandbox(), newTemplates(), newSchema(), newVersion(),
+		newSandbox(), newTemplates(), newSchema(), newToken(), newState(), newVersion(),
 	)
 	return root
 }

@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"dmconnector/aliyundm/sandbox"
+	"dmconnector/internal/delivery"
 )
 
 func newSandbox() *cobra.Command {
@@ -74,46 +77,59 @@ func isLoopback(addr net.Addr) bool {
 	return ok && tcp.IP.IsLoopback()
 }
 
-// sandboxAccounts are the keys and senders that the connectors use.
-func sandboxAccounts(files []connectorFile) []sandbox.Account {
-	byKey := make(map[string]*sandbox.Account)
-	var order []string
-	for _, file := range files {
-		cfg := file.Config
-		if byKey[cfg.AccessKeyID] == nil {
-			order = append(order, cfg.AccessKeyID)
-			byKey[cfg.AccessKeyID] = &sandbox.Account{
-				AccessKeyID: cfg.AccessKeyID, AccessKeySecret: string(cfg.AccessKeySecret), SecurityToken: string(cfg.SecurityToken),
-			}
-		}
-		byKey[cfg.AccessKeyID].Senders = append(byKey[cfg.AccessKeyID].Senders, cfg.AccountName)
-	}
-	accounts := make([]sandbox.Account, len(order))
-	for i, key := range order {
-		accounts[i] = *byKey[key]
-	}
-	return accounts
+// A localSandbox is the sandbox that serve runs inside. Nil is none.
+type localSandbox struct {
+	sandbox *sandbox.Sandbox
+	address net.Addr
+	server  *http.Server
+	log     *slog.Logger
 }
 
-// startSandbox runs a sandbox for the connectors, and returns its address and
-// what ends it.
-func startSandbox(ctx context.Context, address, token string, files []connectorFile, log *slog.Logger) (net.Addr, func(), error) {
+// startSandbox runs a sandbox that knows no account yet.
+func startSandbox(ctx context.Context, address, token string, log *slog.Logger) (*localSandbox, error) {
 	listener, err := listenSandbox(ctx, address, token)
 	if err != nil {
-		return nil, nil, fmt.Errorf("sandbox: %w", err)
+		return nil, fmt.Errorf("sandbox: %w", err)
 	}
-	s := sandbox.New(sandbox.Options{Accounts: sandboxAccounts(files), Token: token, Log: log.With("part", "sandbox")})
-	server := newHTTPServer(s, log)
+	s := &localSandbox{sandbox: sandbox.New(sandbox.Options{Token: token, Log: log.With("part", "sandbox")}), address: listener.Addr(), log: log}
+	s.server = newHTTPServer(s.sandbox, log)
 	go func() {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := s.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			log.Error("the sandbox ended", "error", err)
 		}
 	}()
-	stop := func() {
-		s.Close()
-		if err := server.Close(); err != nil {
-			log.Warn("the sandbox did not close", "error", err)
-		}
+	return s, nil
+}
+
+func (s *localSandbox) stop() {
+	if s == nil {
+		return
 	}
-	return listener.Addr(), stop, nil
+	s.sandbox.Close()
+	if err := s.server.Close(); err != nil {
+		s.log.Warn("the sandbox did not close", "error", err)
+	}
+}
+
+func (s *localSandbox) url() string {
+	if s == nil {
+		return ""
+	}
+	return "http://" + s.address.String()
+}
+
+// know gives the sandbox the keys and senders that the connectors use.
+func (s *localSandbox) know(connectors map[string]delivery.Connector) {
+	if s == nil {
+		return
+	}
+	accounts := make([]sandbox.Account, 0, len(connectors))
+	for _, id := range slices.Sorted(maps.Keys(connectors)) {
+		cfg := connectors[id].Composer.Config()
+		accounts = append(accounts, sandbox.Account{
+			AccessKeyID: cfg.AccessKeyID, AccessKeySecret: string(cfg.AccessKeySecret), SecurityToken: string(cfg.SecurityToken),
+			Senders: []string{cfg.AccountName},
+		})
+	}
+	s.sandbox.SetAccounts(accounts)
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -42,8 +41,7 @@ with status 1 if the mail was not accepted.`,
 				return err
 			}
 			target := delivery.Connector{Composer: connector.New(cfg), Sender: client}
-			service := delivery.New(nil, slog.New(slog.DiscardHandler))
-			report, err := service.Test(cmd.Context(), target, delivery.Request{Message: message, Arrived: time.Now()}, "")
+			report, err := delivery.Try(cmd.Context(), target, delivery.Request{Message: message, Arrived: time.Now()})
 			printReport(cmd.OutOrStdout(), report)
 			if failure, ok := errors.AsType[*delivery.Error](err); ok {
 				return fmt.Errorf("%s: %s", failure.Code, failure.Detail)

@@ -17,12 +17,19 @@ type ledger struct {
 	rows []tally
 
 	throughput []throughput
+	states     []stateTally
 }
 
 func (l *ledger) add(row tally) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.rows = append(l.rows, row)
+}
+
+func (l *ledger) addState(row stateTally) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.states = append(l.states, row)
 }
 
 func (l *ledger) addThroughput(row throughput) {
@@ -129,7 +136,13 @@ func TestFaults(t *testing.T) {
 		runFaults(t, book, "Upstream", upstreamFaults)
 		runFaults(t, book, "Network", networkFaults)
 		runCallers(t, book, badCallers)
+		if !*long { // a long run's kills need the machine
+			runStates(t, book)
+		}
 	})
+	if *long {
+		t.Run("state", func(t *testing.T) { runStates(t, book) })
+	}
 	// Alone, for its figures need the machine.
 	t.Run("overload", func(t *testing.T) { runOverloads(t, book) })
 	book.report(t)

@@ -48,6 +48,26 @@ func (c tally) FalselyRefused() int {
 func (c tally) Leaked() int  { return c.leaked }
 func (c tally) Said() string { return c.said() }
 
+func (c stateTally) Name() string     { return c.name }
+func (c stateTally) Kills() string    { return thousands(c.kills) }
+func (c stateTally) Outages() string  { return thousands(c.outages) }
+func (c stateTally) Reloads() string  { return thousands(c.reloads) }
+func (c stateTally) Messages() string { return thousands(c.messages) }
+func (c stateTally) Direct() string   { return thousands(c.direct) }
+func (c stateTally) Queued() string   { return thousands(c.queued) }
+func (c stateTally) Lost() int        { return c.lost }
+func (c stateTally) Inside() string   { return thousands(c.inside) }
+func (c stateTally) Resent() string   { return thousands(c.resent) }
+func (c stateTally) Excess() int      { return c.excess }
+func (c stateTally) Twice() int       { return c.twice }
+func (c stateTally) FalselySent() int { return c.falselySent }
+func (c stateTally) Refused() int     { return c.refused }
+func (c stateTally) Leaked() int      { return c.leaked }
+func (c stateTally) Slowest() string {
+	return strconv.FormatFloat(c.slowest.Seconds(), 'f', 1, 64) + " s"
+}
+func (c stateTally) Said() string { return said(c.outcomes) }
+
 func (o throughput) Name() string  { return o.name }
 func (o throughput) Bound() int    { return o.perSecond }
 func (o throughput) Fit() string   { return strconv.FormatFloat(o.fit, 'f', 1, 64) }
@@ -94,9 +114,10 @@ func (l *ledger) report(t *testing.T) {
 	slices.SortStableFunc(l.rows, func(a, b tally) int {
 		return cmp.Or(strings.Compare(a.group, b.group), strings.Compare(a.name, b.name))
 	})
+	slices.SortFunc(l.states, func(a, b stateTally) int { return strings.Compare(a.name, b.name) })
 	var text bytes.Buffer
 	err := template.Must(template.New("").Parse(documentText)).Execute(&text, map[string]any{
-		"Rows": l.rows, "Total": total, "Throughput": l.throughput, "Scenarios": len(l.rows),
+		"Rows": l.rows, "Total": total, "Throughput": l.throughput, "States": l.states, "Scenarios": len(l.rows),
 		"Date": time.Now().UTC().Format(time.DateOnly), "Go": runtime.Version(), "CPUs": runtime.NumCPU(), "Race": raceEnabled(),
 	})
 	if err != nil {

@@ -30,8 +30,9 @@ var starting sync.Mutex
 type service struct {
 	address string // host:port
 	cmd     *exec.Cmd
-	log     *output   // stdout and stderr
-	asked   sync.Once // to stop: a second signal ends it at once
+	log     *output     // stdout and stderr
+	first   chan string // line of stdout
+	asked   sync.Once   // to stop: a second signal ends it at once
 	ended   chan struct{}
 	err     error // how it ended; after ended
 }
@@ -59,23 +60,52 @@ func (o *output) String() string {
 // listens. A socket, if not nil, is handed over to it.
 func startService(t *testing.T, config map[string]any, socket *os.File, env ...string) *service {
 	t.Helper()
+	return start(t, launch{[]string{"--connectors", writeConnector(t, config)}, socket, env})
+}
+
+// writeConnector writes a connector's JSON to a file of its own.
+func writeConnector(t *testing.T, config map[string]any) (path string) {
+	t.Helper()
 	data, err := json.Marshal(config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(t.TempDir(), "connector.json")
+	path = filepath.Join(t.TempDir(), "connector.json")
 	if err := os.WriteFile(path, data, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s := &service{log: new(output), ended: make(chan struct{})}
-	s.cmd = exec.Command(program(), "serve", "--listen", "127.0.0.1:0", "--connectors", path)
+	return path
+}
+
+// A launch says how the program is started.
+type launch struct {
+	args   []string
+	socket *os.File // handed over, if not nil
+	env    []string
+}
+
+// start starts the program, and waits until it listens.
+func start(t *testing.T, l launch) *service {
+	t.Helper()
+	starting.Lock() // many at once would take the machine from the others' requests
+	defer starting.Unlock()
+	s := begin(t, l)
+	s.listens(t)
+	return s
+}
+
+// begin starts the program.
+func begin(t *testing.T, l launch) *service {
+	t.Helper()
+	s := &service{log: new(output), first: make(chan string, 1), ended: make(chan struct{})}
+	s.cmd = exec.Command(program(), append([]string{"serve", "--listen", "127.0.0.1:0"}, l.args...)...)
 	s.cmd.Dir = t.TempDir()
 	s.cmd.Env = append([]string{
 		"DMCONNECTOR_SEND_TOKEN=" + sendToken, "DMCONNECTOR_ADMIN_TOKEN=" + adminToken, "GORACE=halt_on_error=0",
-	}, env...)
-	if socket != nil {
+	}, l.env...)
+	if l.socket != nil {
 		s.cmd.Env = append(s.cmd.Env, "LISTEN_FDS=1")
-		s.cmd.ExtraFiles = []*os.File{socket}
+		s.cmd.ExtraFiles = []*os.File{l.socket}
 	}
 	out, in, err := os.Pipe()
 	if err != nil {
@@ -83,16 +113,19 @@ func startService(t *testing.T, config map[string]any, socket *os.File, env ...s
 	}
 	defer in.Close()
 	s.cmd.Stdout, s.cmd.Stderr = in, s.log
-	starting.Lock() // many at once would take the machine from the others' requests
-	defer starting.Unlock()
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { s.kill() })
-	first := make(chan string, 1)
-	go s.follow(out, first)
+	t.Cleanup(func() { s.kill(); if t.Failed() { os.WriteFile("/tmp/draft/service.log", []byte(s.log.String()), 0o644) } })
+	go s.follow(out)
+	return s
+}
+
+// listens waits until the program says where it listens.
+func (s *service) listens(t *testing.T) {
+	t.Helper()
 	select {
-	case line := <-first:
+	case line := <-s.first:
 		_, s.address, _ = strings.Cut(strings.TrimSpace(line), "http://")
 	case <-time.After(startTime):
 	}
@@ -100,15 +133,14 @@ func startService(t *testing.T, config map[string]any, socket *os.File, env ...s
 		s.kill()
 		t.Fatalf("the service did not start: %s", s.log)
 	}
-	return s
 }
 
 // follow keeps stdout, tells its first line, and waits for the process's end.
-func (s *service) follow(stdout io.ReadCloser, first chan<- string) {
+func (s *service) follow(stdout io.ReadCloser) {
 	defer stdout.Close()
 	r := bufio.NewReader(stdout)
 	line, _ := r.ReadString('\n')
-	first <- line
+	s.first <- line
 	_, _ = io.WriteString(s.log, line)
 	_, _ = io.Copy(s.log, r)
 	s.err = s.cmd.Wait()

@@ -48,11 +48,11 @@ func attemptAll(ctx context.Context, c Connector, req Request, report *Report, t
 		}
 		last = attempt(aliyundm.WithAbort(ctx, wanted), c, mail, report, release)
 		if last == nil {
-			report.Outcome = Sent
+			report.Outcome = StateSent
 			return nil
 		}
 		if last.Code == OutcomeUnknown {
-			report.Outcome = Unknown
+			report.Outcome = StateUnknown
 			return last
 		}
 		if !last.again {
@@ -67,14 +67,14 @@ func attempt(ctx context.Context, c Connector, mail *aliyundm.Mail, report *Repo
 	defer release()
 	begun := time.Now()
 	receipt, err := c.Sender.SingleSendMail(ctx, mail)
-	entry := Attempt{Milliseconds: time.Since(begun).Milliseconds()}
+	entry := Attempt{At: begun.UTC(), Milliseconds: time.Since(begun).Milliseconds()}
 	if err == nil {
-		report.Attempts = append(report.Attempts, entry)
+		report.add(entry)
 		report.Receipt = receipt
 		return nil
 	}
 	entry.Error = err.Error()
-	report.Attempts = append(report.Attempts, entry)
+	report.add(entry)
 	return providerError(report.ID, err)
 }
 

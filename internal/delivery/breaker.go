@@ -32,7 +32,7 @@ func (b *breaker) refusal(now time.Time, incident string) *Error {
 		return nil
 	}
 	answer := *b.last
-	answer.Incident = incident
+	answer.Incident, answer.untried = incident, true
 	answer.Detail = "not sent, as Aliyun has refused the last ones: " + answer.Detail
 	answer.RetryAfter = b.nextProbe.Sub(now)
 	return &answer

@@ -16,6 +16,7 @@ import (
 	"dmconnector/aliyundm"
 	"dmconnector/connector"
 	"dmconnector/internal/delivery"
+	"dmconnector/internal/store"
 )
 
 // sender is a provider made of a function.
@@ -52,11 +53,32 @@ func request(to string) delivery.Request {
 	}
 }
 
+// memory is a state that is forgotten.
+func memory(t *testing.T) *store.Store {
+	t.Helper()
+	s, err := store.Open(t.Context(), store.Options{State: "memory"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+// open returns a Delivery with one connector, and that connector.
+func open(t *testing.T, c delivery.Connector, log *slog.Logger) (*delivery.Delivery, delivery.Connector) {
+	t.Helper()
+	d := delivery.New(delivery.Options{Keeper: memory(t), Volatile: true, Log: log})
+	d.Use(map[string]delivery.Connector{c.ID: c})
+	inForce, _ := d.Connector(c.ID)
+	return d, inForce
+}
+
 // send sends one message and returns also what was logged of it.
 func send(ctx context.Context, t *testing.T, c delivery.Connector, req delivery.Request) (delivery.Report, *delivery.Error, map[string]any) {
 	t.Helper()
 	var log bytes.Buffer
-	report, err := delivery.New(map[string]delivery.Connector{c.ID: c}, slog.New(slog.NewJSONHandler(&log, nil))).Send(ctx, c, req)
+	d, inForce := open(t, c, slog.New(slog.NewJSONHandler(&log, nil)))
+	report, err := d.Send(ctx, inForce, req)
 	failure, ok := errors.AsType[*delivery.Error](err)
 	if err != nil && !ok {
 		t.Fatalf("error %#v", err)
@@ -74,7 +96,7 @@ func TestSendTellsTheWholeStory(t *testing.T) {
 	if failure != nil || len(mails) != 1 || mails[0].To != "User@xn--exmple-cua.com" || mails[0].HTMLBody != "424242 {{link}}" {
 		t.Fatalf("%v, mails %+v", failure, mails)
 	}
-	if report.Outcome != delivery.Sent || report.Recipient != "U***@xn--exmple-cua.com" || report.Receipt.EnvID != "600" || len(report.Attempts) != 1 {
+	if report.Outcome != delivery.StateSent || report.Recipient != "U***@xn--exmple-cua.com" || report.Receipt.EnvID != "600" || len(report.Attempts) != 1 {
 		t.Errorf("report %+v", report)
 	}
 	for key, want := range map[string]any{
@@ -92,20 +114,20 @@ func TestFailuresHaveCodes(t *testing.T) {
 		to, onMissing string
 		err           error
 		code          delivery.Code
-		outcome       delivery.Outcome
+		outcome       delivery.State
 		retry         bool
 		level         string
 	}{
-		"two recipients": {"a@b.example,c@d.example", "", nil, delivery.InvalidRecipient, delivery.Failed, false, "WARN"},
-		"variable":       {"a@b.example", "refuse", nil, delivery.VariableMissing, delivery.Failed, false, "WARN"},
-		"throttled":      {"a@b.example", "", &aliyundm.Error{Class: aliyundm.Retry, Code: "Throttling.User"}, delivery.ProviderBusy, delivery.Failed, true, "WARN"},
-		"unreachable":    {"a@b.example", "", &aliyundm.Error{Class: aliyundm.Retry}, delivery.ProviderUnavailable, delivery.Failed, false, "WARN"},
-		"operator":       {"a@b.example", "", &aliyundm.Error{Class: aliyundm.Operator, Code: "InvalidAccessKeyId.NotFound"}, delivery.ProviderRejected, delivery.Failed, false, "ERROR"},
-		"content":        {"a@b.example", "", &aliyundm.Error{Class: aliyundm.Content, Code: "InvalidBody"}, delivery.ContentRejected, delivery.Failed, false, "WARN"},
-		"recipient":      {"a@b.example", "", &aliyundm.Error{Class: aliyundm.Recipient, Code: "InvalidToAddress"}, delivery.RecipientRejected, delivery.Failed, false, "WARN"},
-		"quota":          {"a@b.example", "", &aliyundm.Error{Class: aliyundm.Quota, Code: "InvalidQuota"}, delivery.QuotaExhausted, delivery.Failed, true, "ERROR"},
-		"unknown":        {"a@b.example", "", &aliyundm.Error{Class: aliyundm.Unknown, Status: 502}, delivery.OutcomeUnknown, delivery.Unknown, false, "ERROR"},
-		"unclassified":   {"a@b.example", "", errors.New("something else"), delivery.OutcomeUnknown, delivery.Unknown, false, "ERROR"},
+		"two recipients": {"a@b.example,c@d.example", "", nil, delivery.InvalidRecipient, delivery.StateFailed, false, "WARN"},
+		"variable":       {"a@b.example", "refuse", nil, delivery.VariableMissing, delivery.StateFailed, false, "WARN"},
+		"throttled":      {"a@b.example", "", &aliyundm.Error{Class: aliyundm.Retry, Code: "Throttling.User"}, delivery.ProviderBusy, delivery.StateFailed, true, "WARN"},
+		"unreachable":    {"a@b.example", "", &aliyundm.Error{Class: aliyundm.Retry}, delivery.ProviderUnavailable, delivery.StateFailed, false, "WARN"},
+		"operator":       {"a@b.example", "", &aliyundm.Error{Class: aliyundm.Operator, Code: "InvalidAccessKeyId.NotFound"}, delivery.ProviderRejected, delivery.StateFailed, false, "ERROR"},
+		"content":        {"a@b.example", "", &aliyundm.Error{Class: aliyundm.Content, Code: "InvalidBody"}, delivery.ContentRejected, delivery.StateFailed, false, "WARN"},
+		"recipient":      {"a@b.example", "", &aliyundm.Error{Class: aliyundm.Recipient, Code: "InvalidToAddress"}, delivery.RecipientRejected, delivery.StateFailed, false, "WARN"},
+		"quota":          {"a@b.example", "", &aliyundm.Error{Class: aliyundm.Quota, Code: "InvalidQuota"}, delivery.QuotaExhausted, delivery.StateFailed, true, "ERROR"},
+		"unknown":        {"a@b.example", "", &aliyundm.Error{Class: aliyundm.Unknown, Status: 502}, delivery.OutcomeUnknown, delivery.StateUnknown, false, "ERROR"},
+		"unclassified":   {"a@b.example", "", errors.New("something else"), delivery.OutcomeUnknown, delivery.StateUnknown, false, "ERROR"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -161,8 +183,7 @@ func TestCallerThatGoesDoesNotStopASend(t *testing.T) {
 		return &aliyundm.Receipt{EnvID: "600"}, nil
 	})
 	var log logBuffer
-	c := target(t, leaving, "")
-	d := delivery.New(map[string]delivery.Connector{c.ID: c}, slog.New(slog.NewJSONHandler(&log, nil)))
+	d, c := open(t, target(t, leaving, ""), slog.New(slog.NewJSONHandler(&log, nil)))
 	if _, err := d.Send(ctx, c, request("a@b.example")); err != nil {
 		t.Error(err)
 	}

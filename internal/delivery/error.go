@@ -32,8 +32,17 @@ const (
 	Superseded          Code = "superseded"           // a newer code has overtaken it
 	InProgress          Code = "in_progress"          // the Idempotency-Key's first message is on its way
 	IdempotencyMismatch Code = "idempotency_mismatch" // the Idempotency-Key came with another body
+	ConnectorNotFound   Code = "connector_not_found"  // there is no such connector, or not any more
+	Unavailable         Code = "unavailable"          // it could not be remembered, so that it was not sent
 	Abandoned           Code = "abandoned"            // the caller has gone: nobody reads this
 	Internal            Code = "internal"             // a defect of ours
+)
+
+// The codes of a message that an admin wants sent again.
+const (
+	MessageNotFound Code = "message_not_found"
+	PayloadGone     Code = "payload_gone"  // it is erased: it holds codes only while they are good
+	NotRetryable    Code = "not_retryable" // it is neither dead nor unknown
 )
 
 // An Error says why a message was not sent, or not certainly. Code and Incident
@@ -45,7 +54,8 @@ type Error struct {
 	RetryAfter time.Duration // when to try again; 0 if it would not help
 	Err        error         // the cause, or nil
 
-	again bool // it may be sent again at once
+	again   bool // it may be sent again at once
+	untried bool // it was not even tried, as others before were refused
 }
 
 func (e *Error) Error() string {
@@ -57,11 +67,19 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
+// orNil is e as an error, which is nil if e is.
+func (e *Error) orNil() error {
+	if e == nil {
+		return nil
+	}
+	return e
+}
+
 // level is error for what an operator must mend, and warn for what is the
 // caller's, the recipient's or the moment's.
 func (e *Error) level() slog.Level {
 	switch e.Code {
-	case ProviderRejected, QuotaExhausted, OutcomeUnknown, TemplateNotFound, Internal:
+	case ProviderRejected, QuotaExhausted, OutcomeUnknown, TemplateNotFound, ConnectorNotFound, Unavailable, Internal:
 		return slog.LevelError
 	default:
 		return slog.LevelWarn
@@ -109,7 +127,7 @@ func providerError(incident string, err error) *Error {
 // Idempotency-Key: it was certainly not sent, and another time it may be.
 func (e *Error) releasesKey() bool {
 	switch e.Code {
-	case RateLimited, Overloaded, ProviderBusy, QuotaExhausted, ProviderUnavailable, Abandoned:
+	case RateLimited, Overloaded, Unavailable, ProviderBusy, QuotaExhausted, ProviderUnavailable, Abandoned:
 		return true
 	default:
 		return false
@@ -122,17 +140,28 @@ func (e *Error) sparesLimits() bool {
 	return e.Code != OutcomeUnknown && e.Code != RecipientRejected && e.Code != Internal
 }
 
-// retryAfterOf is when to ask again about a message that is on its way.
-func retryAfterOf(code Code) time.Duration {
-	if code == InProgress {
-		return time.Second
+// triesAgain reports whether a queued message that was not sent is tried again by
+// itself.
+func (e *Error) triesAgain() bool {
+	switch e.Code {
+	case ProviderBusy, ProviderUnavailable, QuotaExhausted, Overloaded, Unavailable:
+		return true
+	default:
+		return e.untried
 	}
-	return 0
 }
 
-func limited(refusing *limit, wait time.Duration) *Error {
-	detail := fmt.Sprintf("the limit of this %s is used up: %d in %v", refusing.name, refusing.rate.Count, refusing.rate.Per)
-	return &Error{Code: RateLimited, RetryAfter: wait, Detail: detail}
+func limited(incident string, refusing *Taking, wait time.Duration) *Error {
+	detail := fmt.Sprintf("the limit of this %s is used up: %s", refusing.Name, refusing.rate())
+	return &Error{Code: RateLimited, Incident: incident, RetryAfter: wait, Detail: detail}
+}
+
+// unavailable is for a state that could not be written.
+func unavailable(incident string, cause error) *Error {
+	return &Error{
+		Code: Unavailable, Incident: incident, RetryAfter: time.Second, Err: cause,
+		Detail: "the state could not be written, so that nothing was sent",
+	}
 }
 
 func superseded(incident string) *Error {

@@ -12,11 +12,17 @@ import (
 // A lane is a connector with what keeps its messages in order.
 type lane struct {
 	Connector
-	rates   rates
-	breaker breaker
-	pacer   *pacer        // nil: as fast as it goes
-	seats   chan struct{} // one for each attempt under way
-	queue   atomic.Int64  // messages that wait for a seat
+	rates    rates
+	replicas func() int
+	breaker  breaker
+	pacer    *pacer // nil: as fast as it goes
+	*room
+}
+
+// A room has a seat for each attempt under way.
+type room struct {
+	seats chan struct{}
+	queue atomic.Int64 // messages that wait for a seat
 }
 
 const (
@@ -29,17 +35,40 @@ const (
 	sendTime = 1500 * time.Millisecond
 )
 
-func newLane(c Connector) *lane {
+// newLane returns the lane of a connector that takes the place of another one, if
+// that is not nil: the pace and the places go on, and so does what is known of an
+// account whose connector has not changed.
+func newLane(c Connector, keeper Keeper, before *lane) *lane {
+	if before != nil && before.Composer == c.Composer && before.Sender == c.Sender {
+		return before
+	}
 	r := ratesOf(c.Composer.Config())
-	return &lane{Connector: c, rates: r, pacer: newPacer(r.connector), seats: make(chan struct{}, maxUnderWay)}
+	l := &lane{Connector: c, rates: r, replicas: keeper.Replicas, pacer: newPacer(r.connector)}
+	if before == nil {
+		l.room = &room{seats: make(chan struct{}, maxUnderWay)}
+		return l
+	}
+	l.room = before.room
+	if before.rates.connector == r.connector {
+		l.pacer = before.pacer
+	}
+	return l
+}
+
+// connector is the lane's connector for those who send through it.
+func (l *lane) connector() Connector {
+	c := l.Connector
+	c.lane = l
+	return c
 }
 
 // turns gives one flight its turns on its lane.
 type turns struct {
-	flights *flights
-	flight  *flight
-	lane    *lane
-	kind    string // the usage type
+	flights   *flights
+	flight    *flight
+	lane      *lane
+	kind      string                     // the usage type
+	overtaken func(context.Context) bool // by a newer code in another process
 }
 
 // take waits out the pause, the connector's pace and a free seat. What cannot be
@@ -55,19 +84,21 @@ func (t *turns) take(ctx context.Context, incident string, pause time.Duration) 
 	if !urgent(t.kind) {
 		most /= 2
 	}
-	wait, ok := t.lane.pacer.reserve(time.Now().Add(pause), most-pause)
+	wait, ok := t.lane.pacer.reserve(time.Now().Add(pause), most-pause, t.lane.replicas())
 	if !ok {
 		return nil, nil, overloaded(incident, wait)
 	}
 	if failure := t.pass(gone, incident, pause+wait); failure != nil {
 		return nil, nil, failure
 	}
+	begun := time.Now()
 	if failure := t.sit(ctx, gone, incident); failure != nil {
 		return nil, nil, failure
 	}
+	waited := pause+wait > 0 || time.Since(begun) > time.Millisecond
 	gone, ok = t.flights.begin(t.flight)
 	switch {
-	case !ok:
+	case !ok, waited && t.overtaken(ctx):
 		<-t.lane.seats
 		return nil, nil, superseded(incident)
 	case gone.Err() != nil:

@@ -30,14 +30,16 @@ func newPacer(rate connector.Rate) *pacer {
 }
 
 // reserve returns how long to wait for the next free time. If that is longer
-// than most, nothing is reserved.
-func (p *pacer) reserve(now time.Time, most time.Duration) (time.Duration, bool) {
+// than most, nothing is reserved. Of processes that share the pace each has its
+// part of it.
+func (p *pacer) reserve(now time.Time, most time.Duration, processes int) (time.Duration, bool) {
 	if p == nil {
 		return 0, true
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	slot := p.last[p.next]
+	part := max(1, len(p.last)/max(1, processes))
+	slot := p.last[(p.next+len(p.last)-part)%len(p.last)]
 	if !slot.IsZero() {
 		slot = slot.Add(p.per)
 	}

@@ -50,7 +50,8 @@ func newDesk(t *testing.T, limits connector.Limits, s sender) *desk {
 		cfg.Templates = append(cfg.Templates, connector.Template{UsageType: usageType, Subject: "{{code}}", Content: "{{code}}"})
 	}
 	c := delivery.Connector{ID: "mine", Composer: connector.New(cfg), Sender: s}
-	return &desk{delivery.New(map[string]delivery.Connector{"mine": c}, slog.New(slog.DiscardHandler)), c}
+	d, inForce := open(t, c, slog.New(slog.DiscardHandler))
+	return &desk{d, inForce}
 }
 
 // off switches every limit off.
@@ -520,7 +521,7 @@ func TestCallerThatHalfClosesGetsTheTruth(t *testing.T) {
 			<-time.After(time.Second)
 			return &aliyundm.Receipt{EnvID: "600"}, nil
 		}))
-		if report, failure := d.postAs(ctx, post{}); failure != nil || report.Outcome != delivery.Sent || calls.Load() != 1 {
+		if report, failure := d.postAs(ctx, post{}); failure != nil || report.Outcome != delivery.StateSent || calls.Load() != 1 {
 			t.Errorf("%+v, %v", report, failure)
 		}
 	})
@@ -595,7 +596,7 @@ func TestPanicInASendIsAnswered(t *testing.T) {
 		d := newDesk(t, off, sender(func(context.Context, *aliyundm.Mail) (*aliyundm.Receipt, error) { panic("user@example.com 123456") }))
 		for i := range 300 { // more than there are places: none is lost
 			report, failure := d.post(post{code: fmt.Sprint(i)})
-			if code(failure) != "internal" || report.Outcome != delivery.Unknown || strings.Contains(failure.Error(), "user@") {
+			if code(failure) != "internal" || report.Outcome != delivery.StateUnknown || strings.Contains(failure.Error(), "user@") {
 				t.Fatalf("%+v, %v", report, failure)
 			}
 		}

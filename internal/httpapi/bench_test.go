@@ -40,7 +40,7 @@ func BenchmarkSend(b *testing.B) {
 	log := slog.New(slog.NewJSONHandler(logFile, nil))
 	target := delivery.Connector{ID: "default", Composer: connector.New(cfg), Sender: atOnce{}}
 	api := httpapi.New(httpapi.Options{
-		Delivery: delivery.New(map[string]delivery.Connector{"default": target}, log), Log: log, SendTokens: []string{recordedToken},
+		Delivery: newDelivery(log, target), Log: log, SendTokens: []string{recordedToken},
 	})
 	const body = `{"to":"bob-ea72d@example.com","type":"SignIn","payload":{"code":"954455","locale":"en","application":{"id":"u7s9rg093bdktvkskbkba","name":"Recorded SPA"}},"ip":"::ffff:127.0.0.1"}`
 	b.ReportAllocs()

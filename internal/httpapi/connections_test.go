@@ -53,7 +53,7 @@ func TestTimeCountsFromTheFirstByte(t *testing.T) {
 		sender := &timing{}
 		target := delivery.Connector{ID: "default", Composer: connector.New(cfg), Sender: sender}
 		api := httpapi.New(httpapi.Options{
-			Delivery: newDelivery(map[string]delivery.Connector{"default": target}), SendTokens: []string{recordedToken}, Log: discard,
+			Delivery: newDelivery(discard, target), SendTokens: []string{recordedToken}, Log: discard,
 		})
 		var connections httpapi.Connections
 		server := &http.Server{Handler: api, ConnContext: connections.Context, ConnState: connections.State}
@@ -92,7 +92,7 @@ func TestTimeCountsFromTheFirstByte(t *testing.T) {
 // A server that stops begins no send that could outlast it.
 func TestLateRequestsOfAStoppingServerAreRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		api := httpapi.New(httpapi.Options{Delivery: newDelivery(nil), SendTokens: []string{recordedToken}, Log: discard})
+		api := httpapi.New(httpapi.Options{Delivery: newDelivery(discard), SendTokens: []string{recordedToken}, Log: discard})
 		code := func() string {
 			w := httptest.NewRecorder()
 			r := httptest.NewRequestWithContext(t.Context(), "POST", "/api/send", http.NoBody)

@@ -135,7 +135,7 @@ func TestPanicIsAnswered(t *testing.T) {
 	logger := slog.New(slog.NewJSONHandler(&log, nil))
 	target := delivery.Connector{ID: "default", Composer: connector.New(parse(t, connectorJSON(t))), Sender: panicking{}}
 	api := httpapi.New(httpapi.Options{
-		Delivery: delivery.New(map[string]delivery.Connector{"default": target}, logger), Log: logger, SendTokens: []string{recordedToken},
+		Delivery: newDelivery(logger, target), Log: logger, SendTokens: []string{recordedToken},
 	})
 	w := httptest.NewRecorder()
 	r := httptest.NewRequestWithContext(t.Context(), "POST", "/api/send", strings.NewReader(`{"to":"user@example.com","type":"SignIn","payload":{"code":"424242"}}`))

@@ -4,6 +4,7 @@
 package httpapi
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"net/http"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -18,19 +20,23 @@ import (
 
 	"dmconnector/connector"
 	"dmconnector/internal/delivery"
+	"dmconnector/internal/registry"
 )
-
-// FactoryID is what Logto calls the Direct Mail connector. As the id in a test
-// route it means a connector that is not stored yet.
-const FactoryID = "aliyun-direct-mail"
 
 // Options are what a [Server] needs.
 type Options struct {
 	Delivery *delivery.Delivery
 	Log      *slog.Logger
 
+	// Registry has the connectors and email templates, Messages what became of
+	// the messages. Without one its routes do not exist.
+	Registry *registry.Registry
+	Messages Messages
+	// Ready returns an error while the state is not available. It may be nil.
+	Ready func(context.Context) error
+
 	// SendTokens may send, AdminTokens may administrate. Several of a kind are
-	// for rotation. With none, a kind's routes are closed.
+	// for rotation. With none, a kind's routes are for stored tokens alone.
 	SendTokens, AdminTokens []string
 
 	// NewSender makes the sender of a connector that is only tried.
@@ -44,13 +50,17 @@ type Options struct {
 type Server struct {
 	opts     Options
 	router   chi.Router
-	tokens   tokens
+	factory  factoryObject
 	draining atomic.Pointer[time.Time] // since when
+
+	flagTokens tokens
+	tokens     atomic.Pointer[tokens]
 }
 
 // New returns a Server that is ready to serve.
 func New(opts Options) *Server {
-	s := &Server{opts: opts, tokens: newTokens(opts.SendTokens, opts.AdminTokens)}
+	s := &Server{opts: opts, factory: decodeFactory(), flagTokens: newTokens(opts.SendTokens, opts.AdminTokens)}
+	s.SetTokens(nil)
 	r := chi.NewRouter()
 	r.NotFound(s.handle(func(http.ResponseWriter, *http.Request) error { return problemOf(codeNotFound) }))
 	r.MethodNotAllowed(s.handle(func(http.ResponseWriter, *http.Request) error { return problemOf(codeMethodNotAllowed) }))
@@ -58,7 +68,12 @@ func New(opts Options) *Server {
 	r.Get("/readyz", s.ready)
 	r.Post("/api/send", s.handle(s.send))
 	r.Post("/api/connectors/{id}/send", s.handle(s.send))
-	r.Post("/api/connectors/{id}/test", s.handle(s.test))
+	if opts.Registry != nil {
+		s.adminRoutes(r)
+	}
+	if opts.Messages != nil {
+		s.messageRoutes(r)
+	}
 	s.router = r
 	return s
 }
@@ -119,14 +134,6 @@ func (s *Server) health(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, "application/json", map[string]string{"status": "ok"})
 }
 
-func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
-	if s.draining.Load() != nil {
-		writeJSON(w, http.StatusServiceUnavailable, "application/json", map[string]string{"status": "shutting down"})
-		return
-	}
-	writeJSON(w, http.StatusOK, "application/json", map[string]string{"status": "ready"})
-}
-
 // sent is the answer to an accepted send.
 type sent struct {
 	ID    string `json:"id"`
@@ -136,24 +143,29 @@ type sent struct {
 // maxKey is what an Idempotency-Key may have, in bytes.
 const maxKey = 255
 
-// send takes Logto's request and answers when Aliyun has accepted the mail.
+// send takes Logto's request and answers when Aliyun has accepted the mail, or
+// when it is safely queued.
 func (s *Server) send(w http.ResponseWriter, r *http.Request) error {
 	arrived := arrival(r)
-	if err := s.tokens.authorize(r, scopeSend); err != nil {
+	by, err := s.authorize(r, ScopeSend)
+	if err != nil {
 		return err
 	}
 	if s.late() {
-		return problemOf(codeUnavailable)
+		return problemOf(delivery.Unavailable)
 	}
 	target, ok := s.opts.Delivery.Connector(chi.URLParam(r, "id"))
 	if !ok {
-		return problemOf(codeConnectorNotFound)
+		return problemOf(delivery.ConnectorNotFound)
+	}
+	if !by.sendsThrough(target.ID) {
+		return problemOf(codeForbidden)
 	}
 	key := r.Header.Get("Idempotency-Key")
 	if len(key) > maxKey {
 		return &problem{Code: codeInvalidRequest, Detail: "the Idempotency-Key is longer than 255 bytes", public: true}
 	}
-	body, err := readBody(w, r, arrived)
+	body, err := readBody(w, r, arrived, sendBody)
 	if err != nil {
 		return err
 	}
@@ -162,13 +174,30 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request) error {
 		return invalidRequest(err)
 	}
 	report, err := s.opts.Delivery.Send(r.Context(), target, delivery.Request{
-		Message: message, Arrived: arrived, BodySum: sha256.Sum256(body), IdempotencyKey: key,
+		Message: message, Arrived: arrived, BodySum: sha256.Sum256(body), IdempotencyKey: key, Queue: prefersQueue(r),
 	})
 	if err != nil {
 		return publicFailure(err)
 	}
-	writeJSON(w, http.StatusOK, "application/json", sent{ID: report.ID, State: string(report.Outcome)})
+	status := http.StatusOK
+	if report.Outcome == delivery.StateQueued {
+		status = http.StatusAccepted
+	}
+	writeJSON(w, status, "application/json", sent{ID: report.ID, State: string(report.Outcome)})
 	return nil
+}
+
+// prefersQueue reports whether the caller would rather not wait (RFC 7240, 4.1).
+func prefersQueue(r *http.Request) bool {
+	for _, line := range r.Header.Values("Prefer") {
+		for preference := range strings.SplitSeq(line, ",") {
+			name, _, _ := strings.Cut(preference, ";")
+			if strings.EqualFold(strings.TrimSpace(name), "respond-async") {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func writeJSON(w http.ResponseWriter, status int, contentType string, v any) {

@@ -17,14 +17,21 @@ import (
 
 // Codes of requests that never become a message; the others are delivery's.
 const (
-	codeInvalidRequest    delivery.Code = "invalid_request"
-	codeInvalidConfig     delivery.Code = "invalid_config"
-	codeUnauthorized      delivery.Code = "unauthorized"
-	codeForbidden         delivery.Code = "forbidden"
-	codeConnectorNotFound delivery.Code = "connector_not_found"
-	codeNotFound          delivery.Code = "not_found"
-	codeMethodNotAllowed  delivery.Code = "method_not_allowed"
-	codeUnavailable       delivery.Code = "unavailable"
+	codeInvalidRequest   delivery.Code = "invalid_request"
+	codeInvalidConfig    delivery.Code = "invalid_config"
+	codeUnauthorized     delivery.Code = "unauthorized"
+	codeForbidden        delivery.Code = "forbidden"
+	codeNotFound         delivery.Code = "not_found"
+	codeMethodNotAllowed delivery.Code = "method_not_allowed"
+
+	codeFactoryNotFound       delivery.Code = "factory_not_found"
+	codeUnknownFactory        delivery.Code = "unknown_factory"
+	codeConnectorExists       delivery.Code = "connector_exists"
+	codeConnectorReserved     delivery.Code = "connector_reserved"
+	codeConnectorReadOnly     delivery.Code = "connector_read_only"
+	codePreconditionFailed    delivery.Code = "precondition_failed"
+	codeEmailTemplateNotFound delivery.Code = "email_template_not_found"
+	codeFilterRequired        delivery.Code = "filter_required"
 )
 
 // answers gives each code its status and its title, the only words about an
@@ -37,11 +44,22 @@ var answers = map[delivery.Code]struct {
 	codeInvalidConfig:            {http.StatusBadRequest, "The connector is not valid"},
 	codeUnauthorized:             {http.StatusUnauthorized, "A valid token is needed"},
 	codeForbidden:                {http.StatusForbidden, "The token is not for this"},
-	codeConnectorNotFound:        {http.StatusNotFound, "There is no such connector"},
+	delivery.ConnectorNotFound:   {http.StatusNotFound, "There is no such connector"},
 	codeNotFound:                 {http.StatusNotFound, "There is no such route"},
 	codeMethodNotAllowed:         {http.StatusMethodNotAllowed, "The route does not know this method"},
 	delivery.Internal:            {http.StatusInternalServerError, "Something went wrong here"},
-	codeUnavailable:              {http.StatusServiceUnavailable, "The service is shutting down"},
+	delivery.Unavailable:         {http.StatusServiceUnavailable, "The service cannot do this now"},
+	codeFactoryNotFound:          {http.StatusNotFound, "There is no such factory"},
+	codeUnknownFactory:           {http.StatusUnprocessableEntity, "There is no such factory"},
+	codeConnectorExists:          {http.StatusUnprocessableEntity, "There is a connector of that id"},
+	codeConnectorReserved:        {http.StatusUnprocessableEntity, "No connector can have that id"},
+	codeConnectorReadOnly:        {http.StatusConflict, "The connector comes from a file"},
+	codePreconditionFailed:       {http.StatusPreconditionFailed, "It has been changed meanwhile"},
+	codeEmailTemplateNotFound:    {http.StatusNotFound, "There is no such email template"},
+	codeFilterRequired:           {http.StatusUnprocessableEntity, "A filter is needed"},
+	delivery.MessageNotFound:          {http.StatusNotFound, "There is no such message"},
+	delivery.PayloadGone:              {http.StatusConflict, "The message's content is erased"},
+	delivery.NotRetryable:             {http.StatusConflict, "The message cannot be sent again"},
 	delivery.InvalidRecipient:    {http.StatusUnprocessableEntity, "The recipient is not one mail address"},
 	delivery.TemplateNotFound:    {http.StatusUnprocessableEntity, "There is no template for this mail"},
 	delivery.VariableMissing:     {http.StatusUnprocessableEntity, "The request lacks a variable of the template"},

@@ -3,7 +3,6 @@ package httpapi_test
 import (
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -12,7 +11,6 @@ import (
 	"testing"
 
 	"dmconnector/aliyundm/sandbox"
-	"dmconnector/internal/delivery"
 	"dmconnector/internal/httpapi"
 )
 
@@ -221,8 +219,7 @@ func TestEleventhMailToARecipientIsRefused(t *testing.T) {
 
 // A service that was given no tokens lets nobody in, not even with an empty one.
 func TestWithoutTokensNobodyMaySend(t *testing.T) {
-	log := slog.New(slog.DiscardHandler)
-	api := httpapi.New(httpapi.Options{Delivery: delivery.New(nil, log), Log: log})
+	api := httpapi.New(httpapi.Options{Delivery: newDelivery(discard), Log: discard})
 	for _, authorization := range []string{"", "Bearer ", "x"} {
 		w := httptest.NewRecorder()
 		r := httptest.NewRequestWithContext(t.Context(), "POST", "/api/send", strings.NewReader("{}"))

@@ -2,14 +2,18 @@ package httpapi_test
 
 import (
 	"bytes"
+	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -19,6 +23,8 @@ import (
 	"dmconnector/connector"
 	"dmconnector/internal/delivery"
 	"dmconnector/internal/httpapi"
+	"dmconnector/internal/registry"
+	"dmconnector/internal/store"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -28,6 +34,8 @@ const (
 	recordedToken = "recorded-token-0123456789"
 	newerToken    = "newer-send-token-0123456789"
 	adminToken    = "admin-token-0123456789abcdef"
+
+	newerAdminToken = "newer-admin-token-0123456789"
 )
 
 // A service under test: the real handler and client, and a sandbox as Aliyun.
@@ -38,6 +46,18 @@ type service struct {
 	sandbox *sandbox.Sandbox
 	log     *logBuffer
 	client  *http.Client
+
+	state    *store.Store
+	keeper   *failingKeeper
+	registry *registry.Registry
+	fault    atomic.Pointer[error] // of the state, as readiness sees it
+}
+
+func (s *service) ready(context.Context) error {
+	if fault := s.fault.Load(); fault != nil {
+		return *fault
+	}
+	return nil
 }
 
 // logBuffer is a log that tests read while the service writes it.
@@ -58,10 +78,35 @@ func (l *logBuffer) String() string {
 	return l.buf.String()
 }
 
-// newService starts a service with connectors of the given ids, all alike.
+// newService starts a service with connectors of the given ids, all alike, from
+// files.
 func newService(t *testing.T, ids ...string) *service {
 	t.Helper()
-	s := &service{t: t, log: &logBuffer{}, client: &http.Client{Transport: &http.Transport{}}}
+	if len(ids) == 0 {
+		return startService(t, "")
+	}
+	folder := t.TempDir()
+	for _, id := range ids {
+		writeFile(t, filepath.Join(folder, id+".json"), connectorJSON(t))
+	}
+	return startService(t, folder)
+}
+
+func writeFile(t *testing.T, path string, data []byte) {
+	t.Helper()
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// startService starts a service with the connectors of a folder, and a state in
+// memory.
+func startService(t *testing.T, folder string) *service {
+	t.Helper()
+	s := &service{t: t, log: &logBuffer{}, client: &http.Client{
+		Transport:     &http.Transport{},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
 	s.sandbox = sandbox.New(sandbox.Options{Accounts: []sandbox.Account{{AccessKeyID: "sandbox-key", AccessKeySecret: "sandbox-secret"}}})
 	aliyun := httptest.NewServer(s.sandbox)
 	transport := aliyundm.NewHTTPClient()
@@ -72,19 +117,23 @@ func newService(t *testing.T, ids ...string) *service {
 			HTTP:        transport,
 		})
 	}
-	cfg := parse(t, connectorJSON(t))
-	sender, err := newSender(cfg)
-	if err != nil {
+	log := slog.New(slog.NewJSONHandler(s.log, nil))
+	var err error
+	if s.state, err = store.Open(t.Context(), store.Options{State: "memory", Log: log}); err != nil {
 		t.Fatal(err)
 	}
-	connectors := make(map[string]delivery.Connector)
-	for _, id := range ids {
-		connectors[id] = delivery.Connector{ID: id, Composer: connector.New(cfg), Sender: sender}
+	messages := delivery.New(delivery.Options{Keeper: s.state, Log: log})
+	s.keeper = &failingKeeper{Keeper: s.state}
+	s.registry = registry.New(registry.Options{
+		Path: folder, ReservedIDs: []string{httpapi.FactoryID}, Keeper: s.keeper, NewSender: newSender, Apply: messages.Use, Log: log,
+	})
+	if err := s.registry.Load(t.Context()); err != nil {
+		t.Fatal(err)
 	}
-	log := slog.New(slog.NewJSONHandler(s.log, nil))
 	s.api = httpapi.New(httpapi.Options{
-		Delivery: delivery.New(connectors, log), Log: log, NewSender: newSender,
-		SendTokens: []string{recordedToken, newerToken}, AdminTokens: []string{adminToken},
+		Delivery: messages, Log: log, NewSender: newSender,
+		Registry: s.registry, Messages: s.state, Ready: s.ready,
+		SendTokens: []string{recordedToken, newerToken}, AdminTokens: []string{adminToken, newerAdminToken},
 	})
 	server := httptest.NewServer(s.api)
 	s.url = server.URL
@@ -92,10 +141,29 @@ func newService(t *testing.T, ids ...string) *service {
 		s.client.CloseIdleConnections()
 		s.sandbox.Close()
 		server.Close()
+		if err := messages.Wait(context.Background()); err != nil {
+			t.Error(err)
+		}
 		transport.CloseIdleConnections()
 		aliyun.Close()
+		if err := s.state.Close(); err != nil {
+			t.Error(err)
+		}
 	})
 	return s
+}
+
+// failingKeeper is the state's part for the registry, which can be made to fail.
+type failingKeeper struct {
+	registry.Keeper
+	fault error
+}
+
+func (k *failingKeeper) InsertConnector(ctx context.Context, c registry.StoredConnector, change registry.Change) error {
+	if k.fault != nil {
+		return k.fault
+	}
+	return k.Keeper.InsertConnector(ctx, c, change)
 }
 
 // connectorJSON has templates of different subjects for each required type.
@@ -179,6 +247,28 @@ func (s *service) send() answer {
 
 var discard = slog.New(slog.DiscardHandler)
 
-func newDelivery(connectors map[string]delivery.Connector) *delivery.Delivery {
-	return delivery.New(connectors, discard)
+// newDelivery has connectors and remembers nothing.
+func newDelivery(log *slog.Logger, connectors ...delivery.Connector) *delivery.Delivery {
+	byID := make(map[string]delivery.Connector)
+	for _, c := range connectors {
+		byID[c.ID] = c
+	}
+	d := delivery.New(delivery.Options{Keeper: forgetful{}, Log: log})
+	d.Use(byID)
+	return d
 }
+
+// forgetful is a state that takes everything and remembers nothing.
+type forgetful struct{ delivery.Keeper }
+
+func (forgetful) Hash(parts ...string) delivery.Hash {
+	return sha256.Sum256([]byte(strings.Join(parts, "\x00")))
+}
+
+func (forgetful) Admit(context.Context, *delivery.Entry) (delivery.Admission, error) {
+	return delivery.Admission{}, nil
+}
+func (forgetful) Note(*delivery.Entry, delivery.Settlement)                 {}
+func (forgetful) Settle(context.Context, delivery.Settlement) (bool, error) { return true, nil }
+func (forgetful) Overtaken(context.Context, string) (bool, error)           { return false, nil }
+func (forgetful) Replicas() int                                             { return 1 }

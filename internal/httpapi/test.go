@@ -2,8 +2,7 @@ package httpapi
 
 import (
 	"cmp"
-	"errors"
-	"fmt"
+	"encoding/json"
 	"maps"
 	"net/http"
 
@@ -11,7 +10,7 @@ import (
 
 	"dmconnector/connector"
 	"dmconnector/internal/delivery"
-	"dmconnector/internal/strictjson"
+	"dmconnector/internal/registry"
 )
 
 // testRequest is Logto's request for a test mail, with type and payload beyond
@@ -24,29 +23,31 @@ type testRequest struct {
 
 // test sends a test mail through a stored connector or through the config that
 // comes with the request, and tells the admin all about it.
-func (s *Server) test(w http.ResponseWriter, r *http.Request) error {
+func (s *Server) test(w http.ResponseWriter, r *http.Request, by caller) error {
 	arrived := arrival(r)
-	if err := s.tokens.authorize(r, scopeAdmin); err != nil {
-		return err
-	}
 	if s.late() {
-		return problemOf(codeUnavailable)
+		return problemOf(delivery.Unavailable)
 	}
-	body, err := readBody(w, r, arrived)
+	f, err := readFields(w, r, testBody)
 	if err != nil {
 		return err
 	}
-	request, err := parseTest(body)
+	request := parseTest(f)
+	if err := f.err(); err != nil {
+		return err
+	}
+	target, err := s.tried(chi.URLParam(r, "id"), request.config)
 	if err != nil {
 		return err
 	}
-	target, err := s.testTarget(chi.URLParam(r, "id"), request.config)
-	if err != nil {
-		return err
+	if target.Sender == nil {
+		if target.Sender, err = s.opts.NewSender(target.Composer.Config()); err != nil {
+			return &problem{Code: codeInvalidConfig, Detail: err.Error()}
+		}
 	}
-	report, err := s.opts.Delivery.Test(r.Context(), target, delivery.Request{Message: request.message(), Arrived: arrived}, bearer(r))
+	report, err := s.opts.Delivery.Test(r.Context(), target, delivery.Request{Message: request.message(), Arrived: arrived}, by.actor)
 	if r.URL.Query().Get("trace") == "true" {
-		writeJSON(w, http.StatusOK, "application/json", traced{Report: report, Error: tracedError(err)})
+		writeAnswer(w, traced{Report: report, Error: tracedError(err)})
 		return nil
 	}
 	if err != nil {
@@ -83,77 +84,57 @@ func (t testRequest) message() connector.Message {
 	return connector.Message{To: t.email, Type: cmp.Or(t.usageType, connector.Generic), Payload: payload}
 }
 
-func parseTest(body []byte) (testRequest, error) {
-	tree, err := strictjson.Decode(body)
-	if syntax, ok := errors.AsType[*strictjson.Error](err); ok {
-		detail := fmt.Sprintf("the body is not acceptable JSON at line %d, column %d", syntax.Line, syntax.Column)
-		return testRequest{}, &problem{Code: codeInvalidRequest, Detail: detail}
+func parseTest(f *fields) testRequest {
+	return testRequest{
+		email:     f.required("email", "the address that the test mail goes to"),
+		usageType: f.text("type"),
+		locale:    f.text("locale"),
+		payload:   f.nullable("payload"),
+		config:    f.values["config"],
 	}
-	fields, ok := tree.(map[string]any)
-	if !ok {
-		return testRequest{}, &problem{Code: codeInvalidRequest, Detail: "the body must be an object {email, config, locale?, type?, payload?}"}
-	}
-	var (
-		t      = testRequest{config: fields["config"]}
-		faults []connector.Problem
-	)
-	for _, field := range []struct {
-		key    string
-		target *string
-	}{{"email", &t.email}, {"type", &t.usageType}, {"locale", &t.locale}} {
-		value, present := fields[field.key]
-		if *field.target, ok = value.(string); present && !ok {
-			faults = append(faults, connector.Problem{Pointer: "/" + field.key, Detail: "must be a string"})
-		}
-	}
-	if t.payload, ok = fields["payload"].(map[string]any); !ok && fields["payload"] != nil {
-		faults = append(faults, connector.Problem{Pointer: "/payload", Detail: "must be an object"})
-	}
-	if t.email == "" && len(faults) == 0 {
-		faults = append(faults, connector.Problem{Pointer: "/email", Detail: "is missing: the address that the test mail goes to"})
-	}
-	if len(faults) > 0 {
-		return testRequest{}, &problem{Code: codeInvalidRequest, Detail: "the request is not a test of a connector", Errors: faults}
-	}
-	return t, nil
 }
 
-// testTarget returns the connector to test: the one in the request, else the
-// stored one of that id.
-func (s *Server) testTarget(id string, config any) (delivery.Connector, error) {
-	stored, ok := s.opts.Delivery.Connector(id)
+// tried returns the connector that a test or a preview is for: the one in the
+// request, which has no sender yet, else the one of that id.
+func (s *Server) tried(id string, config any) (delivery.Connector, error) {
+	stored, known := s.opts.Registry.Connector(id)
 	switch {
-	case id != FactoryID && !ok:
-		return delivery.Connector{}, problemOf(codeConnectorNotFound)
-	case config == nil && !ok:
+	case id != FactoryID && !known:
+		return delivery.Connector{}, problemOf(delivery.ConnectorNotFound)
+	case config == nil && !known:
 		return delivery.Connector{}, &problem{
 			Code: codeInvalidRequest, Detail: "the request lacks the connector",
 			Errors: []connector.Problem{{Pointer: "/config", Detail: "is missing: the connector's JSON"}},
 		}
 	case config == nil:
-		return stored, nil
+		if inForce, ok := s.opts.Delivery.Connector(id); ok {
+			return inForce, nil
+		}
+		return delivery.Connector{}, invalidConfig(stored.Problems)
+	case !known:
+		id = ""
 	}
-	return s.tried(config)
+	cfg, report := s.opts.Registry.Check(id, config)
+	if len(report.Errors) > 0 {
+		return delivery.Connector{}, invalidConfig(report.Errors)
+	}
+	return delivery.Connector{Composer: connector.New(cfg, s.sharedTemplates()...)}, nil
 }
 
-// tried makes a connector of a config that is not stored.
-func (s *Server) tried(config any) (delivery.Connector, error) {
-	cfg, report := connector.ConfigFromTree(config, connector.ParseOptions{AllowedEndpoints: s.opts.AllowedEndpoints})
-	if invalid, ok := errors.AsType[*connector.InvalidError](report.Err()); ok {
-		return delivery.Connector{}, &problem{Code: codeInvalidConfig, Detail: "the connector has errors", Errors: inConfig(invalid.Problems)}
+// sharedTemplates are the email templates as an unsaved connector has them too.
+func (s *Server) sharedTemplates() []connector.EmailTemplate {
+	var shared []connector.EmailTemplate
+	for _, t := range s.opts.Registry.Templates(registry.TemplateFilter{}) {
+		template := connector.EmailTemplate{ID: t.ID}
+		if json.Unmarshal(t.Details, &template.Template) != nil {
+			continue // the registry passes it over as well
+		}
+		template.UsageType, template.LanguageTag = t.TemplateType, t.LanguageTag
+		shared = append(shared, template)
 	}
-	sender, err := s.opts.NewSender(cfg)
-	if err != nil {
-		return delivery.Connector{}, &problem{Code: codeInvalidConfig, Detail: err.Error()}
-	}
-	return delivery.Connector{Composer: connector.New(cfg), Sender: sender}, nil
+	return shared
 }
 
-// inConfig moves the problems' pointers below the request's config.
-func inConfig(problems []connector.Problem) []connector.Problem {
-	moved := make([]connector.Problem, len(problems))
-	for i, p := range problems {
-		moved[i] = connector.Problem{Pointer: "/config" + p.Pointer, Detail: p.Detail}
-	}
-	return moved
+func invalidConfig(problems []connector.Problem) error {
+	return &problem{Code: codeInvalidConfig, Detail: "the connector has errors", Errors: inConfig(problems)}
 }

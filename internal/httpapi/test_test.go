@@ -74,6 +74,23 @@ func TestFailedTestTellsTheAdminWhatToDo(t *testing.T) {
 	}
 }
 
+func TestTestOfAStoredConnectorTakesItsMask(t *testing.T) {
+	s := newService(t)
+	s.create("mine")
+	masked := strings.ReplaceAll(string(connectorJSON(t)), "sandbox-secret", "***")
+	test := `{"email":"user@example.com","config":` + masked + `}`
+	if got := s.do("POST", "/api/connectors/mine/test", adminToken, test); got.status != http.StatusNoContent || len(s.sandbox.Mails()) != 1 {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+	if got := s.do("POST", testRoute, adminToken, test); got.code(t) != "invalid_config" || got.pointers(t) != "/config/accessKeySecret" {
+		t.Errorf("for no stored one: %d %s", got.status, got.body)
+	}
+	elsewhere := strings.Replace(test, `"accessKeyId"`, `"endpoint":"http://127.0.0.1:1","accessKeyId"`, 1)
+	if got := s.do("POST", "/api/connectors/mine/test", adminToken, elsewhere); got.code(t) != "invalid_config" || got.pointers(t) != "/config/accessKeySecret" {
+		t.Errorf("to another endpoint: %d %s", got.status, got.body)
+	}
+}
+
 func TestTestsAreLimitedByToken(t *testing.T) {
 	s := newService(t, "mine")
 	for i := range 21 {
@@ -81,6 +98,9 @@ func TestTestsAreLimitedByToken(t *testing.T) {
 		if i < 20 && got.status != http.StatusNoContent || i == 20 && got.code(t) != "rate_limited" {
 			t.Fatalf("test %d: %d %s", i+1, got.status, got.body)
 		}
+	}
+	if got := s.do("POST", "/api/connectors/mine/test", newerAdminToken, `{"email":"user@example.com"}`); got.status != http.StatusNoContent {
+		t.Errorf("another token: %d %s", got.status, got.body)
 	}
 }
 
@@ -109,12 +129,7 @@ func TestTestsThatAreRefused(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			got := s.test(tt.path, tt.body)
-			var pointers []string
-			list, _ := got.problem(t)["errors"].([]any)
-			for _, item := range list {
-				pointers = append(pointers, item.(map[string]any)["pointer"].(string))
-			}
-			if got.status != tt.status || got.code(t) != tt.code || strings.Join(pointers, " ") != tt.pointers {
+			if got.status != tt.status || got.code(t) != tt.code || got.pointers(t) != tt.pointers {
 				t.Errorf("%d %s", got.status, got.body)
 			}
 			if strings.Contains(got.body, "sandbox-secret") {

@@ -1,0 +1,191 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"dmconnector/internal/seal"
+	"dmconnector/internal/store"
+)
+
+const (
+	// keyVariable has no flag: nobody who lists processes may see it.
+	keyVariable = "DMCONNECTOR_SECRET_KEY"
+	keyFile     = "secret-key" // in --data
+)
+
+// openState opens the state of a server, and makes it at the first start.
+func openState(ctx context.Context, state, data string, log *slog.Logger, lockWait time.Duration) (*store.Store, error) {
+	opts, err := stateOptions(state, data)
+	if err != nil {
+		return nil, err
+	}
+	opts.Log, opts.LockWait = log, lockWait
+	return store.Open(ctx, opts)
+}
+
+// stateOptions say which state the flags name, and what it is sealed with.
+func stateOptions(state, data string) (store.Options, error) {
+	opts := store.Options{State: stateAddress(state, data)}
+	kind, err := store.KindOf(opts.State)
+	if err != nil || kind == store.Memory {
+		return opts, err
+	}
+	keys, err := secretKeys(kind, opts.State, data)
+	if err != nil {
+		return opts, err
+	}
+	opts.Ring, err = seal.NewRing(keys...)
+	return opts, err
+}
+
+// stateAddress is where the state is for want of --state.
+func stateAddress(state, data string) string {
+	switch {
+	case state != "":
+		return state
+	case data == "":
+		return string(store.Memory)
+	}
+	return "sqlite:" + filepath.Join(data, "state.db")
+}
+
+// secretKeys returns the keys of a state that lasts: those of the environment,
+// else for SQLite those of the file in the data folder, which is made before the
+// state is.
+func secretKeys(kind store.Kind, state, folder string) ([][]byte, error) {
+	keys, err := environmentKeys()
+	if err != nil || keys != nil {
+		return keys, err
+	}
+	if kind == store.Postgres {
+		return nil, fmt.Errorf("a state in PostgreSQL needs %s, the same for all that share it, or %[1]s_FILE; a key comes from: openssl rand -base64 %d", keyVariable, seal.KeySize)
+	}
+	keys, err = fileKeys(folder)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return keys, err
+	}
+	if stateExists(state) {
+		return nil, fmt.Errorf("the key that the state is sealed with is missing: put %s back, or set %s to what was in it", filepath.Join(folder, keyFile), keyVariable)
+	}
+	return makeKey(folder)
+}
+
+// environmentKeys are those of the environment, or nil.
+func environmentKeys() ([][]byte, error) {
+	text, ok, err := lookUp(keyVariable, true)
+	if err == nil && !ok {
+		return nil, nil
+	}
+	var keys [][]byte
+	if err == nil {
+		keys, err = seal.ParseKeys(text)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", keyVariable, err)
+	}
+	return keys, nil
+}
+
+func fileKeys(folder string) ([][]byte, error) {
+	path := filepath.Join(folder, keyFile)
+	text, err := readLimited(path, maxSecretFile)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := seal.ParseKeys(string(text))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return keys, nil
+}
+
+// openingKeys are all that may have sealed a state which is only read.
+func openingKeys(kind store.Kind, state, folder string) ([][]byte, error) {
+	keys, err := secretKeys(kind, state, folder)
+	if err != nil {
+		return nil, err
+	}
+	more, err := fileKeys(folder)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	return append(keys, more...), nil
+}
+
+// stateExists reports whether there is a state, as far as a file can tell.
+func stateExists(state string) bool {
+	path, isFile := strings.CutPrefix(state, "sqlite:")
+	if !isFile {
+		return true
+	}
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// makeKey makes the file of a fresh key. If another process has just made one,
+// that one counts.
+func makeKey(folder string) ([][]byte, error) {
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return nil, err
+	}
+	fresh := seal.NewKey()
+	temporary, err := writeKeys(folder, fresh)
+	if err != nil {
+		return nil, err
+	}
+	// Unlike a rename, a link does not replace what is there.
+	err = os.Link(temporary, filepath.Join(folder, keyFile))
+	if errors.Is(err, fs.ErrExist) {
+		err = os.Remove(temporary)
+		keys, readErr := fileKeys(folder)
+		return keys, errors.Join(err, readErr)
+	}
+	if err := errors.Join(err, os.Remove(temporary), syncFolder(folder)); err != nil {
+		return nil, err
+	}
+	return [][]byte{fresh}, nil
+}
+
+// replaceKeys replaces the file's keys. Whatever happens, the file has the old
+// ones or the new ones.
+func replaceKeys(folder string, keys ...[]byte) error {
+	temporary, err := writeKeys(folder, keys...)
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(temporary, filepath.Join(folder, keyFile)); err != nil {
+		return errors.Join(err, os.Remove(temporary))
+	}
+	return syncFolder(folder)
+}
+
+// writeKeys writes keys into a new file for its owner alone, and onto the disk: a
+// state whose key is lost is lost.
+func writeKeys(folder string, keys ...[]byte) (path string, err error) {
+	f, err := os.CreateTemp(folder, keyFile+".new-*") // of mode 0600
+	if err != nil {
+		return "", err
+	}
+	_, err = f.WriteString(seal.FormatKeys(keys...))
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return "", errors.Join(err, os.Remove(f.Name()))
+	}
+	return f.Name(), nil
+}
+
+// syncFolder puts the names of a folder's files onto the disk.
+func syncFolder(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}

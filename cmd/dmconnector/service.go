@@ -1,0 +1,251 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"dmconnector/aliyundm"
+	"dmconnector/connector"
+	"dmconnector/internal/delivery"
+	"dmconnector/internal/httpapi"
+	"dmconnector/internal/registry"
+	"dmconnector/internal/store"
+)
+
+// lockWait is how long a successor waits until its predecessor, which answers its
+// last callers, lets go of the state.
+const lockWait = 15 * time.Second
+
+// A service is everything that serve runs, wired together.
+type service struct {
+	opts        serveOptions
+	log         *slog.Logger
+	send, admin tokenSource
+
+	listener net.Listener
+	scheme   string
+	sandbox  *localSandbox // nil without --sandbox
+	state    *store.Store
+	messages *delivery.Delivery
+	registry *registry.Registry
+	api      *httpapi.Server
+}
+
+// open opens all that is needed before the first request. The port comes first: a
+// successor takes the requests that come while it waits for the state.
+func (s *service) open(ctx context.Context) error {
+	if err := s.readTokens(); err != nil {
+		return err
+	}
+	if err := s.listen(ctx); err != nil {
+		return err
+	}
+	var err error
+	if s.opts.sandbox {
+		if s.sandbox, err = startSandbox(ctx, s.opts.sandboxListen, s.sandboxToken(), s.log); err != nil {
+			return err
+		}
+	}
+	if err = s.openState(ctx); err != nil {
+		return err
+	}
+	return s.wire(ctx)
+}
+
+func (s *service) readTokens() error {
+	var err error
+	if s.send, err = callersToken(s.opts.sendTokens, s.opts.data, "send-token"); err != nil {
+		return err
+	}
+	s.admin, err = callersToken(s.opts.adminTokens, s.opts.data, "admin-token")
+	return err
+}
+
+func (s *service) listen(ctx context.Context) error {
+	var err error
+	if s.listener, err = listen(ctx, s.opts.listen); err != nil {
+		return err
+	}
+	s.scheme = "http"
+	if s.opts.tlsCert == "" && s.opts.tlsKey == "" {
+		return nil
+	}
+	certificate, err := newCertificate(s.opts.tlsCert, s.opts.tlsKey, s.log)
+	if err != nil {
+		return err
+	}
+	s.listener, s.scheme = certificate.listener(s.listener), "https"
+	return nil
+}
+
+func (s *service) openState(ctx context.Context) error {
+	opts, err := stateOptions(s.opts.state, s.opts.data)
+	if err != nil {
+		return err
+	}
+	opts.Log, opts.LockWait, opts.Retention = s.log, lockWait, s.opts.retention
+	s.state, err = store.Open(ctx, opts)
+	return err
+}
+
+// wire makes the parts and ties them to each other.
+func (s *service) wire(ctx context.Context) error {
+	volatile := s.state.Kind() == store.Memory
+	transport := aliyundm.NewHTTPClient()
+	newSender := func(cfg *connector.Config) (delivery.Sender, error) {
+		return newClient(cfg, s.sandbox.url(), transport)
+	}
+	s.messages = delivery.New(delivery.Options{Keeper: s.state, Volatile: volatile, Log: s.log})
+	options := registry.Options{
+		Path: s.opts.connectors, Resolve: resolve, AllowedEndpoints: s.opts.allowEndpoints,
+		ReservedIDs: []string{httpapi.FactoryID}, Volatile: volatile,
+		Keeper: s.state, NewSender: newSender, Apply: s.apply, Log: s.log,
+	}
+	if s.opts.sandbox && s.opts.connectors == "" {
+		options.Example = exampleConnector
+	}
+	s.registry = registry.New(options)
+	if err := s.registry.Load(ctx); err != nil {
+		return err
+	}
+	if len(s.registry.Connectors()) == 0 {
+		s.log.Warn("there is no connector yet: give --connectors, or make one with POST /api/connectors")
+	}
+	s.api = httpapi.New(httpapi.Options{
+		Delivery: s.messages, Registry: s.registry, Messages: s.state, Ready: s.state.Ready, Log: s.log,
+		SendTokens: s.send.values, AdminTokens: s.admin.values, NewSender: newSender,
+	})
+	return s.readStoredTokens(ctx)
+}
+
+// apply puts connectors into force; the sandbox knows their keys and senders.
+func (s *service) apply(connectors map[string]delivery.Connector) {
+	s.sandbox.know(connectors)
+	s.messages.Use(connectors)
+}
+
+// run serves until ctx is done, then stops in good order.
+func (s *service) run(ctx context.Context) error {
+	working, stopWork := context.WithCancel(ctx)
+	defer stopWork()
+	keeping, stopKeeping := context.WithCancel(context.WithoutCancel(ctx))
+	var parts sync.WaitGroup
+	parts.Go(func() { s.state.Run(keeping) }) // until the last outcome is remembered
+	parts.Go(func() { s.messages.Work(working) })
+	parts.Go(func() { s.registry.Run(working) })
+	parts.Go(func() { s.followTokens(working) })
+	parts.Go(func() { s.followHangups(working) })
+	defer parts.Wait()
+	defer stopKeeping()
+
+	var connections httpapi.Connections
+	server := newHTTPServer(s.api, s.log)
+	server.ConnContext, server.ConnState = connections.Context, connections.State
+	drain := drainer{s.api.Drain, []func(context.Context) error{connections.Wait, s.messages.Wait}}
+	return serveUntilDone(ctx, server, connections.Listener(s.listener), drain)
+}
+
+// close closes what was opened, the state last: the sends of others may still use
+// it.
+func (s *service) close() {
+	if s.listener != nil {
+		s.listener.Close()
+	}
+	s.sandbox.stop()
+	if s.state != nil {
+		if err := s.state.Close(); err != nil {
+			s.log.Warn("the state did not close", "error", err)
+		}
+	}
+}
+
+// followHangups has the files read again after SIGHUP.
+func (s *service) followHangups(ctx context.Context) {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+	for {
+		select {
+		case <-hangups:
+			s.log.Info("SIGHUP: the connectors are read again")
+			s.registry.Reload(ctx)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// tokensEvery is how often stored tokens are looked at: what is revoked is refused
+// by every replica within two seconds.
+const tokensEvery = time.Second
+
+// followTokens keeps the stored tokens up to date. While the state does not
+// answer those known last are good.
+func (s *service) followTokens(ctx context.Context) {
+	tick := time.NewTicker(tokensEvery)
+	defer tick.Stop()
+	var known int64
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		revision, err := s.state.Revision(ctx)
+		if err == nil && revision != known {
+			err = s.readStoredTokens(ctx)
+		}
+		if err == nil {
+			known = revision
+		}
+	}
+}
+
+func (s *service) readStoredTokens(ctx context.Context) error {
+	stored, err := s.state.Tokens(ctx)
+	if err != nil {
+		return err
+	}
+	var list []httpapi.Token
+	for _, t := range stored {
+		if t.Revoked.IsZero() {
+			list = append(list, httpapi.Token{ID: t.ID, Hash: t.Hash, Scope: httpapi.Scope(t.Scope), Connector: t.Connector, Expires: t.Expires})
+		}
+	}
+	s.api.SetTokens(list)
+	return nil
+}
+
+func (s *service) banner() banner {
+	return banner{s.scheme + "://" + s.listener.Addr().String(), s.sandbox.url(), s.opts.data, s.send, s.admin}
+}
+
+// newClient makes the client of a connector. A sandbox takes the place of every
+// endpoint.
+func newClient(cfg *connector.Config, sandboxURL string, transport *http.Client) (*aliyundm.Client, error) {
+	return aliyundm.NewClient(aliyundm.Options{
+		Region:   cfg.RegionID,
+		Endpoint: cmp.Or(sandboxURL, cfg.Endpoint),
+		Credentials: aliyundm.Credentials{
+			AccessKeyID: cfg.AccessKeyID, AccessKeySecret: string(cfg.AccessKeySecret), SecurityToken: string(cfg.SecurityToken),
+		},
+		HTTP: transport,
+	})
+}
+
+// sandboxToken closes the inbox of a sandbox that others can reach.
+func (s *service) sandboxToken() string {
+	host, _, err := net.SplitHostPort(s.opts.sandboxListen)
+	if ip := net.ParseIP(host); err == nil && (host == "localhost" || ip != nil && ip.IsLoopback()) {
+		return ""
+	}
+	return s.admin.values[0]
+}

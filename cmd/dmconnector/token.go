@@ -1,0 +1,196 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"dmconnector/internal/registry"
+	"dmconnector/internal/store"
+)
+
+// commandLine is who changes the state from here, in the audit trail.
+const commandLine = "command line"
+
+func newToken() *cobra.Command {
+	var flags stateFlags
+	cmd := &cobra.Command{
+		Use:   "token",
+		Short: "Make, list and revoke callers' tokens",
+		Long: `token makes, lists and revokes the callers' tokens in the state; a running service
+takes changes up within 2 s. Tokens that serve was given as flags, or made itself
+in --data, are not among them.
+
+Its --state and --data are those of serve, and are read from DMCONNECTOR_STATE and
+DMCONNECTOR_DATA too; the key is that of DMCONNECTOR_SECRET_KEY, else the one in
+--data.`,
+	}
+	flags.addTo(cmd)
+	cmd.AddCommand(newTokenCreate(&flags), newTokenList(&flags), newTokenRevoke(&flags))
+	return cmd
+}
+
+// withStore calls f with the state, which a service may be running on.
+func (f *stateFlags) withStore(cmd *cobra.Command, mustExist bool, use func(context.Context, *store.Store) error) (err error) {
+	opts, err := f.options(mustExist)
+	if err != nil {
+		return err
+	}
+	opts.Log, opts.Shared = newLog(cmd.ErrOrStderr()), true
+	s, err := store.Open(cmd.Context(), opts)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	return use(cmd.Context(), s)
+}
+
+func newTokenCreate(flags *stateFlags) *cobra.Command {
+	var scope, connector, expires, note string
+	cmd := &cobra.Command{
+		Use:   "create --scope send|admin",
+		Short: "Make a token, and print it this once",
+		Long: `create makes a token and prints it, alone on a line. The state keeps only its hash,
+so that it cannot be shown again.`,
+		Example: `  dmconnector token create --scope send --connector default --expires 8760h --note Logto`,
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			until, err := parseExpiry(expires, time.Now())
+			if err != nil {
+				return err
+			}
+			wanted := store.Token{Scope: scope, Connector: connector, Note: note, Expires: until}
+			return flags.withStore(cmd, false, func(ctx context.Context, s *store.Store) error {
+				made, text, err := s.CreateToken(ctx, commandLine, wanted)
+				if err != nil {
+					return err
+				}
+				fmt.Fprintf(cmd.ErrOrStderr(), "token %s: scope %s, connector %s, expires %s; it is not shown again\n",
+					made.ID, made.Scope, connectorOf(made), timeOrNever(made.Expires))
+				fmt.Fprintln(cmd.OutOrStdout(), text)
+				return nil
+			})
+		},
+	}
+	cmd.Flags().StringVar(&scope, "scope", "", "what it is for: `send` or admin")
+	cmd.Flags().StringVar(&connector, "connector", "", "`id` of the only connector that it may send through (default: any)")
+	cmd.Flags().StringVar(&expires, "expires", "never", "when it ends: after a `duration` such as 720h, at an RFC 3339 time, or never")
+	cmd.Flags().StringVar(&note, "note", "", "`text` for people, such as who has it")
+	// The flag has just been defined, so that it cannot be missing.
+	_ = cmd.MarkFlagRequired("scope")
+	return cmd
+}
+
+// parseExpiry returns the zero time for never.
+func parseExpiry(text string, now time.Time) (time.Time, error) {
+	if text == "never" {
+		return time.Time{}, nil
+	}
+	if lifetime, err := time.ParseDuration(text); err == nil {
+		return now.Add(lifetime), nil
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("--expires %q is neither a duration such as 720h, nor an RFC 3339 time such as 2030-01-31T00:00:00Z, nor never", text)
+	}
+	return at, nil
+}
+
+func newTokenList(flags *stateFlags) *cobra.Command {
+	var format string
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List the tokens, never the tokens themselves",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			write, ok := map[string]func(io.Writer, []store.Token) error{"text": printTokens, "json": printTokensJSON}[format]
+			if !ok {
+				return fmt.Errorf("--format %q is not text or json", format)
+			}
+			return flags.withStore(cmd, true, func(ctx context.Context, s *store.Store) error {
+				list, err := s.Tokens(ctx)
+				if err != nil {
+					return err
+				}
+				return write(cmd.OutOrStdout(), list)
+			})
+		},
+	}
+	cmd.Flags().StringVar(&format, "format", "text", "`text` or json")
+	return cmd
+}
+
+func printTokens(w io.Writer, list []store.Token) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "ID\tSCOPE\tCONNECTOR\tSTATUS\tCREATED\tEXPIRES\tNOTE")
+	for _, t := range list {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
+			t.ID, t.Scope, connectorOf(t), statusOf(t, time.Now()), timeOrNever(t.Created), timeOrNever(t.Expires), t.Note)
+	}
+	return table.Flush()
+}
+
+func printTokensJSON(w io.Writer, list []store.Token) error {
+	type token struct {
+		ID        string    `json:"id"`
+		Scope     string    `json:"scope"`
+		Connector string    `json:"connector,omitempty"`
+		Status    string    `json:"status"`
+		Note      string    `json:"note"`
+		Created   time.Time `json:"createdAt"`
+		Expires   time.Time `json:"expiresAt,omitzero"`
+		Revoked   time.Time `json:"revokedAt,omitzero"`
+	}
+	shown := make([]token, len(list))
+	for i, t := range list {
+		shown[i] = token{t.ID, t.Scope, t.Connector, statusOf(t, time.Now()), t.Note, t.Created, t.Expires, t.Revoked}
+	}
+	return printJSON(w, shown)
+}
+
+func connectorOf(t store.Token) string {
+	if t.Connector == "" {
+		return "any"
+	}
+	return t.Connector
+}
+
+func statusOf(t store.Token, now time.Time) string {
+	switch {
+	case !t.Revoked.IsZero():
+		return "revoked"
+	case !t.Expires.IsZero() && !now.Before(t.Expires):
+		return "expired"
+	}
+	return "active"
+}
+
+func timeOrNever(t time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+func newTokenRevoke(flags *stateFlags) *cobra.Command {
+	return &cobra.Command{
+		Use:   "revoke ID",
+		Short: "End a token",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return flags.withStore(cmd, true, func(ctx context.Context, s *store.Store) error {
+				err := s.RevokeToken(ctx, commandLine, args[0])
+				if errors.Is(err, registry.ErrNotFound) {
+					// What was given may be a token itself: it is not repeated.
+					return errors.New("there is no token of that id; dmconnector token list shows the ids")
+				}
+				return err
+			})
+		},
+	}
+}

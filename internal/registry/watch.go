@@ -1,0 +1,129 @@
+package registry
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+)
+
+// writeTime is given to whoever writes files: a change is often several.
+const writeTime = 100 * time.Millisecond
+
+// followFiles reads the files again when the system tells that they have changed,
+// and every second to be certain: network file systems tell nothing.
+func (r *Registry) followFiles(ctx context.Context) {
+	w := newWatcher(ctx, r.opts.Path, r.opts.Log)
+	defer w.close()
+	poll := time.NewTicker(pollInterval)
+	defer poll.Stop()
+	var due <-chan time.Time
+	w.follow(r.filePaths())
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case event := <-w.events:
+			if due == nil && w.concerns(event) {
+				due = time.After(writeTime)
+			}
+			continue
+		case <-w.errors: // events may have been lost
+			if due == nil {
+				due = time.After(writeTime)
+			}
+			continue
+		case <-due:
+			due = nil
+		case <-poll.C:
+		}
+		if r.readFiles(ctx, false) {
+			due = time.After(settleTime)
+		}
+		w.follow(r.filePaths())
+	}
+}
+
+func (r *Registry) filePaths() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	paths := make([]string, 0, len(r.files.slots))
+	for _, s := range r.files.slots {
+		paths = append(paths, s.seen.Path)
+	}
+	return paths
+}
+
+// A watcher watches the folders in which changes of the files show.
+type watcher struct {
+	path   string
+	system *fsnotify.Watcher // nil if the system has none to give
+	events <-chan fsnotify.Event
+	errors <-chan error
+	names  map[string]bool // of files whose change matters
+}
+
+func newWatcher(ctx context.Context, path string, log *slog.Logger) *watcher {
+	system, err := fsnotify.NewWatcher()
+	if err != nil {
+		log.WarnContext(ctx, "changes of files are noticed once a second only", "error", err)
+		return &watcher{path: path}
+	}
+	return &watcher{path: path, system: system, events: system.Events, errors: system.Errors}
+}
+
+func (w *watcher) close() {
+	if w.system != nil {
+		_ = w.system.Close() // it ends with the program, or with a test
+	}
+}
+
+// follow watches the folder above the path, which may be replaced as a whole, the
+// path if it is a folder, and the folders that the files are really in. What
+// cannot be watched is left to the poll.
+func (w *watcher) follow(files []string) {
+	if w.system == nil {
+		return
+	}
+	w.names = make(map[string]bool)
+	folders := map[string]bool{real(filepath.Dir(w.path)): true}
+	if info, err := os.Stat(w.path); err == nil && info.IsDir() {
+		folders[real(w.path)] = true
+	}
+	for _, path := range append(files, w.path) {
+		target := real(path)
+		folders[filepath.Dir(target)] = true
+		w.names[filepath.Base(path)], w.names[filepath.Base(target)] = true, true
+	}
+	for _, watched := range w.system.WatchList() {
+		if !folders[watched] {
+			_ = w.system.Remove(watched) // it may have gone by itself
+		}
+	}
+	for folder := range folders {
+		_ = w.system.Add(folder) // again and again: another folder may have taken the place
+	}
+}
+
+// real returns the path behind symbolic links, or the path itself if there is
+// none.
+func real(path string) string {
+	target, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return path
+	}
+	return target
+}
+
+// concerns reports whether an event may be about a connector's file: in the same
+// folder there may be files that change all the time.
+func (w *watcher) concerns(event fsnotify.Event) bool {
+	name := filepath.Base(event.Name)
+	// Kubernetes swaps the link ..data.
+	return event.Op != fsnotify.Chmod &&
+		(w.names[name] || strings.HasSuffix(name, ".json") || strings.HasPrefix(name, ".."))
+}

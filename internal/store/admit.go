@@ -1,0 +1,225 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"dmconnector/internal/delivery"
+)
+
+const (
+	// lease is how long a message that is being sent belongs to its process: longer
+	// than a send may take.
+	lease = 12 * time.Second
+	// keyLifetime is how long an Idempotency-Key is known.
+	keyLifetime = 24 * time.Hour
+)
+
+const insertMessage = `
+INSERT INTO message (id, connector, type, mode, state, code, recipient, address, idempotency, body, person, overtaken, hold,
+	attempts, owner, due_at, expires_at, created_at, updated_at, limits, payload, report)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
+ON CONFLICT DO NOTHING`
+
+// Admit remembers the message, if it is new and within its limits. See
+// [delivery.Keeper].
+func (s *Store) Admit(ctx context.Context, e *delivery.Entry) (delivery.Admission, error) {
+	now := s.engine.now()
+	// Who is refused again and again does not reach the database each time.
+	if e.Idempotency == nil {
+		if refusing, wait := s.refused.find(now, e.Takings); refusing != nil {
+			s.Note(e, e.Refusal(refusing, wait))
+			return delivery.Admission{Refusing: refusing, Wait: wait}, nil
+		}
+	}
+	row, err := s.messageRow(e, now)
+	if err != nil {
+		return delivery.Admission{}, err
+	}
+	var result delivery.Admission
+	err = s.write(ctx, func(t *tx) error {
+		admission, err := admit(t, e, row, now)
+		if err != nil {
+			return err
+		}
+		if e.Mode == delivery.Queued && admission.Known == nil && admission.Refusing == nil {
+			t.notify(topicQueue)
+		}
+		result = admission
+		return nil
+	})
+	if err != nil {
+		return delivery.Admission{}, err
+	}
+	if result.Refusing != nil {
+		s.refused.add(now, *result.Refusing, result.Wait)
+	}
+	return result, nil
+}
+
+// messageRow is what [insertMessage] wants of a message that begins.
+func (s *Store) messageRow(e *delivery.Entry, now time.Time) ([]any, error) {
+	state, attempts, due := delivery.StateSending, 1, now.Add(lease)
+	var payload []byte
+	takings := ""
+	if e.Mode == delivery.Queued {
+		state, attempts, due = delivery.StateQueued, 0, now
+		payload = s.ring.Seal(payloadPurpose(e.ID), e.Payload)
+		data, err := json.Marshal(e.Takings)
+		if err != nil {
+			return nil, err
+		}
+		takings = string(data)
+	}
+	report, err := json.Marshal(e.Report)
+	if err != nil {
+		return nil, err
+	}
+	return []any{
+		e.ID, e.Connector, e.Type, string(e.Mode), string(state), "", e.Recipient, e.Address[:], optional(e.Idempotency), e.Body[:], optional(e.Person),
+		number(e.Hold), attempts, s.self, micros(due), micros(e.Expires), micros(now), micros(now), takings, payload, string(report),
+	}, nil
+}
+
+// payloadPurpose binds a sealed message to its row.
+func payloadPurpose(id string) string { return "message/" + id }
+
+func admit(t *tx, e *delivery.Entry, row []any, now time.Time) (delivery.Admission, error) {
+	known, err := insert(t, e, row, now)
+	if err != nil || known != nil {
+		return delivery.Admission{Known: known}, err
+	}
+	if e.Person != nil {
+		if err := supersede(t, e, now); err != nil {
+			return delivery.Admission{}, err
+		}
+	}
+	refusing, wait, err := take(t, e.Takings, now)
+	if err != nil || refusing == nil {
+		return delivery.Admission{}, err
+	}
+	// What it was refused is remembered, and that its key is free.
+	_, err = settle(t, e.Refusal(refusing, wait), now)
+	return delivery.Admission{Refusing: refusing, Wait: wait}, err
+}
+
+// insert inserts the message, or returns the one that it is equal to.
+func insert(t *tx, e *delivery.Entry, row []any, now time.Time) (*delivery.Record, error) {
+	if e.Mode == delivery.Queued && e.Idempotency == nil {
+		known, err := record(t, `WHERE body = $1 AND state = 'queued' AND idempotency IS NULL LIMIT 1`, e.Body[:])
+		if err != nil || known != nil {
+			return known, err
+		}
+	}
+	inserted, err := t.exec(insertMessage, row...)
+	if err != nil || inserted == 1 || e.Idempotency == nil {
+		return nil, err
+	}
+	known, err := record(t, `WHERE idempotency = $1`, e.Idempotency[:])
+	if err != nil || known == nil {
+		return nil, errors.Join(errors.New("a message is neither new nor known"), err)
+	}
+	if now.Sub(known.Created) < keyLifetime {
+		return known, nil
+	}
+	if _, err := t.exec(`UPDATE message SET idempotency = NULL WHERE id = $1`, known.ID); err != nil {
+		return nil, err
+	}
+	_, err = t.exec(insertMessage, row...)
+	return nil, err
+}
+
+// supersede overtakes what was admitted for the same person before and still
+// waits: what is queued ends here, and what waits elsewhere finds out.
+func supersede(t *tx, e *delivery.Entry, now time.Time) error {
+	if err := t.lock(e.Person[:]); err != nil {
+		return err
+	}
+	ended := 0
+	err := t.each(func(rows *sql.Rows) error {
+		var state string
+		if err := rows.Scan(&state); err != nil {
+			return err
+		}
+		if state == string(delivery.StateFailed) {
+			ended++
+		}
+		return nil
+	}, `
+UPDATE message SET overtaken = 1, updated_at = $3,
+	state = CASE WHEN state = 'queued' THEN 'failed' ELSE state END,
+	code = CASE WHEN state = 'queued' THEN 'superseded' ELSE code END,
+	payload = CASE WHEN state = 'queued' THEN NULL ELSE payload END
+WHERE person = $1 AND id <> $2 AND overtaken = 0 AND state IN ('queued', 'sending')
+RETURNING state`, e.Person[:], e.ID, micros(now))
+	if err != nil {
+		return err
+	}
+	// Theirs were the same recipient and client, so the same limits.
+	for range ended {
+		if err := giveBack(t, e.Takings); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// take takes one of each limit, or nothing of any. If one is used up, it returns
+// that one and how long to wait. It is the generic cell rate algorithm, and the
+// order of the takings is the same for all, so that nobody waits in a circle.
+func take(t *tx, takings []delivery.Taking, now time.Time) (*delivery.Taking, time.Duration, error) {
+	for i, taking := range takings {
+		per, interval := taking.Per.Microseconds(), intervalOf(taking)
+		at := micros(now)
+		taken, err := t.exec(`
+INSERT INTO rate_limit (subject, full_at) VALUES ($1, $2)
+ON CONFLICT (subject) DO UPDATE SET full_at = {greatest}(rate_limit.full_at, $3) + $4
+WHERE {greatest}(rate_limit.full_at, $3) + $4 <= $5`, taking.Subject[:], at+interval, at, interval, at+per)
+		if err != nil {
+			return nil, 0, err
+		}
+		if taken == 1 {
+			continue
+		}
+		var full int64
+		if err := t.row(`SELECT full_at FROM rate_limit WHERE subject = $1`, taking.Subject[:]).Scan(&full); err != nil {
+			return nil, 0, err
+		}
+		wait := time.Duration(full+interval-at-per) * time.Microsecond
+		return &takings[i], wait, giveBack(t, takings[:i])
+	}
+	return nil, 0, nil
+}
+
+// giveBack undoes a take.
+func giveBack(t *tx, takings []delivery.Taking) error {
+	for _, taking := range takings {
+		if _, err := t.exec(`UPDATE rate_limit SET full_at = full_at - $2 WHERE subject = $1`, taking.Subject[:], intervalOf(taking)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// intervalOf is the time in which one of a limit is refilled, in microseconds.
+func intervalOf(taking delivery.Taking) int64 {
+	return taking.Per.Microseconds() / int64(taking.Count)
+}
+
+// optional is NULL for want of a hash.
+func optional(h *delivery.Hash) any {
+	if h == nil {
+		return nil
+	}
+	return h[:]
+}
+
+func number(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,52 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Backup writes a copy of a SQLite state, as of one moment, into a new file for
+// its owner alone. A process may be serving on the state meanwhile. The copy is
+// sealed with the same key, which is not in it.
+func Backup(ctx context.Context, state, path string) error {
+	kind, err := KindOf(state)
+	switch {
+	case err != nil:
+		return err
+	case kind == Postgres:
+		return errors.New("a state in PostgreSQL is backed up with PostgreSQL's own pg_dump")
+	case kind == Memory:
+		return errMemory
+	}
+	// A path that is absolute cannot be taken for a URI.
+	path, err = filepath.Abs(path)
+	if err != nil {
+		return err
+	}
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := backUp(ctx, strings.TrimPrefix(state, "sqlite:"), file); err != nil {
+		return errors.Join(fmt.Errorf("back up the state: %w", err), file.Close(), os.Remove(path))
+	}
+	return file.Close()
+}
+
+var errMemory = errors.New("the state memory is forgotten when its process ends: there is nothing to work on")
+
+// backUp fills an empty file.
+func backUp(ctx context.Context, source string, file *os.File) error {
+	db, err := openFile(source, "mode=rw", "_pragma=busy_timeout(5000)")
+	if err != nil {
+		return err
+	}
+	if _, err := db.ExecContext(ctx, `VACUUM INTO $1`, file.Name()); err != nil {
+		return errors.Join(err, db.Close())
+	}
+	return errors.Join(db.Close(), file.Sync())
+}

@@ -1,0 +1,776 @@
+//go:build unix
+
+package store
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"dmconnector/internal/delivery"
+	"dmconnector/internal/postgrestest"
+	"dmconnector/internal/seal"
+)
+
+func TestMain(m *testing.M) { os.Exit(postgrestest.Main(m)) }
+
+// onEveryKind runs one test on every kind of state: the conformance suite is what
+// they all do alike.
+func onEveryKind(t *testing.T, test func(t *testing.T, s *Store)) {
+	t.Helper()
+	for _, kind := range []Kind{Memory, SQLite, Postgres} {
+		t.Run(string(kind), func(t *testing.T) { test(t, openTest(t, Options{State: addressOf(t, kind), Ring: testRing(t)})) })
+	}
+}
+
+func addressOf(t *testing.T, kind Kind) string {
+	t.Helper()
+	switch kind {
+	case SQLite:
+		return "sqlite:" + filepath.Join(t.TempDir(), "state ?#%.db")
+	case Postgres:
+		return postgrestest.Database(t)
+	default:
+		return "memory"
+	}
+}
+
+func testRing(t *testing.T) *seal.Ring {
+	t.Helper()
+	ring, err := seal.NewRing(make([]byte, seal.KeySize))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ring
+}
+
+func openTest(t *testing.T, opts Options) *Store {
+	t.Helper()
+	opts.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
+	s, err := Open(t.Context(), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// An order asks for a message in short; what it leaves out is usual.
+type order struct {
+	mode    delivery.Mode
+	to      string
+	key     string
+	body    string
+	person  string
+	limits  []delivery.Taking
+	expires time.Duration
+	hold    bool
+}
+
+func (s *Store) testEntry(o order) *delivery.Entry {
+	usual := func(text, standard string) string {
+		if text == "" {
+			return standard
+		}
+		return text
+	}
+	id := delivery.NewID()
+	e := &delivery.Entry{
+		ID: id, Connector: "mine", Type: "SignIn", Mode: delivery.Mode(usual(string(o.mode), "direct")),
+		Recipient: "u***@example.com", Address: s.Hash("address", usual(o.to, "user@example.com")), Body: s.Hash("body", usual(o.body, id)),
+		Takings: o.limits, Hold: o.hold, Payload: []byte(`{"payload":{"code":"424242"}}`),
+		Arrived: s.engine.now(), Expires: s.engine.now().Add(10 * time.Minute),
+		Report: delivery.Report{ID: id, Outcome: delivery.StateFailed, Recipient: "u***@example.com"},
+	}
+	if o.expires != 0 {
+		e.Expires = s.engine.now().Add(o.expires)
+	}
+	if o.key != "" {
+		key := s.Hash("key", o.key)
+		e.Idempotency = &key
+	}
+	if o.person != "" {
+		person := s.Hash("person", o.person)
+		e.Person = &person
+	}
+	return e
+}
+
+func (s *Store) limit(name, subject string, count int) delivery.Taking {
+	return delivery.Taking{Name: name, Subject: s.Hash(name, subject), Count: count, Per: 10 * time.Minute}
+}
+
+// mustAdmit admits a message that nothing stands against.
+func mustAdmit(t *testing.T, s *Store, o order) *delivery.Entry {
+	t.Helper()
+	e := s.testEntry(o)
+	if a, err := s.Admit(t.Context(), e); err != nil || a.Known != nil || a.Refusing != nil {
+		t.Fatalf("admission %+v, %v", a, err)
+	}
+	return e
+}
+
+func mustTakeUp(t *testing.T, s *Store, n int) []delivery.Work {
+	t.Helper()
+	list, err := s.TakeUp(t.Context(), n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+func mustSettle(t *testing.T, s *Store, settlement delivery.Settlement) bool {
+	t.Helper()
+	applied, err := s.Settle(t.Context(), settlement)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return applied
+}
+
+func mustMessage(t *testing.T, s *Store, id string) delivery.Record {
+	t.Helper()
+	r, ok, err := s.Message(t.Context(), id)
+	if err != nil || !ok {
+		t.Fatalf("message %s: %v, %v", id, ok, err)
+	}
+	return r
+}
+
+// run runs a statement behind the store's back.
+func (s *Store) run(t *testing.T, statement string, args ...any) {
+	t.Helper()
+	if err := s.engine.write(t.Context(), func(x *tx) error { _, err := x.exec(statement, args...); return err }); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// sealed reports whether the state still holds the message itself.
+func (s *Store) sealed(t *testing.T, id string) bool {
+	t.Helper()
+	var has bool
+	err := s.engine.read(t.Context(), func(x *tx) error {
+		return x.row(`SELECT payload IS NOT NULL FROM message WHERE id = $1`, id).Scan(&has)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return has
+}
+
+// allow reports how many of a limit are left.
+func (s *Store) left(t *testing.T, taking delivery.Taking) int {
+	t.Helper()
+	for n := 0; ; n++ {
+		e := s.testEntry(order{limits: []delivery.Taking{taking}})
+		a, err := s.Admit(t.Context(), e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a.Refusing != nil {
+			return n
+		}
+	}
+}
+
+func TestLimitsAreExact(t *testing.T) {
+	onEveryKind(t, func(t *testing.T, s *Store) {
+		var mu sync.Mutex
+		admitted, refused := 0, 0
+		var all sync.WaitGroup
+		for range 60 {
+			all.Go(func() {
+				a, err := s.Admit(context.Background(), s.testEntry(order{limits: []delivery.Taking{s.limit("recipient", "u", 10)}}))
+				mu.Lock()
+				defer mu.Unlock()
+				switch {
+				case err != nil:
+					t.Error(err)
+				case a.Refusing == nil:
+					admitted++
+				case a.Refusing.Name == "recipient" && a.Wait > 50*time.Second && a.Wait <= time.Minute:
+					refused++
+				default:
+					t.Errorf("refused with %+v", a)
+				}
+			})
+		}
+		all.Wait()
+		if admitted != 10 || refused != 50 {
+			t.Errorf("%d admitted, %d refused", admitted, refused)
+		}
+	})
+}
+
+func TestRefusalTakesNothingAndIsRemembered(t *testing.T) {
+	onEveryKind(t, func(t *testing.T, s *Store) {
+		wide, narrow := s.limit("recipient", "u", 5), s.limit("ip", "i", 1)
+		mustAdmit(t, s, order{limits: []delivery.Taking{narrow}})
+		refused := s.testEntry(order{limits: []delivery.Taking{wide, narrow}, key: "k", person: "p"})
+		refused.Report.Limits = []delivery.LimitCheck{{Limit: "recipient"}, {Limit: "ip"}}
+		a, err := s.Admit(t.Context(), refused)
+		if err != nil || a.Refusing == nil || a.Refusing.Name != "ip" {
+			t.Fatalf("%+v, %v", a, err)
+		}
+		r := mustMessage(t, s, refused.ID)
+		if r.State != delivery.StateFailed || r.Code != delivery.RateLimited || r.Report.Limits[0].UsedUp || !r.Report.Limits[1].UsedUp || r.Report.Detail == "" {
+			t.Errorf("remembered as %+v, %+v", r, r.Report)
+		}
+		if n := s.left(t, wide); n != 5 {
+			t.Errorf("%d of 5 are left of the other limit", n)
+		}
+		mustAdmit(t, s, order{key: "k"}) // its key is free
+	})
+}
+
+func TestEqualKeysAreOneMessage(t *testing.T) {
+	onEveryKind(t, func(t *testing.T, s *Store) {
+		var mu sync.Mutex
+		known := map[string]int{}
+		var all sync.WaitGroup
+		for range 30 {
+			all.Go(func() {
+				e := s.testEntry(order{key: "k", body: "same"})
+				a, err := s.Admit(context.Background(), e)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				id := e.ID
+				if a.Known != nil {
+					id = a.Known.ID
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				known[id]++
+			})
+		}
+		all.Wait()
+		if len(known) != 1 {
+			t.Errorf("%d messages: %v", len(known), known)
+		}
+	})
+}
+
+func TestKeyIsKnownForADay(t *testing.T) {
+	onEveryKind(t, func(t *testing.T, s *Store) {
+		first := mustAdmit(t, s, order{key: "k", body: "b"})
+		a, err := s.Admit(t.Context(), s.testEntry(order{key: "k", body: "other"}))
+		if err != nil || a.Known == nil || a.Known.ID != first.ID || a.Known.Body != first.Body || a.Known.State != delivery.StateSending {
+			t.Fatalf("%+v, %v", a, err)
+		}
+		s.run(t, `UPDATE message SET created_at = created_at - $1`, (24 * time.Hour).Microseconds())
+		mustAdmit(t, s, order{key: "k", body: "b"})
+		mustMessage(t, s, first.ID) // it is still told of
+	})
+}
+
+func TestSettledKeyIsKeptOrReleased(t *testing.T) {
+	onEveryKind(t, func(t *testing.T, s *Store) {
+		kept := mustAdmit(t, s, order{key: "kept"})
+		mustSettle(t, s, delivery.Settlement{ID: kept.ID, Attempt: 1, State: delivery.StateSent, Report: kept.Report})
+		if a, err := s.Admit(t.Context(), s.testEntry(order{key: "kept"})); err != nil || a.Known == nil || a.Known.State != delivery.StateSent {
+			t.Errorf("%+v, %v", a, err)
+		}
+		released := mustAdmit(t, s, order{key: "released"})
+		mustSettle(t, s, delivery.Settlement{ID: released.ID, Attempt: 1, State: delivery.StateFailed, Code: delivery.ProviderBusy, ReleaseKey: true})
+		mustAdmit(t, s, order{key: "released"})
+	})
+}
+
+func TestEqualRequestsThatAreQueuedAreOneMessage(t *testing.T) {
+	onEveryKind(t, func(t *testing.T, s *Store) {
+		first := mustAdmit(t, s, order{mode: delivery.Queued, body: "b"})
+		a, err := s.Admit(t.Context(), s.testEntry(order{mode: delivery.Queued, body: "b"}))
+		if err != nil || a.Known == nil || a.Known.ID != first.ID {
+			t.Fatalf("%+v, %v", a, err)
+		}
+		mustAdmit(t, s, order{mode: delivery.Direct, body: "b"}) // its caller waits for an answer of its own
+		mustTakeUp(t, s, 1)
+		mustAdmit(t, s, order{mode: delivery.Queued, body: "b"}) // the first does not wait any more
+	})
+}
+
+func TestGivenBackIsThereAgain(t *testing.T) {
+	onEveryKind(t, func(t *testing.T, s *Store) {
+		limit := s.limit("recipient", "u", 3)
+		e := mustAdmit(t, s, order{limits: []delivery.Taking{limit}})
+		mustSettle(t, s, delivery.Settlement{ID: e.ID, Attempt: 1, State: delivery.StateFailed, GiveBack: e.Takings})
+		if n := s.left(t, limit); n != 3 {
+			t.Errorf("%d are left", n)
+		}
+		// Given back twice is given back once: the try has ended.
+		if mustSettle(t, s, delivery.Settlement{ID: e.ID, Attempt: 1, State: delivery.StateFailed, GiveBack: e.Takings}) {
+			t.Error("settled twice")
+		}
+		if n := s.left(t, limit); n != 0 {
+			t.Errorf("%d are left", n)
+		}
+	})
+}
+
+func TestNewerCodeOvertakesWhatWaits(t *testing.T) {
+	onEveryKind(t, func(t *testing.T, s *Store) {
+		limit := s.limit("recipient", "u", 2)
+		queued := mustAdmit(t, s, order{mode: delivery.Queued, person: "p", limits: []delivery.Taking{limit}})
+		sending := mustAdmit(t, s, order{person: "p", limits: []delivery.Taking{limit}}) // the first's place is free
+		other := mustAdmit(t, s, order{mode: delivery.Queued, person: "q"})
+		newest := mustAdmit(t, s, order{person: "p", limits: nil})
+
+		if r := mustMessage(t, s, queued.ID); r.State != delivery.StateFailed || r.Code != delivery.Superseded || s.sealed(t, queued.ID) {
+			t.Errorf("the queued one is %s %s", r.State, r.Code)
+		}
+		for id, want := range map[string]bool{sending.ID: true, newest.ID: false, other.ID: false} {
+			if got, err := s.Overtaken(t.Context(), id); err != nil || got != want {
+				t.Errorf("overtaken %v, %v, want %v", got, err, want)
+			}
+		}
+		if r := mustMessage(t, s, other.ID); r.State != delivery.StateQueued {
+			t.Errorf("another person's is %s", r.State)
+		}
+		if n := s.left(t, limit); n != 1 {
+			t.Errorf("%d are left of the limit", n)
+		}
+	})
+}
+
+func TestOvertakenIsNotTriedAgain(t *testing.T) {
+	onEveryKind(t, func(t *testing.T, s *Store) {
+		e := mustAdmit(t, s, order{mode: delivery.Queued, person: "p"})
+		w := mustTakeUp(t, s, 1)[0]
+		mustAdmit(t, s, order{mode: delivery.Direct, person: "p"})
+		mustSettle(t, s, delivery.Settlement{ID: e.ID, Attempt: w.Attempt, State: delivery.StateQueued, Code: delivery.ProviderBusy, Due: s.engine.now()})
+		if r := mustMessage(t, s, e.ID); r.State != delivery.StateFailed || r.Code != delivery.Superseded || s.sealed(t, e.ID) {
+			t.Errorf("it is %s %s", r.State, r.Code)
+		}
+	})
+}
+
+func TestQueuedMessageComesBackWhole(t *testing.T) {
+	onEveryKind(t, func(t *testing.T, s *Store) {
+		limit := s.limit("recipient", "u", 3)
+		e := mustAdmit(t, s, order{mode: delivery.Queued, limits: []delivery.Taking{limit}})
+		list := mustTakeUp(t, s, 10)
+		if len(list) != 1 {
+			t.Fatalf("%d messages", len(list))
+		}
+		w := list[0]
+		if w.ID != e.ID || string(w.Payload) != string(e.Payload) || w.Attempt != 1 || w.State != delivery.StateSending || len(w.Takings) != 1 || w.Takings[0] != limit {
+			t.Errorf("%+v", w)
+		}
+		if again := mustTakeUp(t, s, 10); len(again) != 0 {
+			t.Error("it was taken up twice")
+		}
+		if !mustSettle(t, s, delivery.Settlement{ID: e.ID, Attempt: 1, State: delivery.StateQueued, Code: delivery.ProviderBusy, Due: s.engine.now().Add(time.Hour)}) {
+			t.Error("not settled")
+		}
+		if early := mustTakeUp(t, s, 10); len(early) != 0 {
+			t.Error("it was taken up before it was due")
+		}
+		s.run(t, `UPDATE message SET due_at = 1`)
+		if list = mustTakeUp(t, s, 10); len(list) != 1 || list[0].Attempt != 2 {
+			t.Fatalf("%+v", list)
+		}
+		mustSettle(t, s, delivery.Settlement{ID: e.ID, Attempt: 2, State: delivery.StateSent})
+		if s.sealed(t, e.ID) {
+			t.Error("what was sent is still sealed in the state")
+		}
+	})
+}
+
+func TestEveryQueuedMessageIsTakenUpOnce(t *testing.T) {
+	onEveryKind(t, func(t *testing.T, s *Store) {
+		const messages = 100
+		for range messages {
+			mustAdmit(t, s, order{mode: delivery.Queued})
+		}
+		var mu sync.Mutex
+		taken := map[string]int{}
+		var all sync.WaitGroup
+		for range 8 {
+			all.Go(func() {
+				for {
+					list, err := s.TakeUp(context.Background(), 7)
+					if err != nil {
+						t.Error(err)
+					}
+					if len(list) == 0 {
+						return
+					}
+					mu.Lock()
+					for _, w := range list {
+						taken[w.ID]++
+					}
+					mu.Unlock()
+				}
+			})
+		}
+		all.Wait()
+		// On PostgreSQL one may have found the others' rows locked, and nothing else.
+		for _, w := range mustTakeUp(t, s, messages) {
+			taken[w.ID]++
+		}
+		for id, n := range taken {
+			if n != 1 {
+				t.Errorf("%s was taken up %d times", id, n)
+			}
+		}
+		if len(taken) != messages {
+			t.Errorf("%d of %d", len(taken), messages)
+		}
+	})
+}
+
+// What a process that stalled knows of its try counts as long as nobody has begun
+// another.
+func TestOutcomeOfAnEarlierTry(t *testing.T) {
+	tests := map[string]struct {
+		between func(t *testing.T, s *Store)
+		applied bool
+		state   delivery.State
+	}{
+		"nothing happened":     {func(*testing.T, *Store) {}, true, delivery.StateSent},
+		"the lease ended":      {func(t *testing.T, s *Store) { takeBackAll(t, s) }, true, delivery.StateSent},
+		"another has begun":    {func(t *testing.T, s *Store) { takeBackAll(t, s); mustTakeUp(t, s, 1) }, false, delivery.StateSending},
+		"another has ended it": {func(t *testing.T, s *Store) { endAnother(t, s) }, false, delivery.StateDead},
+	}
+	onEveryKind(t, func(t *testing.T, s *Store) {
+		for name, tt := range tests {
+			e := mustAdmit(t, s, order{mode: delivery.Queued})
+			mustTakeUp(t, s, 1)
+			tt.between(t, s)
+			applied := mustSettle(t, s, delivery.Settlement{ID: e.ID, Attempt: 1, State: delivery.StateSent})
+			if r := mustMessage(t, s, e.ID); applied != tt.applied || r.State != tt.state {
+				t.Errorf("%s: applied %v, then %s", name, applied, r.State)
+			}
+			s.run(t, `DELETE FROM message`)
+		}
+	})
+}
+
+func takeBackAll(t *testing.T, s *Store) {
+	t.Helper()
+	if err := s.takeBack(t.Context(), everyLease); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func endAnother(t *testing.T, s *Store) {
+	t.Helper()
+	takeBackAll(t, s)
+	w := mustTakeUp(t, s, 1)[0]
+	mustSettle(t, s, delivery.Settlement{ID: w.ID, Attempt: w.Attempt, State: delivery.StateDead, KeepPayload: true})
+}
+
+func TestWhatACrashLeftBehind(t *testing.T) {
+	tests := map[string]struct {
+		order  order
+		state  delivery.State
+		sealed bool
+	}{
+		"direct":             {order{}, delivery.StateUnknown, false},
+		"a test":             {order{mode: delivery.Test}, delivery.StateUnknown, false},
+		"queued":             {order{mode: delivery.Queued}, delivery.StateQueued, true},
+		"queued, to be held": {order{mode: delivery.Queued, hold: true}, delivery.StateUnknown, true},
+		"queued, expired":    {order{mode: delivery.Queued, expires: time.Nanosecond}, delivery.StateUnknown, true},
+	}
+	onEveryKind(t, func(t *testing.T, s *Store) {
+		for name, tt := range tests {
+			e := s.testEntry(tt.order)
+			if _, err := s.Admit(t.Context(), e); err != nil {
+				t.Fatal(err)
+			}
+			s.run(t, `UPDATE message SET state = 'sending', attempts = 1, due_at = $1`, micros(s.engine.now().Add(time.Minute)))
+			if err := s.takeBack(t.Context(), endedLeases); err != nil {
+				t.Fatal(err)
+			}
+			if r := mustMessage(t, s, e.ID); r.State != delivery.StateSending {
+				t.Errorf("%s: taken back before its lease ended: %s", name, r.State)
+			}
+			s.run(t, `UPDATE message SET due_at = $1`, micros(s.engine.now()))
+			if err := s.takeBack(t.Context(), endedLeases); err != nil {
+				t.Fatal(err)
+			}
+			r := mustMessage(t, s, e.ID)
+			if r.State != tt.state || s.sealed(t, e.ID) != tt.sealed || (r.State == delivery.StateUnknown) != (r.Code == delivery.OutcomeUnknown) {
+				t.Errorf("%s: %s %s, sealed %v", name, r.State, r.Code, s.sealed(t, e.ID))
+			}
+			s.run(t, `DELETE FROM message`)
+		}
+	})
+}
+
+func TestWhatIsOverIsErased(t *testing.T) {
+	tests := map[string]struct {
+		before, after delivery.State
+		left          int // of a limit of 3, of which one was taken
+	}{
+		"queued":  {delivery.StateQueued, delivery.StateExpired, 3},
+		"dead":    {delivery.StateDead, delivery.StateDead, 2},
+		"unknown": {delivery.StateUnknown, delivery.StateUnknown, 2},
+		"sending": {delivery.StateSending, delivery.StateSending, 2},
+	}
+	onEveryKind(t, func(t *testing.T, s *Store) {
+		for name, tt := range tests {
+			limit := s.limit("recipient", name, 3)
+			e := mustAdmit(t, s, order{mode: delivery.Queued, limits: []delivery.Taking{limit}})
+			s.run(t, `UPDATE message SET state = $1`, string(tt.before))
+			if err := s.expire(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if r := mustMessage(t, s, e.ID); r.State != tt.before || !s.sealed(t, e.ID) {
+				t.Errorf("%s: ended while it was good: %s", name, r.State)
+			}
+			s.run(t, `UPDATE message SET expires_at = $1`, micros(s.engine.now()))
+			if err := s.expire(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			r := mustMessage(t, s, e.ID)
+			if r.State != tt.after || s.sealed(t, e.ID) != (tt.before == delivery.StateSending) || r.Retryable {
+				t.Errorf("%s: %s, sealed %v, retryable %v", name, r.State, s.sealed(t, e.ID), r.Retryable)
+			}
+			if n := s.left(t, limit); n != tt.left {
+				t.Errorf("%s: %d are left of the limit", name, n)
+			}
+			if tt.before == delivery.StateQueued && len(mustTakeUp(t, s, 1)) != 0 {
+				t.Error("what has expired is taken up")
+			}
+			s.run(t, `DELETE FROM message`)
+		}
+	})
+}
+
+func TestRetryByHand(t *testing.T) {
+	onEveryKind(t, func(t *testing.T, s *Store) {
+		end := func(o order, settlement delivery.Settlement) string {
+			o.mode = delivery.Queued
+			e := mustAdmit(t, s, o)
+			settlement.ID, settlement.Attempt = e.ID, mustTakeUp(t, s, 1)[0].Attempt
+			mustSettle(t, s, settlement)
+			return e.ID
+		}
+		dead := end(order{}, delivery.Settlement{State: delivery.StateDead, Code: delivery.ProviderRejected, KeepPayload: true})
+		unknown := end(order{}, delivery.Settlement{State: delivery.StateUnknown, KeepPayload: true})
+		erased := end(order{}, delivery.Settlement{State: delivery.StateUnknown})
+		sent := end(order{}, delivery.Settlement{State: delivery.StateSent})
+		if !mustMessage(t, s, dead).Retryable || mustMessage(t, s, erased).Retryable || mustMessage(t, s, sent).Retryable {
+			t.Error("what is retryable is not told right")
+		}
+		for name, tt := range map[string]struct {
+			id   string
+			want error
+		}{
+			"dead": {dead, nil}, "unknown": {unknown, nil}, "erased": {erased, errPayloadGone}, "sent": {sent, errNotRetryable},
+			"no such": {delivery.NewID(), errNoMessage},
+		} {
+			if err := s.Retry(t.Context(), "admin", tt.id); err != tt.want { //nolint:errorlint // these are not wrapped
+				t.Errorf("%s: %v, want %v", name, err, tt.want)
+			}
+		}
+		if err := s.Retry(t.Context(), "admin", dead); err != errNotRetryable { //nolint:errorlint // it is not wrapped
+			t.Errorf("queued again: %v", err)
+		}
+		// The try before cannot end it any more.
+		if mustSettle(t, s, delivery.Settlement{ID: dead, Attempt: 1, State: delivery.StateDead}) {
+			t.Error("an older try has settled it")
+		}
+		list := mustTakeUp(t, s, 10)
+		if len(list) != 2 || string(list[0].Payload) == "" {
+			t.Errorf("%d are sent again", len(list))
+		}
+		var lines int
+		err := s.engine.read(t.Context(), func(x *tx) error {
+			return x.row(`SELECT count(*) FROM audit WHERE action = 'message.retry' AND actor = 'admin'`).Scan(&lines)
+		})
+		if err != nil || lines != 2 {
+			t.Errorf("%d lines in the audit trail, %v", lines, err)
+		}
+	})
+}
+
+func TestListIsFilteredAndPaged(t *testing.T) {
+	onEveryKind(t, func(t *testing.T, s *Store) {
+		var ids []string // from the newest on
+		for i := range 7 {
+			e := s.testEntry(order{to: fmt.Sprintf("user%d@example.com", i%2)})
+			e.Connector, e.Type = fmt.Sprint("c", i%3), []string{"SignIn", "Register"}[i%2]
+			if _, err := s.Admit(t.Context(), e); err != nil {
+				t.Fatal(err)
+			}
+			if i < 5 {
+				mustSettle(t, s, delivery.Settlement{ID: e.ID, Attempt: 1, State: delivery.StateSent})
+			}
+			ids = append([]string{e.ID}, ids...)
+		}
+		pick := func(places ...int) []string {
+			var list []string
+			for _, i := range places {
+				list = append(list, ids[i])
+			}
+			return list
+		}
+		address := s.Hash("address", "user0@example.com")
+		tests := map[string]struct {
+			filter delivery.Filter
+			want   []string
+		}{
+			"all":                  {delivery.Filter{Limit: 10}, ids},
+			"a page":               {delivery.Filter{Limit: 3}, pick(0, 1, 2)},
+			"the next page":        {delivery.Filter{Limit: 3, Before: ids[2]}, pick(3, 4, 5)},
+			"the last page":        {delivery.Filter{Limit: 3, Before: ids[5]}, pick(6)},
+			"by address":           {delivery.Filter{Limit: 10, Address: &address}, pick(0, 2, 4, 6)},
+			"by connector":         {delivery.Filter{Limit: 10, Connector: "c0"}, pick(0, 3, 6)},
+			"by type":              {delivery.Filter{Limit: 10, Type: "Register"}, pick(1, 3, 5)},
+			"by state":             {delivery.Filter{Limit: 10, States: []delivery.State{delivery.StateSending}}, pick(0, 1)},
+			"sent":                 {delivery.Filter{Limit: 2, States: []delivery.State{delivery.StateSent}}, pick(2, 3)},
+			"by two states":        {delivery.Filter{Limit: 10, States: []delivery.State{delivery.StateSent, delivery.StateSending}}, ids},
+			"by all of it":         {delivery.Filter{Limit: 10, Address: &address, Connector: "c0", Type: "SignIn", States: []delivery.State{delivery.StateSent}}, pick(6)},
+			"none":                 {delivery.Filter{Limit: 10, Connector: "nope"}, nil},
+			"before any":           {delivery.Filter{Limit: 10, Until: time.Now().Add(-time.Hour)}, nil},
+			"since and until":      {delivery.Filter{Limit: 10, Since: time.Now().Add(-time.Hour), Until: time.Now().Add(time.Hour)}, ids},
+			"since a time to come": {delivery.Filter{Limit: 10, Since: time.Now().Add(time.Hour)}, nil},
+		}
+		for name, tt := range tests {
+			list, err := s.Messages(t.Context(), tt.filter)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, r := range list {
+				got = append(got, r.ID)
+			}
+			if fmt.Sprint(got) != fmt.Sprint(tt.want) {
+				t.Errorf("%s: %v, want %v", name, got, tt.want)
+			}
+		}
+	})
+}
+
+func TestNotedRefusalsCanBeLookedUp(t *testing.T) {
+	onEveryKind(t, func(t *testing.T, s *Store) {
+		e := s.testEntry(order{key: "k", person: "p"})
+		s.Note(e, delivery.Settlement{ID: e.ID, Attempt: 1, State: delivery.StateFailed, Code: delivery.InvalidRecipient, Report: e.Report})
+		until(t, "the note is written", func() bool {
+			r, ok, err := s.Message(t.Context(), e.ID)
+			return err == nil && ok && r.State == delivery.StateFailed && r.Code == delivery.InvalidRecipient
+		})
+		mustAdmit(t, s, order{key: "k"}) // a refusal holds no key
+	})
+}
+
+func until(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for !done() {
+		if time.Now().After(deadline) {
+			t.Fatalf("it does not happen: %s", what)
+		}
+		<-tick.C
+	}
+}
+
+// A recipient who is refused again and again does not reach the database each
+// time.
+func TestFloodOfRefusalsSkipsTheDatabase(t *testing.T) {
+	onEveryKind(t, func(t *testing.T, s *Store) {
+		limit := s.limit("recipient", "u", 1)
+		mustAdmit(t, s, order{limits: []delivery.Taking{limit}})
+		refused := func() (admission delivery.Admission) {
+			a, err := s.Admit(t.Context(), s.testEntry(order{limits: []delivery.Taking{limit}}))
+			if err != nil || a.Refusing == nil {
+				t.Fatalf("%+v, %v", a, err)
+			}
+			return a
+		}
+		refused()
+		before := s.rows(t)
+		for range 100 {
+			refused()
+		}
+		if n := s.rows(t) - before; n > 70 {
+			t.Errorf("%d of 100 refusals were written at once", n)
+		}
+		// What is given back is there at once.
+		s.refused.forget([]delivery.Taking{limit})
+		s.run(t, `DELETE FROM rate_limit`)
+		mustAdmit(t, s, order{limits: []delivery.Taking{limit}})
+	})
+}
+
+func (s *Store) rows(t *testing.T) int {
+	t.Helper()
+	var n int
+	if err := s.engine.read(t.Context(), func(x *tx) error { return x.row(`SELECT count(*) FROM message`).Scan(&n) }); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestSweepDeletesWhatIsOld(t *testing.T) {
+	onEveryKind(t, func(t *testing.T, s *Store) {
+		s.retention = 48 * time.Hour
+		old, kept := leastID(s.engine.now().Add(-49*time.Hour)), leastID(s.engine.now().Add(-47*time.Hour))
+		fill := func(prefix string, n int, state delivery.State) {
+			for i := range n {
+				e := s.testEntry(order{})
+				e.ID = fmt.Sprintf("%s%012d", prefix[:24], i)
+				if state == delivery.StateQueued {
+					e.ID = fmt.Sprintf("%sf%011d", prefix[:24], i)
+				}
+				if _, err := s.Admit(t.Context(), e); err != nil {
+					t.Fatal(err)
+				}
+				s.run(t, `UPDATE message SET state = $1 WHERE id = $2`, string(state), e.ID)
+			}
+		}
+		fill(old, 3, delivery.StateSent)
+		fill(old, 1, delivery.StateQueued)
+		fill(kept, 2, delivery.StateSent)
+		mustAdmit(t, s, order{limits: []delivery.Taking{s.limit("recipient", "u", 3)}})
+		s.run(t, `UPDATE rate_limit SET full_at = 1`)
+		mustAdmit(t, s, order{limits: []delivery.Taking{s.limit("recipient", "v", 3)}})
+		if err := s.sweep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		var limits int
+		if err := s.engine.read(t.Context(), func(x *tx) error { return x.row(`SELECT count(*) FROM rate_limit`).Scan(&limits) }); err != nil {
+			t.Fatal(err)
+		}
+		if n := s.rows(t); n != 1+2+2 || limits != 1 {
+			t.Errorf("%d messages and %d limits are left", n, limits)
+		}
+	})
+}
+
+// The state shows neither addresses nor codes to who reads its files.
+func TestStateShowsNothing(t *testing.T) {
+	onEveryKind(t, func(t *testing.T, s *Store) {
+		e := mustAdmit(t, s, order{mode: delivery.Queued, to: "user@example.com", key: "key-of-the-caller", limits: []delivery.Taking{s.limit("ip", "203.0.113.7", 3)}})
+		var limits, report, payload string
+		err := s.engine.read(t.Context(), func(x *tx) error {
+			return x.row(`SELECT limits, report, payload FROM message WHERE id = $1`, e.ID).Scan(&limits, &report, &payload)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, secret := range []string{"user@", "424242", "203.0.113.7", "key-of-the-caller"} {
+			for _, text := range []string{limits, report, payload} {
+				if strings.Contains(text, secret) {
+					t.Errorf("the state shows %s: %q", secret, text)
+				}
+			}
+		}
+	})
+}

@@ -1,0 +1,104 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"dmconnector/internal/registry"
+)
+
+// health knows whether the state could be written lately, and since when.
+type health struct {
+	mu      sync.Mutex
+	failure error     // of the last write
+	since   time.Time // when writing began to work again
+}
+
+// note takes the result of a write. One that was refused, or given up, tells
+// nothing of the state.
+func (h *health) note(err error) {
+	if refused(err) {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err == nil && (h.failure != nil || h.since.IsZero()) {
+		h.since = time.Now()
+	}
+	h.failure = err
+}
+
+// refused reports whether a step, or its caller, chose not to write.
+func refused(err error) bool {
+	for _, refusal := range []error{
+		registry.ErrNotFound, registry.ErrExists, registry.ErrChanged,
+		errNoMessage, errPayloadGone, errNotRetryable, context.Canceled,
+	} {
+		if errors.Is(err, refusal) {
+			return true
+		}
+	}
+	return false
+}
+
+// steady is how long writing has worked without a failure.
+func (h *health) steady() time.Duration {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.failure != nil || h.since.IsZero() {
+		return 0
+	}
+	return time.Since(h.since)
+}
+
+func (h *health) last() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.failure
+}
+
+// Ready reports why the state cannot be written, if it cannot. It tries when the
+// last write failed.
+func (s *Store) Ready(ctx context.Context) error {
+	if s.kind != Postgres && s.healthy.last() == nil {
+		return nil
+	}
+	return s.beat(ctx)
+}
+
+const (
+	beatEvery = 2 * time.Second
+	// liveFor is how long after its last beat a replica counts.
+	liveFor = 3*beatEvery + time.Second
+)
+
+// beat tells the others that this process is there, and counts them.
+func (s *Store) beat(ctx context.Context) error {
+	var live int64
+	now := s.engine.now()
+	err := s.write(ctx, func(t *tx) error {
+		if _, err := t.exec(`INSERT INTO replica (id, seen_at) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at`, s.self, micros(now)); err != nil {
+			return err
+		}
+		if _, err := t.exec(`DELETE FROM replica WHERE seen_at < $1`, micros(now.Add(-time.Hour))); err != nil {
+			return err
+		}
+		return t.row(`SELECT count(*) FROM replica WHERE seen_at > $1`, micros(now.Add(-liveFor))).Scan(&live)
+	})
+	if err == nil {
+		s.replicas.Store(max(live, 1))
+	}
+	return err
+}
+
+// leave tells the others that this process is gone.
+func (s *Store) leave() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = s.engine.write(ctx, func(t *tx) error {
+		_, err := t.exec(`DELETE FROM replica WHERE id = $1`, s.self)
+		return err
+	})
+}

@@ -1,0 +1,202 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+)
+
+// postgresEngine runs steps on PostgreSQL.
+type postgresEngine struct {
+	db     *sql.DB
+	config *pgx.ConnConfig
+	log    *slog.Logger
+	ahead  atomic.Int64 // nanoseconds that the server's clock is ahead of ours
+	pooled bool         // a pooler hands out a connection for a transaction only
+}
+
+const (
+	// A replica's share of what a small instance of RDS allows in all.
+	maxConnections = 10
+	maxTries       = 5
+	channel        = "dmconnector"
+)
+
+func openPostgres(ctx context.Context, address string, log *slog.Logger) (*postgresEngine, error) {
+	config, err := pgx.ParseConfig(address)
+	if err != nil {
+		return nil, errors.New("the address of PostgreSQL cannot be read: it must be postgres://user:password@host:port/database?options")
+	}
+	if config.ConnectTimeout == 0 {
+		config.ConnectTimeout = 2 * time.Second
+	}
+	if config.RuntimeParams["application_name"] == "" {
+		config.RuntimeParams["application_name"] = "dmconnector"
+	}
+	mode := config.DefaultQueryExecMode
+	e := &postgresEngine{
+		config: config, log: log,
+		pooled: mode == pgx.QueryExecModeExec || mode == pgx.QueryExecModeSimpleProtocol,
+		db:     stdlib.OpenDB(*config),
+	}
+	e.db.SetMaxOpenConns(maxConnections)
+	e.db.SetMaxIdleConns(maxConnections)
+	e.db.SetConnMaxLifetime(30 * time.Minute)
+	if err := e.prepare(ctx); err != nil {
+		return nil, errors.Join(err, e.db.Close())
+	}
+	return e, nil
+}
+
+func (e *postgresEngine) prepare(ctx context.Context) error {
+	// A lock in a table, not in a session: that also works through a pooler.
+	locker, err := lock.NewPostgresTableLocker(
+		lock.WithTableName("dmconnector_version_lock"), lock.WithTableLogger(slog.New(slog.DiscardHandler)),
+		lock.WithTableLockTimeout(200*time.Millisecond, 300), lock.WithTableUnlockTimeout(200*time.Millisecond, 50),
+		lock.WithTableLeaseDuration(10*time.Second), lock.WithTableHeartbeatInterval(2*time.Second),
+	)
+	if err != nil {
+		return err
+	}
+	if err := migrate(ctx, e.db, goose.DialectPostgres, "postgres", locker); err != nil {
+		return err
+	}
+	return e.readClock(ctx)
+}
+
+func (e *postgresEngine) write(ctx context.Context, step func(*tx) error) error {
+	for n := 1; ; n++ {
+		err := e.transact(ctx, step)
+		if err == nil || n == maxTries || !collided(err) {
+			return err
+		}
+	}
+}
+
+// collided reports whether PostgreSQL gave the transaction up in favour of
+// another: it did nothing, and may be tried again.
+func collided(err error) bool {
+	refusal, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (refusal.Code == "40001" || refusal.Code == "40P01")
+}
+
+func (e *postgresEngine) transact(ctx context.Context, step func(*tx) error) error {
+	conn, err := e.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer conn.Rollback() //nolint:errcheck // it has no effect after the commit
+	t := &tx{ctx: ctx, run: conn, dialect: postgresDialect}
+	if err := step(t); err != nil {
+		return err
+	}
+	for _, topic := range t.topics {
+		if _, err := t.exec(`SELECT pg_notify($1, $2)`, channel, topic); err != nil {
+			return err
+		}
+	}
+	return conn.Commit()
+}
+
+func (e *postgresEngine) read(ctx context.Context, step func(*tx) error) error {
+	return step(&tx{ctx: ctx, run: e.db, dialect: postgresDialect})
+}
+
+// now is the server's time: replicas whose clocks differ must not mint budget.
+func (e *postgresEngine) now() time.Time { return time.Now().Add(time.Duration(e.ahead.Load())) }
+
+// readClock finds out how far the server's clock is ahead: it told its time in the
+// middle of the exchange.
+func (e *postgresEngine) readClock(ctx context.Context) error {
+	var micros int64
+	begun := time.Now()
+	err := e.db.QueryRowContext(ctx, `SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint`).Scan(&micros)
+	if err != nil {
+		return err
+	}
+	took := time.Since(begun)
+	e.ahead.Store(int64(time.UnixMicro(micros).Sub(begun.Add(took / 2))))
+	return nil
+}
+
+const clockEvery = 10 * time.Second
+
+// watch listens, and keeps the time right. What it misses the polls find out.
+func (e *postgresEngine) watch(ctx context.Context, heard func(string)) {
+	if !e.pooled {
+		go e.listen(ctx, heard)
+	}
+	tick := time.NewTicker(clockEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			reading, cancel := context.WithTimeout(ctx, 2*time.Second)
+			_ = e.readClock(reading) // the last reading is good enough meanwhile
+			cancel()
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// listen reports notifications, over a connection of its own, until ctx ends.
+func (e *postgresEngine) listen(ctx context.Context, heard func(string)) {
+	for ctx.Err() == nil {
+		err := e.listenOnce(ctx, heard)
+		if ctx.Err() != nil {
+			return
+		}
+		e.log.Warn("notifications of the state are interrupted; polls stand in", "error", scrub(err))
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+		}
+	}
+}
+
+func (e *postgresEngine) listenOnce(ctx context.Context, heard func(string)) error {
+	conn, err := pgx.ConnectConfig(ctx, e.config.Copy())
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // there is nothing to lose
+	if _, err := conn.Exec(ctx, "LISTEN "+channel); err != nil {
+		return err
+	}
+	// What was said before is not heard any more.
+	heard(topicQueue)
+	heard(topicConfiguration)
+	for {
+		notification, err := conn.WaitForNotification(ctx)
+		if err != nil {
+			return err
+		}
+		heard(notification.Payload)
+	}
+}
+
+func (e *postgresEngine) close() error { return e.db.Close() }
+
+// scrub keeps what an error of the driver says of the address out of logs: the
+// address has a password, and messages of the server may repeat values.
+func scrub(err error) string {
+	if refusal, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return "PostgreSQL refuses: " + refusal.Code + " " + refusal.Severity
+	}
+	text := err.Error()
+	if i := strings.Index(text, "postgres://"); i >= 0 {
+		return text[:i] + "…"
+	}
+	return text
+}

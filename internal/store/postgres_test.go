@@ -1,0 +1,281 @@
+//go:build unix
+
+package store
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"dmconnector/internal/delivery"
+	"dmconnector/internal/postgrestest"
+	"dmconnector/internal/seal"
+)
+
+func TestReplicasStartAtOnceOnAnEmptyDatabase(t *testing.T) {
+	address := postgrestest.Database(t)
+	stores := make([]*Store, 4)
+	var all sync.WaitGroup
+	for i := range stores {
+		all.Go(func() {
+			s, err := Open(context.Background(), Options{State: address, Ring: testRing(t)})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			stores[i] = s
+		})
+	}
+	all.Wait()
+	if t.Failed() {
+		t.FailNow()
+	}
+	for _, s := range stores {
+		if err := s.beat(t.Context()); err != nil || s.Replicas() != len(stores) {
+			t.Errorf("it knows of %d replicas, %v", s.Replicas(), err)
+		}
+		if s.Hash("x") != stores[0].Hash("x") {
+			t.Error("their hashes differ")
+		}
+	}
+	for _, s := range stores[1:] {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := stores[0].beat(t.Context()); err != nil || stores[0].Replicas() != 1 {
+		t.Errorf("the others have left, and it knows of %d, %v", stores[0].Replicas(), err)
+	}
+	if err := stores[0].Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// What one replica queues, the other hears of at once.
+func TestReplicasNotifyEachOther(t *testing.T) {
+	address := postgrestest.Database(t)
+	here, there := openTest(t, Options{State: address, Ring: testRing(t)}), openTest(t, Options{State: address, Ring: testRing(t)})
+	ctx, stop := context.WithCancel(t.Context())
+	heard := make(chan string, 100)
+	var listening sync.WaitGroup
+	listening.Go(func() { there.engine.watch(ctx, func(topic string) { heard <- topic }) })
+	defer listening.Wait()
+	defer stop()
+	next := func(want string) {
+		t.Helper()
+		select {
+		case got := <-heard:
+			if got != want {
+				t.Errorf("heard of %s, want %s", got, want)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatalf("nothing is heard of %s", want)
+		}
+	}
+	next(topicQueue) // it has begun to listen
+	next(topicConfiguration)
+	mustAdmit(t, here, order{mode: delivery.Queued})
+	next(topicQueue)
+	if err := here.engine.write(t.Context(), configurationChanged); err != nil {
+		t.Fatal(err)
+	}
+	next(topicConfiguration)
+}
+
+// Limits and keys hold across replicas.
+func TestReplicasShareLimitsAndKeys(t *testing.T) {
+	address := postgrestest.Database(t)
+	stores := []*Store{openTest(t, Options{State: address, Ring: testRing(t)}), openTest(t, Options{State: address, Ring: testRing(t)})}
+	var mu sync.Mutex
+	admitted, ids := 0, map[string]bool{}
+	var all sync.WaitGroup
+	for i := range 60 {
+		s := stores[i%2]
+		all.Go(func() {
+			a, err := s.Admit(context.Background(), s.testEntry(order{limits: []delivery.Taking{s.limit("recipient", "u", 10), s.limit("ip", "i", 50)}}))
+			if err != nil {
+				t.Error(err)
+			}
+			e := s.testEntry(order{key: "k", body: "b", person: "p"})
+			k, err := s.Admit(context.Background(), e)
+			if err != nil {
+				t.Error(err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if a.Refusing == nil {
+				admitted++
+			}
+			if k.Known == nil {
+				ids[e.ID] = true
+			}
+		})
+	}
+	all.Wait()
+	if admitted != 10 || len(ids) != 1 {
+		t.Errorf("%d admitted, %d of one key", admitted, len(ids))
+	}
+}
+
+// Of the codes for one person that come at once, over two replicas, one is not
+// overtaken.
+func TestOneCodeIsNewestAcrossReplicas(t *testing.T) {
+	address := postgrestest.Database(t)
+	stores := []*Store{openTest(t, Options{State: address, Ring: testRing(t)}), openTest(t, Options{State: address, Ring: testRing(t)})}
+	var mu sync.Mutex
+	var ids []string
+	var all sync.WaitGroup
+	for i := range 30 {
+		s := stores[i%2]
+		all.Go(func() {
+			e := s.testEntry(order{person: "p"})
+			if _, err := s.Admit(context.Background(), e); err != nil {
+				t.Error(err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			ids = append(ids, e.ID)
+		})
+	}
+	all.Wait()
+	newest := 0
+	for _, id := range ids {
+		overtaken, err := stores[0].Overtaken(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !overtaken {
+			newest++
+		}
+	}
+	if newest != 1 {
+		t.Errorf("%d of %d are the newest", newest, len(ids))
+	}
+}
+
+// A transaction pooler gives a connection for one transaction only.
+func TestBehindAPooler(t *testing.T) {
+	pooled := postgrestest.Pooler(t, postgrestest.Database(t))
+	separator := "?"
+	if strings.Contains(pooled, "?") {
+		separator = "&"
+	}
+	s := openTest(t, Options{State: pooled + separator + "default_query_exec_mode=exec", Ring: testRing(t)})
+	ctx, stop := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { s.Run(ctx) })
+	defer running.Wait()
+	defer stop()
+	var all sync.WaitGroup
+	for i := range 40 {
+		all.Go(func() {
+			mode := delivery.Direct
+			if i%2 == 0 {
+				mode = delivery.Queued
+			}
+			e := s.testEntry(order{mode: mode, limits: []delivery.Taking{s.limit("recipient", "u", 100)}, person: "p"})
+			if _, err := s.Admit(context.Background(), e); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	for _, w := range mustTakeUp(t, s, 100) {
+		mustSettle(t, s, delivery.Settlement{ID: w.ID, Attempt: w.Attempt, State: delivery.StateSent})
+	}
+	if err := s.expire(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := s.sweep(t.Context()); err != nil {
+		t.Error(err)
+	}
+	select { // a poll stands in for what is not heard
+	case <-s.Waiting():
+	case <-time.After(10 * time.Second):
+		t.Error("no poll")
+	}
+}
+
+func TestLeaseOfALostReplicaIsTakenBack(t *testing.T) {
+	address := postgrestest.Database(t)
+	lost, other := openTest(t, Options{State: address, Ring: testRing(t)}), openTest(t, Options{State: address, Ring: testRing(t)})
+	e := mustAdmit(t, lost, order{mode: delivery.Queued})
+	mustTakeUp(t, lost, 1)
+	other.keepShared(t.Context())
+	if r := mustMessage(t, other, e.ID); r.State != delivery.StateSending {
+		t.Fatalf("taken back within its lease: %s", r.State)
+	}
+	lost.run(t, `UPDATE message SET due_at = 1`)
+	other.keepShared(t.Context())
+	if r := mustMessage(t, other, e.ID); r.State != delivery.StateSending {
+		t.Fatalf("taken back before the others could say what they have sent: %s", r.State)
+	}
+	other.healthy.since = time.Now().Add(-2 * lease)
+	other.keepShared(t.Context())
+	if r := mustMessage(t, other, e.ID); r.State != delivery.StateQueued {
+		t.Errorf("not taken back: %s", r.State)
+	}
+}
+
+func TestClockIsTheServers(t *testing.T) {
+	s := openTest(t, Options{State: postgrestest.Database(t), Ring: testRing(t)})
+	e := s.engine.(*postgresEngine)
+	e.ahead.Store(int64(time.Hour)) // as if ours were an hour behind
+	if d := time.Until(s.engine.now()); d < 59*time.Minute {
+		t.Fatalf("the time is ours: %v", d)
+	}
+	if err := e.readClock(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if d := time.Until(s.engine.now()).Abs(); d > 5*time.Second {
+		t.Errorf("on one machine the clocks differ by %v", d)
+	}
+}
+
+func TestWhatStopsTheStart(t *testing.T) {
+	onEveryKind(t, func(t *testing.T, _ *Store) {
+		kind := Kind(t.Name()[strings.LastIndex(t.Name(), "/")+1:])
+		if kind == Memory {
+			return
+		}
+		address := addressOf(t, kind)
+		s, err := Open(t.Context(), Options{State: address, Ring: testRing(t)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		other, err := seal.NewRing(seal.NewKey())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Open(t.Context(), Options{State: address, Ring: other}); err == nil || !strings.Contains(err.Error(), "sealed with another key") {
+			t.Errorf("another key: %v", err)
+		}
+		if _, err := Open(t.Context(), Options{State: address}); err == nil || !strings.Contains(err.Error(), "needs a key") {
+			t.Errorf("no key: %v", err)
+		}
+		s = openTest(t, Options{State: address, Ring: testRing(t)})
+		s.run(t, `INSERT INTO dmconnector_version (version_id, is_applied) VALUES (99999, true)`)
+		if kind == SQLite {
+			return // the lock stands before the version; the next test has it
+		}
+		if _, err := Open(t.Context(), Options{State: address, Ring: testRing(t)}); err == nil || !strings.Contains(err.Error(), "newer program") {
+			t.Errorf("a newer state: %v", err)
+		}
+	})
+	for _, state := range []string{"", "sqlite:", "mysql://x", "sqlite", "postgres"} {
+		if _, err := KindOf(state); err == nil {
+			t.Errorf("%q is a state", state)
+		}
+	}
+	if _, err := Open(t.Context(), Options{State: "postgres://user:hunter2@[::1", Ring: testRing(t)}); err == nil || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("a broken address: %v", err)
+	}
+	if _, err := Open(t.Context(), Options{State: "postgres://user:hunter2@127.0.0.1:1/db", Ring: testRing(t)}); err == nil || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("nobody there: %v", err)
+	}
+}

@@ -1,0 +1,150 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"dmconnector/internal/delivery"
+)
+
+// Settle remembers how a try ended. See [delivery.Keeper].
+func (s *Store) Settle(ctx context.Context, settlement delivery.Settlement) (bool, error) {
+	now := s.engine.now()
+	var mine bool
+	err := s.write(ctx, func(t *tx) error {
+		applied, err := settle(t, settlement, now)
+		mine = applied
+		return err
+	})
+	if err != nil {
+		return false, err
+	}
+	s.refused.forget(settlement.GiveBack)
+	return mine, nil
+}
+
+// settle changes the message only while it is still this try's. A message whose
+// lease has ended may be another's, but as long as nobody has taken it up again,
+// what this try knows is the truth. One that a newer code has overtaken is not
+// tried again.
+func settle(t *tx, s delivery.Settlement, now time.Time) (bool, error) {
+	report, err := json.Marshal(s.Report)
+	if err != nil {
+		return false, err
+	}
+	applied, err := t.exec(`
+UPDATE message SET
+	state = CASE WHEN $3 = 'queued' AND overtaken = 1 THEN 'failed' ELSE $3 END,
+	code = CASE WHEN $3 = 'queued' AND overtaken = 1 THEN 'superseded' ELSE $4 END,
+	due_at = $5, updated_at = $6, report = $7,
+	idempotency = CASE WHEN $8 = 1 THEN NULL ELSE idempotency END,
+	payload = CASE WHEN $9 = 1 AND NOT ($3 = 'queued' AND overtaken = 1) THEN payload ELSE NULL END
+WHERE id = $1 AND attempts = $2 AND state IN ('queued', 'sending', 'unknown')`,
+		s.ID, s.Attempt, string(s.State), string(s.Code), micros(s.Due), micros(now), string(report),
+		number(s.ReleaseKey), number(s.KeepPayload || s.State == delivery.StateQueued))
+	if err != nil || applied == 0 {
+		return false, err
+	}
+	if s.State == delivery.StateQueued {
+		t.notify(topicQueue)
+	}
+	return true, giveBack(t, s.GiveBack)
+}
+
+// Overtaken reports whether a newer code was admitted. See [delivery.Keeper].
+func (s *Store) Overtaken(ctx context.Context, id string) (bool, error) {
+	var overtaken int
+	err := s.engine.read(ctx, func(t *tx) error {
+		return t.row(`SELECT overtaken FROM message WHERE id = $1`, id).Scan(&overtaken)
+	})
+	return overtaken == 1, err
+}
+
+// TakeUp takes up messages that are due. See [delivery.Keeper].
+func (s *Store) TakeUp(ctx context.Context, n int) ([]delivery.Work, error) {
+	now := s.engine.now()
+	due, err := s.anyDue(ctx, now)
+	if err != nil || !due {
+		return nil, err
+	}
+	var list []delivery.Work
+	err = s.write(ctx, func(t *tx) error {
+		list = nil
+		return t.each(func(rows *sql.Rows) error {
+			work, err := scanWork(rows)
+			if err == nil {
+				list = append(list, work)
+			}
+			return err
+		}, `
+UPDATE message SET state = 'sending', attempts = attempts + 1, owner = $1, due_at = $2, updated_at = $3
+WHERE id IN (SELECT id FROM message
+	WHERE state IN ('queued', 'sending') AND state = 'queued' AND due_at <= $3 AND expires_at > $3
+	ORDER BY due_at LIMIT $4 {skip locked})
+RETURNING limits, payload, `+recordColumns, s.self, micros(now.Add(lease)), micros(now), n)
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i := range list {
+		list[i].Payload, err = s.ring.Open(payloadPurpose(list[i].ID), list[i].Payload)
+		if err != nil {
+			// It is the worker's to end this one; the others must go on.
+			s.log.Error("a queued message cannot be opened", "incident", list[i].ID, "error", err)
+			list[i].Payload = nil
+		}
+	}
+	return list, nil
+}
+
+// anyDue spares a transaction that would change nothing.
+func (s *Store) anyDue(ctx context.Context, now time.Time) (bool, error) {
+	var due bool
+	err := s.engine.read(ctx, func(t *tx) error {
+		return t.row(`SELECT EXISTS (SELECT 1 FROM message WHERE state IN ('queued', 'sending') AND state = 'queued' AND due_at <= $1)`, micros(now)).Scan(&due)
+	})
+	return due, err
+}
+
+func scanWork(rows *sql.Rows) (delivery.Work, error) {
+	var (
+		work    delivery.Work
+		takings string
+	)
+	record, err := scanRecord(rows, &takings, &work.Payload)
+	if err != nil {
+		return work, err
+	}
+	work.Record, work.Attempt = record, record.Attempts
+	if err := json.Unmarshal([]byte(takings), &work.Takings); err != nil {
+		return work, fmt.Errorf("read the limits of message %s: %w", record.ID, err)
+	}
+	return work, nil
+}
+
+// Which leases to take back.
+const (
+	everyLease  = ""
+	endedLeases = ` AND due_at <= $1`
+)
+
+// takeBack ends what a process that is gone has left in mid-send. A direct message
+// becomes unknown: its caller has seen the failure. A queued one is sent again
+// while it is good, unless it is to be held.
+func (s *Store) takeBack(ctx context.Context, which string) error {
+	now := s.engine.now()
+	return s.write(ctx, func(t *tx) error {
+		n, err := t.exec(`
+UPDATE message SET updated_at = $1, due_at = $1,
+	state = CASE WHEN mode = 'queued' AND hold = 0 AND overtaken = 0 AND expires_at > $1 THEN 'queued' ELSE 'unknown' END,
+	code = CASE WHEN mode = 'queued' AND hold = 0 AND overtaken = 0 AND expires_at > $1 THEN '' ELSE 'outcome_unknown' END
+WHERE state IN ('queued', 'sending') AND state = 'sending'`+which, micros(now))
+		if n > 0 {
+			t.notify(topicQueue)
+		}
+		return err
+	})
+}

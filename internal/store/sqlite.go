@@ -1,0 +1,199 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/gofrs/flock"
+	"github.com/pressly/goose/v3"
+	"modernc.org/sqlite" // also registers the driver "sqlite"
+)
+
+// sqliteEngine runs steps on a SQLite file, or on a database in memory. All
+// writing is done by one goroutine, which commits what has come meanwhile as one
+// transaction: the disk is waited for once for all of them.
+type sqliteEngine struct {
+	writers *sql.DB // one connection
+	readers *sql.DB // nil in memory: there the writer reads as well
+	lock    *flock.Flock
+	heard   func(topic string)
+
+	jobs chan *job
+	done chan struct{}
+	end  sync.Once
+}
+
+// A job is a step that somebody waits for.
+type job struct {
+	ctx  context.Context //nolint:containedctx // its caller's, which may give up before the step begins
+	step func(*tx) error
+	err  error
+	done chan struct{}
+}
+
+const (
+	// maxBatch bounds what one transaction holds.
+	maxBatch = 256
+	readers  = 4
+)
+
+// openSQLite opens the file of that path, or memory.
+func openSQLite(ctx context.Context, path string, opts Options, heard func(string)) (*sqliteEngine, error) {
+	e := &sqliteEngine{heard: heard, jobs: make(chan *job, maxBatch), done: make(chan struct{})}
+	if err := e.open(ctx, path, opts); err != nil {
+		return nil, errors.Join(err, e.closeFiles())
+	}
+	conn, err := e.writers.Conn(ctx)
+	if err != nil {
+		return nil, errors.Join(err, e.closeFiles())
+	}
+	go newScribe(conn, heard).work(e.jobs, e.done)
+	return e, nil
+}
+
+func (e *sqliteEngine) open(ctx context.Context, path string, opts Options) error {
+	// Commits are as durable as with fsync, and a little faster. Not every system
+	// has it.
+	if _, err := sqlite.Fdatasync(true); err != nil && !errors.Is(err, sqlite.ErrFdatasyncUnavailable) {
+		return err
+	}
+	mine := true
+	var err error
+	if path != memory {
+		if mine, err = e.claimFile(ctx, path, opts); err != nil {
+			return err
+		}
+	}
+	if e.writers, err = openFile(path, "_pragma=busy_timeout(5000)", "_pragma=journal_mode(WAL)", "_pragma=synchronous(FULL)"); err != nil {
+		return err
+	}
+	e.writers.SetMaxOpenConns(1)
+	bringUpToDate := migrate
+	if !mine {
+		bringUpToDate = checkVersion
+	}
+	if err := bringUpToDate(ctx, e.writers, goose.DialectSQLite3, "sqlite", nil); err != nil {
+		return err
+	}
+	if path == memory {
+		return nil
+	}
+	e.readers, err = openFile(path, "_pragma=busy_timeout(5000)", "_pragma=query_only(1)")
+	if err != nil {
+		return err
+	}
+	e.readers.SetMaxOpenConns(readers)
+	e.readers.SetMaxIdleConns(readers)
+	return nil
+}
+
+// openFile opens a connection pool on the file. Its name may hold any character.
+func openFile(path string, options ...string) (*sql.DB, error) {
+	name := "file::memory:"
+	if path != memory {
+		name = "file:" + (&url.URL{Path: path}).EscapedPath()
+	}
+	for i, option := range options {
+		separator := "&"
+		if i == 0 {
+			separator = "?"
+		}
+		name += separator + option
+	}
+	return sql.Open("sqlite", name)
+}
+
+// claimFile makes the file for its owner alone, and keeps other processes off it:
+// their writes would not be seen by what this one keeps in memory. It reports
+// false if the file is shared with a process that has done so.
+func (e *sqliteEngine) claimFile(ctx context.Context, path string, opts Options) (bool, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return false, err
+	}
+	e.lock = flock.New(path+".lock", flock.SetPermissions(0o600))
+	locked, err := e.lock.TryLock()
+	if err == nil && !locked && opts.Shared {
+		return false, nil
+	}
+	if err == nil && !locked && opts.LockWait > 0 {
+		ctx, cancel := context.WithTimeout(ctx, opts.LockWait)
+		defer cancel()
+		locked, err = e.lock.TryLockContext(ctx, 20*time.Millisecond)
+	}
+	if errors.Is(err, context.DeadlineExceeded) || err == nil && !locked {
+		return false, fmt.Errorf("%s is in use by another process", path)
+	}
+	if err != nil {
+		return false, err
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return false, err
+	}
+	return true, f.Close()
+}
+
+func (e *sqliteEngine) write(ctx context.Context, step func(*tx) error) error {
+	j := &job{ctx: ctx, step: step, done: make(chan struct{})}
+	select {
+	case e.jobs <- j:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-e.done:
+		return errClosed
+	}
+	select {
+	case <-j.done:
+		return j.err
+	case <-ctx.Done():
+		// It may still be done: a caller must be answered though the disk hangs.
+		return ctx.Err()
+	case <-e.done:
+		return errClosed
+	}
+}
+
+var errClosed = errors.New("the state is closed")
+
+func (e *sqliteEngine) read(ctx context.Context, step func(*tx) error) error {
+	if e.readers == nil {
+		return e.write(ctx, step)
+	}
+	conn, err := e.readers.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return err
+	}
+	defer conn.Rollback() //nolint:errcheck // nothing was written
+	return step(&tx{ctx: ctx, run: conn, dialect: sqliteDialect})
+}
+
+func (e *sqliteEngine) now() time.Time { return time.Now() }
+
+// watch has nothing to do: no other process writes.
+func (e *sqliteEngine) watch(ctx context.Context, _ func(string)) { <-ctx.Done() }
+
+func (e *sqliteEngine) close() error {
+	e.end.Do(func() { close(e.jobs) })
+	<-e.done
+	return e.closeFiles()
+}
+
+func (e *sqliteEngine) closeFiles() error {
+	var err error
+	for _, db := range []*sql.DB{e.readers, e.writers} {
+		if db != nil {
+			err = errors.Join(err, db.Close())
+		}
+	}
+	if e.lock != nil {
+		err = errors.Join(err, e.lock.Unlock())
+	}
+	return err
+}

@@ -1,0 +1,281 @@
+//go:build unix
+
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"dmconnector/internal/delivery"
+)
+
+// Before 3.51.3 SQLite could lose what was committed when a WAL was reset.
+func TestSQLiteIsNewEnough(t *testing.T) {
+	s := openTest(t, Options{State: "memory"})
+	var version string
+	if err := s.engine.read(t.Context(), func(x *tx) error { return x.row(`SELECT sqlite_version()`).Scan(&version) }); err != nil {
+		t.Fatal(err)
+	}
+	var major, minor, patch int
+	if _, err := fmt.Sscanf(version, "%d.%d.%d", &major, &minor, &patch); err != nil || major*1_000_000+minor*1000+patch < 3_051_003 {
+		t.Errorf("SQLite %s, %v", version, err)
+	}
+}
+
+func TestFileIsDurableAndInWAL(t *testing.T) {
+	s := openTest(t, Options{State: addressOf(t, SQLite), Ring: testRing(t)})
+	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2"} {
+		var got string
+		if err := s.engine.write(t.Context(), func(x *tx) error { return x.row(`PRAGMA ` + pragma).Scan(&got) }); err != nil || got != want {
+			t.Errorf("%s is %s, %v", pragma, got, err)
+		}
+	}
+}
+
+func TestFileIsForOneProcess(t *testing.T) {
+	address := addressOf(t, SQLite)
+	first, err := Open(t.Context(), Options{State: address, Ring: testRing(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(t.Context(), Options{State: address, Ring: testRing(t)}); err == nil || !strings.Contains(err.Error(), "in use by another process") {
+		t.Errorf("a second one: %v", err)
+	}
+	// A successor waits until the first has gone.
+	opened := make(chan error, 1)
+	go func() {
+		s, err := Open(context.Background(), Options{State: address, Ring: testRing(t), LockWait: 20 * time.Second})
+		if err == nil {
+			err = s.Close()
+		}
+		opened <- err
+	}()
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-opened; err != nil {
+		t.Errorf("the successor: %v", err)
+	}
+}
+
+// What a crash has left is taken up at the next start, at once.
+func TestStartTakesUpWhatACrashLeft(t *testing.T) {
+	address := addressOf(t, SQLite)
+	s, err := Open(t.Context(), Options{State: address, Ring: testRing(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	direct, queued := mustAdmit(t, s, order{}), mustAdmit(t, s, order{mode: delivery.Queued})
+	mustTakeUp(t, s, 1)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = openTest(t, Options{State: address, Ring: testRing(t)})
+	if r := mustMessage(t, s, direct.ID); r.State != delivery.StateUnknown {
+		t.Errorf("the direct one is %s", r.State)
+	}
+	if list := mustTakeUp(t, s, 10); len(list) != 1 || list[0].ID != queued.ID || list[0].Attempt != 2 {
+		t.Errorf("taken up again: %+v", list)
+	}
+}
+
+func TestNewerFileIsRefused(t *testing.T) {
+	address := addressOf(t, SQLite)
+	s, err := Open(t.Context(), Options{State: address, Ring: testRing(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.run(t, `INSERT INTO dmconnector_version (version_id, is_applied) VALUES (99999, true)`)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(t.Context(), Options{State: address, Ring: testRing(t)}); err == nil || !strings.Contains(err.Error(), "newer program") {
+		t.Errorf("%v", err)
+	}
+}
+
+// Jobs that come together are one transaction, and one that fails fails alone.
+func TestGroupCommit(t *testing.T) {
+	s := openTest(t, Options{State: addressOf(t, SQLite), Ring: testRing(t)})
+	hold, held := make(chan struct{}), make(chan struct{})
+	var all sync.WaitGroup
+	all.Go(func() {
+		_ = s.engine.write(context.Background(), func(*tx) error { close(held); <-hold; return nil })
+	})
+	<-held
+	var runs atomic.Int64
+	failure := errors.New("mine")
+	for i := range 50 {
+		all.Go(func() {
+			err := s.engine.write(context.Background(), func(x *tx) error {
+				runs.Add(1)
+				if _, err := x.exec(`INSERT INTO secret (name, value) VALUES ($1, $2)`, fmt.Sprint("job ", i), []byte{1}); err != nil {
+					return err
+				}
+				if i == 25 {
+					return failure
+				}
+				return nil
+			})
+			if want := map[bool]error{true: failure}[i == 25]; !errors.Is(err, want) {
+				t.Errorf("job %d: %v", i, err)
+			}
+		})
+	}
+	until(t, "all jobs wait", func() bool { return len(s.engine.(*sqliteEngine).jobs) == 50 })
+	close(hold)
+	all.Wait()
+	var n int
+	if err := s.engine.read(t.Context(), func(x *tx) error { return x.row(`SELECT count(*) FROM secret WHERE name LIKE 'job %'`).Scan(&n) }); err != nil || n != 49 {
+		t.Errorf("%d jobs are done, %v", n, err)
+	}
+	if runs.Load() > 50+50 {
+		t.Errorf("%d runs", runs.Load())
+	}
+}
+
+// A caller whose time is over is answered, though the disk hangs.
+func TestWriteEndsWithItsContext(t *testing.T) {
+	s := openTest(t, Options{State: addressOf(t, SQLite), Ring: testRing(t)})
+	hold, held := make(chan struct{}), make(chan struct{})
+	var all sync.WaitGroup
+	all.Go(func() {
+		_ = s.engine.write(context.Background(), func(*tx) error { close(held); <-hold; return nil })
+	})
+	<-held
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if _, err := s.Admit(ctx, s.testEntry(order{})); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("%v", err)
+	}
+	close(hold)
+	all.Wait()
+}
+
+// No query of a message's life looks through the whole table.
+func TestQueriesUseIndexes(t *testing.T) {
+	s := openTest(t, Options{State: addressOf(t, SQLite), Ring: testRing(t)})
+	plans := &planner{t: t}
+	recorder := &Store{engine: recording{s.engine, plans}, kind: SQLite, ring: s.ring, log: s.log, secret: s.secret, waiting: newTopic(), changed: newTopic()}
+	for _, o := range []order{{mode: delivery.Queued, person: "p", key: "k", limits: []delivery.Taking{s.limit("ip", "i", 1)}}, {mode: delivery.Queued}, {person: "p"}} {
+		e := mustAdmit(t, recorder, o)
+		mustTakeUp(t, recorder, 1)
+		mustSettle(t, recorder, delivery.Settlement{ID: e.ID, Attempt: 1, State: delivery.StateSent})
+		if _, err := recorder.Overtaken(t.Context(), e.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	address := s.Hash("a")
+	for _, f := range []delivery.Filter{
+		{Address: &address}, {Connector: "c"}, {Type: "t"}, {States: []delivery.State{delivery.StateDead, delivery.StateUnknown}},
+		{Since: time.Now(), Until: time.Now(), Before: "x"},
+	} {
+		f.Limit = 10
+		if _, err := recorder.Messages(t.Context(), f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, task := range []func(context.Context) error{recorder.expire, func(ctx context.Context) error { return recorder.takeBack(ctx, endedLeases) }} {
+		if err := task(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.run(t, `INSERT INTO message (id, connector, type, mode, state, code, recipient, address, body, overtaken, hold, attempts, owner, due_at, expires_at, created_at, updated_at, limits, payload, report)
+		VALUES ('x', '', '', 'queued', 'queued', '', '', $1, $1, 0, 0, 0, '', 1, 1, 1, 1, '[]', $1, '{}')`, []byte{1})
+	if err := recorder.expire(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if plans.seen < 12 {
+		t.Errorf("only %d statements were looked at", plans.seen)
+	}
+}
+
+// recording looks at the plan of each statement that is run.
+type recording struct {
+	engine
+	plans *planner
+}
+
+func (r recording) write(ctx context.Context, step func(*tx) error) error {
+	return r.engine.write(ctx, func(x *tx) error { return step(r.plans.over(x)) })
+}
+
+func (r recording) read(ctx context.Context, step func(*tx) error) error {
+	return r.engine.read(ctx, func(x *tx) error { return step(r.plans.over(x)) })
+}
+
+type planner struct {
+	t    *testing.T
+	seen int
+	run  runner
+}
+
+func (p *planner) over(x *tx) *tx {
+	with := *x
+	with.run = &planner{t: p.t, run: x.run}
+	p.seen++
+	return &with
+}
+
+func (p *planner) explain(ctx context.Context, query string, args []any) {
+	rows, err := p.run.QueryContext(ctx, "EXPLAIN QUERY PLAN "+query, args...)
+	if err != nil {
+		p.t.Error(err)
+		return
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id, parent, unused int
+		var detail string
+		if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
+			p.t.Error(err)
+		}
+		if strings.HasPrefix(detail, "SCAN message") && !strings.Contains(detail, "USING") || strings.Contains(detail, "TEMP B-TREE") && !strings.Contains(query, "UNION") {
+			p.t.Errorf("%s: %s", detail, query)
+		}
+	}
+}
+
+func (p *planner) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	p.explain(ctx, query, args)
+	return p.run.ExecContext(ctx, query, args...)
+}
+
+func (p *planner) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	p.explain(ctx, query, args)
+	return p.run.QueryContext(ctx, query, args...)
+}
+
+func (p *planner) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	p.explain(ctx, query, args)
+	return p.run.QueryRowContext(ctx, query, args...)
+}
+
+// The tables are the same on both kinds of database.
+func TestMigrationsAreAlike(t *testing.T) {
+	files, err := fs.Glob(migrations, "migrations/sqlite/*.sql")
+	if err != nil || len(files) == 0 {
+		t.Fatal(err)
+	}
+	for _, name := range files {
+		ours, err := fs.ReadFile(migrations, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		theirs, err := fs.ReadFile(migrations, strings.Replace(name, "sqlite", "postgres", 1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.ReplaceAll(string(ours), "BLOB", "BYTEA") != string(theirs) {
+			t.Errorf("%s differs by more than BLOB and BYTEA", name)
+		}
+	}
+}

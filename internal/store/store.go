@@ -1,0 +1,285 @@
+// Package store remembers: messages, which are claim, delivery log and queue in
+// one table, limits, connectors, email templates, callers' tokens and the audit
+// trail. One set of statements runs on SQLite, for one process, and on
+// PostgreSQL, which several may share; nothing above this package knows which.
+//
+// Addresses, IPs and keys are kept as keyed hashes, and what must be read again,
+// such as a connector's secrets or a queued message, is sealed.
+package store
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+
+	"dmconnector/internal/delivery"
+	"dmconnector/internal/seal"
+)
+
+// Options say which state to open, and how.
+type Options struct {
+	// State is "sqlite:<path>", "postgres://…", or "memory" for what is forgotten
+	// at the end.
+	State string
+	// Ring seals and opens. Nil means a fresh key, for memory only.
+	Ring *seal.Ring
+	Log  *slog.Logger
+	// LockWait is how long to wait for another process to let go of a SQLite
+	// file.
+	LockWait time.Duration
+	// Shared opens the state beside a process that may be serving on it, for a
+	// command that is soon done. What a crash left behind stays as it is.
+	Shared bool
+	// Retention is how long messages are kept; 0 means 30 days.
+	Retention time.Duration
+}
+
+// memory is the state that is forgotten.
+const memory = "memory"
+
+// A Store is an open state. It is safe for concurrent use.
+type Store struct {
+	engine engine
+	kind   Kind
+	ring   *seal.Ring
+	log    *slog.Logger
+	shared bool
+	secret []byte // of the hashes
+	self   string // this process, among those that share the state
+
+	retention time.Duration
+	refused   refusals
+	notes     chan note
+	noted     sync.WaitGroup
+	stopNotes func()
+	replicas  atomic.Int64
+	healthy   health
+	waiting   topic // messages may be due
+	changed   topic // the configuration may have changed
+}
+
+// A Kind is a kind of state.
+type Kind string
+
+// The kinds.
+const (
+	Memory   Kind = "memory"
+	SQLite   Kind = "sqlite"
+	Postgres Kind = "postgres"
+)
+
+// KindOf tells the kind that a --state names.
+func KindOf(state string) (Kind, error) {
+	switch {
+	case state == memory:
+		return Memory, nil
+	case strings.HasPrefix(state, "sqlite:") && len(state) > len("sqlite:"):
+		return SQLite, nil
+	case strings.HasPrefix(state, "postgres://"), strings.HasPrefix(state, "postgresql://"):
+		return Postgres, nil
+	}
+	// It is not repeated, for it may hold a password.
+	return "", errors.New("--state must be sqlite:<path>, postgres://… or memory")
+}
+
+// An engine runs steps on one kind of database.
+type engine interface {
+	// write runs a step in a transaction, perhaps more than once: its last run
+	// counts.
+	write(ctx context.Context, step func(*tx) error) error
+	// read runs a step that only reads.
+	read(ctx context.Context, step func(*tx) error) error
+	// now is the state's time.
+	now() time.Time
+	// watch reports topics that other processes notify, and keeps now right, until
+	// ctx ends.
+	watch(ctx context.Context, heard func(topic string))
+	close() error
+}
+
+// Open opens the state, brings its tables up to date, and takes up what a crash
+// of this process's predecessor left behind.
+func Open(ctx context.Context, opts Options) (*Store, error) {
+	s, err := open(ctx, opts)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.prepare(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// open is [Open] without a look at what the state holds.
+func open(ctx context.Context, opts Options) (*Store, error) {
+	kind, err := KindOf(opts.State)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{
+		kind: kind, ring: opts.Ring, log: opts.Log, shared: opts.Shared, self: uuid.NewString(),
+		retention: opts.Retention, notes: make(chan note, maxNotes),
+		waiting: newTopic(), changed: newTopic(),
+	}
+	s.replicas.Store(1)
+	if s.retention == 0 {
+		s.retention = 30 * 24 * time.Hour
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.ring == nil {
+		if kind != Memory {
+			return nil, errors.New("a state that lasts needs a key")
+		}
+		if s.ring, err = seal.NewRing(seal.NewKey()); err != nil {
+			return nil, err
+		}
+	}
+	switch kind {
+	case Postgres:
+		s.engine, err = openPostgres(ctx, opts.State, s.log)
+	default:
+		s.engine, err = openSQLite(ctx, strings.TrimPrefix(opts.State, "sqlite:"), opts, s.heard)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open the state: %w", err)
+	}
+	s.startNotes()
+	return s, nil
+}
+
+// prepare reads the key of the hashes, and takes up what was left behind.
+func (s *Store) prepare(ctx context.Context) error {
+	if err := s.readHashKey(ctx); err != nil {
+		return err
+	}
+	if s.shared {
+		return nil
+	}
+	if s.kind == Postgres {
+		return s.beat(ctx)
+	}
+	return s.takeBack(ctx, everyLease)
+}
+
+// Close ends the store. Nothing may be under way any more.
+func (s *Store) Close() error {
+	s.stopNotes()
+	if s.kind == Postgres && !s.shared {
+		s.leave()
+	}
+	return s.engine.close()
+}
+
+// hashKeyName is where the key of the hashes stands, in table secret.
+const hashKeyName = "hash"
+
+// readHashKey reads the key of the hashes, which is made at the first start. It
+// is sealed, so that a wrong key ends the start here.
+func (s *Store) readHashKey(ctx context.Context) error {
+	var sealed []byte
+	err := s.engine.write(ctx, func(t *tx) error {
+		fresh := s.ring.Seal(hashKeyName, seal.NewKey())
+		if _, err := t.exec(`INSERT INTO secret (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING`, hashKeyName, fresh); err != nil {
+			return err
+		}
+		return t.row(`SELECT value FROM secret WHERE name = $1`, hashKeyName).Scan(&sealed)
+	})
+	if err != nil {
+		return fmt.Errorf("read the key of the hashes: %w", err)
+	}
+	s.secret, err = s.ring.Open(hashKeyName, sealed)
+	if errors.Is(err, seal.ErrOtherKey) {
+		return errOtherKey
+	}
+	if err != nil {
+		return fmt.Errorf("open the key of the hashes: %w", err)
+	}
+	return nil
+}
+
+var errOtherKey = errors.New("the state was sealed with another key than DMCONNECTOR_SECRET_KEY or the data folder's secret-key: start with that key; dmconnector state rekey changes it")
+
+// Hash returns the hash of what the parts name.
+func (s *Store) Hash(parts ...string) delivery.Hash {
+	mac := hmac.New(sha256.New, s.secret)
+	for i, part := range parts {
+		if i > 0 {
+			mac.Write([]byte{0})
+		}
+		mac.Write([]byte(part))
+	}
+	return delivery.Hash(mac.Sum(nil))
+}
+
+// Kind tells the kind of the state.
+func (s *Store) Kind() Kind { return s.kind }
+
+// Replicas is how many processes share the state, this one included.
+func (s *Store) Replicas() int { return int(s.replicas.Load()) }
+
+// Waiting is signalled when a queued message may be due.
+func (s *Store) Waiting() <-chan struct{} { return s.waiting }
+
+// ConfigurationChanged is signalled when connectors, templates or tokens may have
+// changed.
+func (s *Store) ConfigurationChanged() <-chan struct{} { return s.changed }
+
+// write runs a step, and remembers whether the state can be written.
+func (s *Store) write(ctx context.Context, step func(*tx) error) error {
+	err := s.engine.write(ctx, step)
+	s.healthy.note(err)
+	return err
+}
+
+// A topic is signalled, without counting how often.
+type topic chan struct{}
+
+func newTopic() topic { return make(topic, 1) }
+
+func (t topic) signal() {
+	select {
+	case t <- struct{}{}:
+	default:
+	}
+}
+
+// The topics that processes notify each other of.
+const (
+	topicQueue         = "queue"
+	topicConfiguration = "configuration"
+)
+
+func (s *Store) heard(name string) {
+	switch name {
+	case topicQueue:
+		s.waiting.signal()
+	case topicConfiguration:
+		s.changed.signal()
+	}
+}
+
+// micros is how times are kept; 0 is none.
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+func fromMicros(n int64) time.Time {
+	if n == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(n).UTC()
+}

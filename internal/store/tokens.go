@@ -1,0 +1,129 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/google/uuid"
+
+	"dmconnector/internal/registry"
+)
+
+// A Token is a caller's token, known by its hash alone.
+type Token struct {
+	ID                        string
+	Hash                      [sha256.Size]byte // of the token as callers give it
+	Scope                     string            // "send" or "admin"
+	Connector                 string            // the only one that it may send through; empty is any
+	Note                      string            // for people
+	Created, Expires, Revoked time.Time         // zero is never
+}
+
+const (
+	// tokenPrefix is there for those who look for secrets where none should be.
+	tokenPrefix = "dmc_"
+	maxNote     = 200 // bytes
+)
+
+// CreateToken makes a token of that scope, connector, note and expiry, and fills
+// in the rest. It also returns the token as callers give it, which nobody can
+// find out again. by says who made it, for the audit trail.
+func (s *Store) CreateToken(ctx context.Context, by string, t Token) (Token, string, error) {
+	now := s.engine.now()
+	if err := t.check(now); err != nil {
+		return Token{}, "", err
+	}
+	secret := tokenPrefix + rand.Text()
+	t.ID, t.Hash = uuid.Must(uuid.NewV7()).String(), sha256.Sum256([]byte(secret))
+	t.Created, t.Revoked = fromMicros(micros(now)), time.Time{}
+	c := change(by, "token.create", t.ID)
+	var err error
+	c.Detail, err = json.Marshal(struct {
+		Scope     string    `json:"scope"`
+		Connector string    `json:"connector,omitempty"`
+		Expires   time.Time `json:"expiresAt,omitzero"`
+	}{t.Scope, t.Connector, t.Expires})
+	if err != nil {
+		return Token{}, "", err
+	}
+	err = s.configure(ctx, c, func(x *tx, _ time.Time) error {
+		_, err := x.exec(`
+INSERT INTO token (id, hash, scope, connector, note, created_at, expires_at, revoked_at) VALUES ($1, $2, $3, $4, $5, $6, $7, 0)`,
+			t.ID, t.Hash[:], t.Scope, t.Connector, t.Note, micros(t.Created), micros(t.Expires))
+		return err
+	})
+	if err != nil {
+		return Token{}, "", err
+	}
+	return t, secret, nil
+}
+
+// check says what a token that is to be made must be like.
+func (t *Token) check(now time.Time) error {
+	switch {
+	case t.Scope != "send" && t.Scope != "admin":
+		return errors.New("a token's scope must be send or admin")
+	case t.Scope == "admin" && t.Connector != "":
+		return errors.New("a token of scope admin is for all connectors")
+	case len(t.Connector) > maxNote || strings.ContainsFunc(t.Connector, unicode.IsControl):
+		return errors.New("that is no connector's id")
+	case len(t.Note) > maxNote || strings.ContainsFunc(t.Note, unicode.IsControl):
+		return fmt.Errorf("a token's note must be one line of at most %d bytes", maxNote)
+	case !t.Expires.IsZero() && !t.Expires.After(now):
+		return errors.New("a token must expire in the future")
+	}
+	return nil
+}
+
+// Tokens returns all tokens, revoked and expired ones too, in the order in which
+// they were made.
+func (s *Store) Tokens(ctx context.Context) ([]Token, error) {
+	var list []Token
+	err := s.engine.read(ctx, func(t *tx) error {
+		read := []Token{}
+		err := t.each(func(rows *sql.Rows) error {
+			token, err := scanToken(rows)
+			read = append(read, token)
+			return err
+		}, `SELECT id, hash, scope, connector, note, created_at, expires_at, revoked_at FROM token ORDER BY created_at, id`)
+		list = read
+		return err
+	})
+	return list, err
+}
+
+func scanToken(rows *sql.Rows) (Token, error) {
+	var (
+		t                         Token
+		hash                      []byte
+		created, expires, revoked int64
+	)
+	err := rows.Scan(&t.ID, &hash, &t.Scope, &t.Connector, &t.Note, &created, &expires, &revoked)
+	copy(t.Hash[:], hash)
+	t.Created, t.Expires, t.Revoked = fromMicros(created), fromMicros(expires), fromMicros(revoked)
+	return t, err
+}
+
+// RevokeToken ends a token. It returns [registry.ErrNotFound] if there is none of
+// that id; one that is revoked already stays as it is.
+func (s *Store) RevokeToken(ctx context.Context, by, id string) error {
+	err := s.configure(ctx, change(by, "token.revoke", id), func(t *tx, now time.Time) error {
+		revoked, err := t.exec(`UPDATE token SET revoked_at = $2 WHERE id = $1 AND revoked_at = 0`, id, micros(now))
+		if err == nil && revoked == 0 {
+			return missed(t, `SELECT count(*) FROM token WHERE id = $1`, id)
+		}
+		return err
+	})
+	if errors.Is(err, registry.ErrChanged) {
+		return nil
+	}
+	return err
+}
