@@ -81,11 +81,13 @@ func TestComposeServesBySharedTemplates(t *testing.T) {
 		wantTrace connector.Trace
 	}{
 		"its own first": {
-			"en-GB", aliyundm.Mail{Subject: "own en 1", FromAlias: "Example", ReplyAddress: "help@mail.example.com"},
+			"en-GB",
+			aliyundm.Mail{Subject: "own en 1", FromAlias: "Example", ReplyAddress: "help@mail.example.com"},
 			connector.Trace{Template: 0, UsageType: "SignIn", LanguageTag: "en", Choice: []string{"locale en-GB: the template in en fits."}},
 		},
 		"a shared one": {
-			"ja", aliyundm.Mail{Subject: "shared ja 1", FromAlias: "日本", ReplyAddress: "ja@mail.example.com"},
+			"ja",
+			aliyundm.Mail{Subject: "shared ja 1", FromAlias: "日本", ReplyAddress: "ja@mail.example.com"},
 			connector.Trace{Template: -1, EmailTemplate: "t-ja", UsageType: "SignIn", LanguageTag: "ja", Choice: []string{"locale ja: there is a template in this language, one of the email templates."}},
 		},
 	}

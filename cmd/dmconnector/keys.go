@@ -1,15 +1,12 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"dmconnector/internal/seal"
 	"dmconnector/internal/store"
@@ -20,16 +17,6 @@ const (
 	keyVariable = "DMCONNECTOR_SECRET_KEY"
 	keyFile     = "secret-key" // in --data
 )
-
-// openState opens the state of a server, and makes it at the first start.
-func openState(ctx context.Context, state, data string, log *slog.Logger, lockWait time.Duration) (*store.Store, error) {
-	opts, err := stateOptions(state, data)
-	if err != nil {
-		return nil, err
-	}
-	opts.Log, opts.LockWait = log, lockWait
-	return store.Open(ctx, opts)
-}
 
 // stateOptions say which state the flags name, and what it is sealed with.
 func stateOptions(state, data string) (store.Options, error) {
@@ -68,11 +55,13 @@ func secretKeys(kind store.Kind, state, folder string) ([][]byte, error) {
 	if kind == store.Postgres {
 		return nil, fmt.Errorf("a state in PostgreSQL needs %s, the same for all that share it, or %[1]s_FILE; a key comes from: openssl rand -base64 %d", keyVariable, seal.KeySize)
 	}
+	// Another process that makes both makes the key first.
+	exists := stateExists(state)
 	keys, err = fileKeys(folder)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return keys, err
 	}
-	if stateExists(state) {
+	if exists {
 		return nil, fmt.Errorf("the key that the state is sealed with is missing: put %s back, or set %s to what was in it", filepath.Join(folder, keyFile), keyVariable)
 	}
 	return makeKey(folder)

@@ -12,15 +12,17 @@ func TestMain(m *testing.M) {
 
 // The scripts are the commands' specification.
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata",
-		RequireExplicitExec: true,
-		RequireUniqueNames:  true,
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"wait-for": waitFor,
-			"http":     httpCall,
-			"fill":     fill,
-			"certify":  certify,
-		},
-	})
+	testscript.Run(t, scripts(testscript.Params{Dir: "testdata"}))
+}
+
+func scripts(p testscript.Params) testscript.Params {
+	p.RequireExplicitExec, p.RequireUniqueNames = true, true
+	p.Cmds = map[string]func(*testscript.TestScript, bool, []string){
+		"wait-for":    waitFor,
+		"http":        httpCall,
+		"http-within": httpWithin,
+		"fill":        fill,
+		"certify":     certify,
+	}
+	return p
 }

@@ -42,7 +42,40 @@ func httpCall(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 3 {
 		ts.Fatalf("usage: http method url status [token [body]]")
 	}
-	args = append(args, "", "")
+	status, body := exchange(ts, args)
+	if status != args[2] {
+		ts.Fatalf("%s %s: %s\n%s", args[0], args[1], status, body)
+	}
+	_, err := ts.Stdout().Write(body)
+	ts.Check(err)
+}
+
+// httpWithin DURATION METHOD URL STATUS [TOKEN [BODY]] repeats a call until the
+// answer has the status.
+func httpWithin(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 4 {
+		ts.Fatalf("usage: http-within duration method url status [token [body]]")
+	}
+	wait, err := time.ParseDuration(args[0])
+	ts.Check(err)
+	deadline := time.Now().Add(wait)
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		status, body := exchange(ts, args[1:])
+		if status == args[3] {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("%s %s: %s\n%s", args[1], args[2], status, body)
+		}
+		<-tick.C
+	}
+}
+
+// exchange makes the call that METHOD URL STATUS [TOKEN [BODY]] describe.
+func exchange(ts *testscript.TestScript, args []string) (status string, body []byte) {
+	args = append(args[:len(args):len(args)], "", "")
 	req, err := http.NewRequest(args[0], args[1], strings.NewReader(args[4]))
 	ts.Check(err)
 	if args[3] != "" {
@@ -55,13 +88,9 @@ func httpCall(ts *testscript.TestScript, neg bool, args []string) {
 	resp, err := client.Do(req)
 	ts.Check(err)
 	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
+	body, err = io.ReadAll(resp.Body)
 	ts.Check(err)
-	if resp.Status[:3] != args[2] {
-		ts.Fatalf("%s %s: %s\n%s", args[0], args[1], resp.Status, body)
-	}
-	_, err = ts.Stdout().Write(bytes.TrimSpace(body))
-	ts.Check(err)
+	return resp.Status[:3], bytes.TrimSpace(body)
 }
 
 // fill FILE.in FILE writes FILE with the values of $VARIABLES.

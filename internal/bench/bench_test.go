@@ -1,12 +1,17 @@
+//go:build linux
+
 package main
 
 import (
+	"bytes"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 )
 
 func TestPercentile(t *testing.T) {
@@ -94,44 +99,163 @@ func TestTable(t *testing.T) {
 	}
 }
 
+// missed has every figure a little beyond its target.
+func missed() *figures {
+	ms := func(n ...float64) []time.Duration {
+		times := make([]time.Duration, len(n))
+		for i := range n {
+			times[i] = time.Duration(n[i] * float64(time.Millisecond))
+		}
+		return times
+	}
+	slow := func(kind storage) *logFigures {
+		return &logFigures{
+			kind:  kind,
+			reads: []read{{what: "quick", took: ms(1)}, {what: "slow", took: ms(1, 20.1, 50)}, {what: "rarely slow", took: ms(1, 2, 900)}},
+			empty: []cost{{cpu: 1000, answered: 1000}}, full: []cost{{cpu: 1201, answered: 1300}},
+		}
+	}
+	return &figures{
+		plan: fullPlan(30 * time.Second),
+		costs: []costs{
+			{load: load{300, 1000}, kind: memory, relay: []time.Duration{100}, service: []time.Duration{251}},
+			{load: load{300, 250}, kind: sqlite, relay: []time.Duration{100}, service: []time.Duration{999}},
+		},
+		direct: ms(1),
+		latencies: []latency{
+			{kind: memory, added: ms(99), peakMemory: 99_000_000},
+			{kind: sqlite, added: ms(11), peakMemory: 40_000_001},
+			{kind: postgres, added: ms(26), peakMemory: 1},
+		},
+		ceilingDirect:   []cost{{answered: time.Second / 1499, delivered: time.Second}},
+		ceilingQueued:   []cost{{answered: time.Second / 3000, delivered: time.Second / 2000}},
+		logs:            []*logFigures{slow(sqlite), slow(postgres)},
+		sandboxStarts:   ms(1, 301, 1000),
+		connectorStarts: ms(1, 301, 1000),
+	}
+}
+
+// lastColumn returns the last cell of each of a table's rows below the head.
+func lastColumn(table string) []string {
+	var cells []string
+	for line := range strings.Lines(table) {
+		row := strings.Split(line, "|")
+		cells = append(cells, strings.TrimSpace(row[len(row)-2]))
+	}
+	return cells[2:]
+}
+
 func TestSummarySaysWhatIsNotMet(t *testing.T) {
-	f := &figures{
-		costs:           []costs{{load: load{templateSize: 300}, relay: []time.Duration{100}, service: []time.Duration{251}}},
-		added:           []time.Duration{11 * time.Millisecond},
-		peakMemory:      40_000_001,
-		sandboxStarts:   []time.Duration{time.Millisecond, 301 * time.Millisecond, time.Second},
-		connectorStarts: []time.Duration{time.Millisecond, 300 * time.Millisecond, time.Second},
-	}
-	var got []string
-	for line := range strings.Lines(f.summary()) {
-		cells := strings.Split(line, "|")
-		got = append(got, strings.TrimSpace(cells[len(cells)-2]))
-	}
-	want := []string{"Met", "----", "**no**", "**no**", "**no**", "**no**", "yes"}
-	want[1] = strings.Repeat("-", len("**no**"))
-	if diff := cmp.Diff(want, got); diff != "" {
+	f := missed()
+	want := slices.Repeat([]string{"**no**"}, 13)
+	if diff := cmp.Diff(want, lastColumn(f.summary())); diff != "" {
 		t.Errorf("the last column (-want +got):\n%s", diff)
+	}
+
+	// Each is met now, by as little.
+	f.costs[0].service[0] = 250
+	f.latencies[1] = latency{kind: sqlite, added: []time.Duration{10 * time.Millisecond}, peakMemory: 40_000_000}
+	f.latencies[2].added[0] = 25 * time.Millisecond
+	f.ceilingDirect[0].answered = time.Second / 1501
+	for _, log := range f.logs {
+		log.reads[1].took[1] = 20 * time.Millisecond
+		log.full[0] = cost{cpu: 1200, answered: 1200}
+	}
+	f.sandboxStarts[1], f.connectorStarts[1] = 300*time.Millisecond, 300*time.Millisecond
+	for i := range want {
+		want[i] = "yes"
+	}
+	if diff := cmp.Diff(want, lastColumn(f.summary())); diff != "" {
+		t.Errorf("the last column of what is met (-want +got):\n%s", diff)
+	}
+}
+
+func TestWhatIsNotMeasuredIsNeitherMetNorMissed(t *testing.T) {
+	f := missed()
+	f.latencies[2] = latency{kind: postgres}
+	f.logs = f.logs[:1]
+	for _, text := range []string{f.summary(), f.details()} {
+		found := false
+		for line := range strings.Lines(text) {
+			found = found || strings.Contains(line, "PostgreSQL") && strings.Contains(line, notMeasured) && !strings.Contains(line, "no**")
+		}
+		if !found {
+			t.Errorf("it is not said that nothing was measured on PostgreSQL:\n%s", text)
+		}
 	}
 }
 
 func TestDocumentIsComplete(t *testing.T) {
-	ms := []time.Duration{time.Millisecond}
-	f := &figures{
-		plan:  fullPlan(30 * time.Second),
-		costs: []costs{{load: load{300, 1000}, relay: ms, service: ms}},
-		added: ms, direct: ms, sandboxStarts: ms, connectorStarts: ms,
-	}
+	f := missed()
 	got, err := f.document("a machine.", time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{f.summary(), f.details(), "2030-01-02, a machine.", "for 30 s", "waits 200 ms", "20 sends under way"} {
+	for _, want := range []string{
+		f.summary(), f.details(), "2030-01-02, a machine.", "for 30 s", "waits 200 ms", "20 sends under way", "1,000,000 messages", "64 connections",
+	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("the document lacks %q:\n%s", want, got)
 		}
 	}
 	if strings.Contains(got, "<no value>") {
 		t.Errorf("the document has a gap:\n%s", got)
+	}
+}
+
+func TestThousands(t *testing.T) {
+	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", 10_000: "10,000", 1_234_567: "1,234,567"} {
+		if got := thousands(n); got != want {
+			t.Errorf("thousands(%d) = %q, want %q", n, got, want)
+		}
+	}
+}
+
+func TestRowsOfTheLog(t *testing.T) {
+	const rows = 100_000
+	columns := []string{"id", "connector", "type", "state", "code", "address", "body", "created_at", "updated_at", "due_at", "expires_at", "report"}
+	values := []any{"the sample", "c", "t", "s", "", []byte("its address"), []byte("b"), int64(1), int64(1), int64(1), int64(1), "{}"}
+	now := time.Now()
+	s, err := newSample(columns, values, rows, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last, states, toSample, together := "", map[any]int{}, 0, 0
+	for n := range rows {
+		row := s.row(n)
+		id := row[0].(string)
+		if id <= last && n > 0 && id[:13] != last[:13] {
+			t.Fatalf("row %d has the id %s after %s", n, id, last)
+		}
+		if parsed, err := uuid.Parse(id); err != nil || parsed.Version() != 7 {
+			t.Fatalf("row %d has the id %s, which is no UUID of version 7", n, id)
+		}
+		if at := time.UnixMicro(row[7].(int64)); at.Before(now.Add(-logTime-time.Second)) || !at.Before(now) {
+			t.Fatalf("row %d is of %v", n, at)
+		}
+		if bytes.Equal(row[5].([]byte), values[5].([]byte)) {
+			toSample++
+		}
+		if row[1] == "third" && row[2] == "SignIn" {
+			together++
+		}
+		states[row[3]]++
+		last = id
+	}
+	if toSample != 5 || together != 0 || states["dead"] != 2 {
+		t.Errorf("%d rows are to the sample's address, want 5; %d are of third and SignIn, want 0; the states are %v, want 2 dead", toSample, together, states)
+	}
+	if states["sent"] < rows*97/100 || states["failed"] < rows/100 || len(states) != 5 {
+		t.Errorf("the states are %v", states)
+	}
+	if values[0] != "the sample" || len(s.ids) != someIDs || !slices.IsSorted(s.ids) {
+		t.Errorf("the sample is %v, and %d ids are known, want %d in order", values[0], len(s.ids), someIDs)
+	}
+}
+
+func TestSampleMustHaveTheColumns(t *testing.T) {
+	if _, err := newSample([]string{"id", "state"}, []any{"", ""}, 1, time.Now()); err == nil || !strings.Contains(err.Error(), "connector") {
+		t.Errorf("a table without columns: %v", err)
 	}
 }
 

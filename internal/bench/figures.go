@@ -1,6 +1,9 @@
+//go:build linux
+
 package main
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"time"
@@ -8,25 +11,65 @@ import (
 
 // The targets.
 const (
-	maxCostRatio = 2.5
-	maxAdded     = 10 * time.Millisecond // the 99th percentile
-	maxMemory    = 40_000_000            // bytes
-	maxStart     = 300 * time.Millisecond
+	maxCostRatio     = 2.5                   // on memory
+	maxAddedSQLite   = 10 * time.Millisecond // the 99th percentile
+	maxAddedPostgres = 25 * time.Millisecond
+	minCeiling       = 1500.0 // sends a second
+	maxRead          = 20 * time.Millisecond
+	maxGrowth        = 0.2        // of the cost of a send, with a full log
+	maxMemory        = 40_000_000 // bytes
+	maxStart         = 300 * time.Millisecond
 )
 
 // figures are what was measured. Lists of times are in ascending order.
 type figures struct {
 	plan                           plan
 	costs                          []costs
-	direct, added                  []time.Duration
-	peakMemory                     int64
+	direct                         []time.Duration // added, without the service
+	latencies                      []latency
+	ceilingDirect, ceilingQueued   []cost
+	logs                           []*logFigures
 	sandboxStarts, connectorStarts []time.Duration
 }
 
 // costs are the CPU times a send for one load, a value a round.
 type costs struct {
 	load           load
+	kind           storage
 	relay, service []time.Duration
+}
+
+// A latency is what the service adds on one kind of state, or nothing where it
+// was not measured.
+type latency struct {
+	kind       storage
+	added      []time.Duration
+	peakMemory int64
+}
+
+// medianCost returns the medians of the rounds.
+func medianCost(rounds []cost) cost {
+	var cpu, answered, delivered []time.Duration
+	for _, c := range rounds {
+		cpu, answered, delivered = append(cpu, c.cpu), append(answered, c.answered), append(delivered, c.delivered)
+	}
+	return cost{middle(cpu), middle(answered), middle(delivered)}
+}
+
+// perSecond returns how many things are done in a second of which one takes that
+// long.
+func perSecond(each time.Duration) float64 { return float64(time.Second) / float64(each) }
+
+// growth returns by which part a send costs more with a full log: CPU time, and
+// time of the clock.
+func (log *logFigures) growth() (cpu, clock float64) {
+	empty, full := medianCost(log.empty), medianCost(log.full)
+	return float64(full.cpu)/float64(empty.cpu) - 1, float64(full.answered)/float64(empty.answered) - 1
+}
+
+// slowest returns the read with the greatest median.
+func (log *logFigures) slowest() read {
+	return slices.MaxFunc(log.reads, func(a, b read) int { return cmp.Compare(percentile(a.took, 50), percentile(b.took, 50)) })
 }
 
 // ratio returns what the service costs in terms of the relay: by the medians,

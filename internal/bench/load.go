@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 import (
@@ -17,17 +19,18 @@ type target struct {
 	url, contentType string
 	body             func(n int) []byte
 	client           *http.Client
+	queued           bool // asks for a queued send
 }
 
 // sendRoute is the route that Logto calls, of the service or of the relay.
 func sendRoute(baseURL string) target {
-	return target{baseURL + "/api/send", "application/json", sendRequest, newLoadClient()}
+	return target{url: baseURL + "/api/send", contentType: "application/json", body: sendRequest, client: newLoadClient()}
 }
 
 // directly calls the upstream itself.
 func directly(u *upstream) target {
 	form := func(n int) []byte { return []byte("ToAddress=" + url.QueryEscape(recipient(n))) }
-	return target{u.url, "application/x-www-form-urlencoded", form, newLoadClient()}
+	return target{url: u.url, contentType: "application/x-www-form-urlencoded", body: form, client: newLoadClient()}
 }
 
 func newLoadClient() *http.Client {
@@ -37,7 +40,8 @@ func newLoadClient() *http.Client {
 
 func (t target) close() { t.client.CloseIdleConnections() }
 
-// send makes the nth request. Everything but 200 is an error.
+// send makes the nth request. Every answer but that to an accepted send is an
+// error.
 func (t target) send(ctx context.Context, n int) error {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, t.url, bytes.NewReader(t.body(n)))
 	if err != nil {
@@ -45,6 +49,11 @@ func (t target) send(ctx context.Context, n int) error {
 	}
 	r.Header.Set("Authorization", "Bearer "+token)
 	r.Header.Set("Content-Type", t.contentType)
+	want := http.StatusOK
+	if t.queued {
+		r.Header.Set("Prefer", "respond-async")
+		want = http.StatusAccepted
+	}
 	resp, err := t.client.Do(r)
 	if err != nil {
 		return err
@@ -54,7 +63,7 @@ func (t target) send(ctx context.Context, n int) error {
 	if err != nil {
 		return err
 	}
-	if resp.StatusCode != http.StatusOK {
+	if resp.StatusCode != want {
 		return fmt.Errorf("request %d was answered %d: %s", n, resp.StatusCode, answer)
 	}
 	return nil

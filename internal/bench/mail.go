@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 import (
@@ -16,6 +18,7 @@ const (
 	placeholder = "{{code}}"
 	codeLength  = 6
 	token       = "bench-send-token-0123456789"
+	adminToken  = "bench-admin-token-0123456789"
 )
 
 // templateOfSize returns a mail's HTML of that many bytes, 300 at least, with

@@ -1,110 +1,68 @@
+//go:build linux
+
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"os"
 	"time"
 )
 
 // measure takes all the plan's figures, one after the other.
 func measure(ctx context.Context, plan plan, p programs) (*figures, error) {
 	f := &figures{plan: plan}
-	for _, load := range plan.loads {
-		costs, err := measureCPU(ctx, plan, load, p)
-		if err != nil {
-			return nil, fmt.Errorf("CPU a send with %d bytes: %w", load.templateSize, err)
+	for _, step := range []struct {
+		what    string
+		measure func(context.Context, programs) error
+	}{
+		{"CPU a send", f.measureCPU},
+		{"latency", f.measureLatency},
+		{"ceiling", f.measureCeiling},
+		{"log", f.measureLogs},
+		{"start", f.measureStarts},
+	} {
+		if err := step.measure(ctx, p); err != nil {
+			return nil, fmt.Errorf("%s: %w", step.what, err)
 		}
-		f.costs = append(f.costs, costs)
-	}
-	if err := f.measureLatency(ctx, p); err != nil {
-		return nil, fmt.Errorf("latency: %w", err)
-	}
-	connectors, err := writeConnector(p.dir, "http://127.0.0.1:9", 0)
-	if err != nil {
-		return nil, err
-	}
-	if f.sandboxStarts, err = measureStarts(ctx, plan.starts, p.sandbox()); err != nil {
-		return nil, fmt.Errorf("start with the sandbox: %w", err)
-	}
-	if f.connectorStarts, err = measureStarts(ctx, plan.starts, p.service(connectors)); err != nil {
-		return nil, fmt.Errorf("start with connectors: %w", err)
 	}
 	return f, nil
 }
 
-// measureCPU takes turns: what else the machine does meets both alike.
-func measureCPU(ctx context.Context, plan plan, load load, p programs) (costs, error) {
-	c := costs{load: load}
-	for range plan.rounds {
-		relay, err := measureRound(ctx, plan, load, p.relay)
-		if err != nil {
-			return c, fmt.Errorf("relay: %w", err)
+// measureCPU takes turns: what else the machine does meets all alike.
+func (f *figures) measureCPU(ctx context.Context, p programs) error {
+	for _, load := range f.plan.loads {
+		onMemory, onSQLite := costs{load: load, kind: memory}, costs{load: load, kind: sqlite}
+		onSQLite.load.sends /= sqliteShare
+		for range f.plan.rounds {
+			relay, err := f.cpuRound(ctx, load, p.relay)
+			if err != nil {
+				return fmt.Errorf("relay with %d bytes: %w", load.templateSize, err)
+			}
+			for _, c := range []*costs{&onMemory, &onSQLite} {
+				service, err := f.serviceRound(ctx, p, c)
+				if err != nil {
+					return fmt.Errorf("service on %s with %d bytes: %w", c.kind, load.templateSize, err)
+				}
+				c.relay, c.service = append(c.relay, relay), append(c.service, service)
+			}
 		}
-		service, err := measureRound(ctx, plan, load, p.serviceFor)
-		if err != nil {
-			return c, fmt.Errorf("service: %w", err)
-		}
-		if err := checkLog(p.logPath(), plan.warmUp+load.sends); err != nil {
-			return c, err
-		}
-		c.relay, c.service = append(c.relay, relay), append(c.service, service)
-	}
-	return c, nil
-}
-
-// measureRound returns the CPU time a send of a program that has just been
-// started and warmed up.
-func measureRound(ctx context.Context, plan plan, load load, programFor func(*upstream) (program, error)) (time.Duration, error) {
-	u := &upstream{templateSize: load.templateSize}
-	if err := u.open(ctx); err != nil {
-		return 0, err
-	}
-	defer u.close()
-	program, err := programFor(u)
-	if err != nil {
-		return 0, err
-	}
-	process, err := program.start(ctx)
-	if err != nil {
-		return 0, err
-	}
-	defer process.stop()
-	route := sendRoute(process.url)
-	defer route.close()
-
-	end := plan.warmUp + load.sends
-	if err := route.closedLoop(ctx, plan.connections, 0, plan.warmUp); err != nil {
-		return 0, err
-	}
-	before, err := process.cpuTime()
-	if err != nil {
-		return 0, err
-	}
-	if err := route.closedLoop(ctx, plan.connections, plan.warmUp, end); err != nil {
-		return 0, err
-	}
-	after, err := process.cpuTime()
-	if err != nil {
-		return 0, err
-	}
-	if got := len(u.times()); got != end {
-		return 0, fmt.Errorf("%d mails arrived for %d requests", got, end)
-	}
-	return (after - before) / time.Duration(load.sends), nil
-}
-
-// checkLog makes sure that the service has logged while it was measured.
-func checkLog(path string, sends int) error {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	if got := bytes.Count(data, []byte(`"msg":"mail sent"`)); got != sends {
-		return fmt.Errorf("the log has %d mails of %d", got, sends)
+		f.costs = append(f.costs, onMemory, onSQLite)
 	}
 	return nil
+}
+
+func (f *figures) serviceRound(ctx context.Context, p programs, c *costs) (time.Duration, error) {
+	cpu, err := f.cpuRound(ctx, c.load, p.serviceOn(c.kind))
+	if err != nil {
+		return 0, err
+	}
+	return cpu, checkLog(p.logPath(), f.plan.warmUp+c.load.sends)
+}
+
+func (f *figures) cpuRound(ctx context.Context, load load, create programFor) (time.Duration, error) {
+	r := series{connections: f.plan.connections, warmUp: f.plan.warmUp, sends: load.sends}
+	cost, err := measureRun(ctx, &upstream{templateSize: load.templateSize}, r, create)
+	return cost.cpu, err
 }
 
 // measureLatency loads the service at a constant rate, and for comparison the
@@ -119,19 +77,28 @@ func (f *figures) measureLatency(ctx context.Context, p programs) error {
 	if f.direct, err = addedLatency(ctx, f.plan, u, directly(u), f.plan.latencyTime/4); err != nil {
 		return fmt.Errorf("the upstream itself: %w", err)
 	}
-	program, err := p.serviceFor(u)
+	for _, kind := range []storage{memory, sqlite, postgres} {
+		l := latency{kind: kind}
+		if p.has(kind) {
+			if err := f.measureLatencyOn(ctx, p, &l); err != nil {
+				return fmt.Errorf("on %s: %w", kind, err)
+			}
+		}
+		f.latencies = append(f.latencies, l)
+	}
+	return nil
+}
+
+func (f *figures) measureLatencyOn(ctx context.Context, p programs, l *latency) error {
+	s, err := openStage(ctx, &upstream{delay: f.plan.answerTime}, p.serviceOn(l.kind))
 	if err != nil {
 		return err
 	}
-	process, err := program.start(ctx)
-	if err != nil {
+	defer s.close()
+	if l.added, err = addedLatency(ctx, f.plan, s.upstream, s.route, f.plan.latencyTime); err != nil {
 		return err
 	}
-	defer process.stop()
-	if f.added, err = addedLatency(ctx, f.plan, u, sendRoute(process.url), f.plan.latencyTime); err != nil {
-		return err
-	}
-	f.peakMemory, err = process.peakMemory()
+	l.peakMemory, err = s.process.peakMemory()
 	return err
 }
 
@@ -151,9 +118,47 @@ func addedLatency(ctx context.Context, plan plan, u *upstream, t target, lasting
 	return sorted(added), nil
 }
 
-// measureStarts returns, in ascending order, the times from the program's start
-// to its first answer.
-func measureStarts(ctx context.Context, times int, p program) ([]time.Duration, error) {
+// measureCeiling makes sends as fast as the service takes them.
+func (f *figures) measureCeiling(ctx context.Context, p programs) error {
+	direct := f.plan.ceiling
+	queued := direct
+	queued.queued = true
+	for range f.plan.ceilingRounds {
+		for _, side := range []struct {
+			sends series
+			costs *[]cost
+		}{{direct, &f.ceilingDirect}, {queued, &f.ceilingQueued}} {
+			c, err := measureRun(ctx, &upstream{}, side.sends, p.serviceOn(sqlite))
+			if err != nil {
+				return err
+			}
+			*side.costs = append(*side.costs, c)
+		}
+	}
+	return nil
+}
+
+func (f *figures) measureStarts(ctx context.Context, p programs) error {
+	connectors, err := writeConnector(p.dir, "http://127.0.0.1:9", 0)
+	if err != nil {
+		return err
+	}
+	if f.sandboxStarts, err = startTimes(ctx, f.plan.starts, p.sandbox()); err != nil {
+		return fmt.Errorf("with the sandbox: %w", err)
+	}
+	state, err := p.newState(ctx, sqlite)
+	if err != nil {
+		return err
+	}
+	if f.connectorStarts, err = startTimes(ctx, f.plan.starts, p.service(connectors, state)); err != nil {
+		return fmt.Errorf("with connectors: %w", err)
+	}
+	return nil
+}
+
+// startTimes returns, in ascending order, the times from the program's start to
+// its first answer.
+func startTimes(ctx context.Context, times int, p program) ([]time.Duration, error) {
 	took := make([]time.Duration, times)
 	for i := range took {
 		var err error

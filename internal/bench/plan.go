@@ -1,11 +1,8 @@
+//go:build linux
+
 package main
 
-import (
-	"os"
-	"path/filepath"
-	"strconv"
-	"time"
-)
+import "time"
 
 // A plan says how much is measured.
 type plan struct {
@@ -16,6 +13,11 @@ type plan struct {
 	latencyTime time.Duration
 	answerTime  time.Duration // of the upstream
 
+	ceiling       series // of sends as fast as it goes
+	ceilingRounds int
+
+	log logPlan
+
 	starts int
 }
 
@@ -23,11 +25,20 @@ type plan struct {
 // round.
 type load struct{ templateSize, sends int }
 
+// A logPlan says how long the log is, how often each question is asked of it,
+// and which sends are compared with those on an empty log.
+type logPlan struct {
+	rows, reads, rounds int
+	sends               series // a round
+}
+
 func fullPlan(latencyTime time.Duration) plan {
 	return plan{
 		rounds: 5, connections: 8, warmUp: 2000,
-		loads: []load{{300, 20_000}, {2 << 10, 10_000}, {12 << 10, 5000}},
+		loads: []load{{300, 15_000}, {2 << 10, 8000}, {12 << 10, 4000}},
 		rate:  100, latencyTime: latencyTime, answerTime: 200 * time.Millisecond,
+		ceiling: series{connections: 64, warmUp: 2000, sends: 15_000}, ceilingRounds: 3,
+		log:    logPlan{rows: 1_000_000, reads: 200, rounds: 5, sends: series{connections: 8, warmUp: 500, sends: 3000}},
 		starts: 11,
 	}
 }
@@ -35,38 +46,14 @@ func fullPlan(latencyTime time.Duration) plan {
 func quickPlan() plan {
 	return plan{
 		rounds: 1, connections: 8, warmUp: 200,
-		loads: []load{{300, 2000}, {2 << 10, 1000}, {12 << 10, 500}},
+		loads: []load{{300, 1000}, {2 << 10, 500}, {12 << 10, 300}},
 		rate:  100, latencyTime: time.Second, answerTime: 200 * time.Millisecond,
+		ceiling: series{connections: 64, warmUp: 100, sends: 1000}, ceilingRounds: 1,
+		log:    logPlan{rows: 10_000, reads: 10, rounds: 1, sends: series{connections: 8, warmUp: 50, sends: 300}},
 		starts: 3,
 	}
 }
 
-// programs makes the commands that are measured.
-type programs struct{ binary, dir string }
-
-func (p programs) service(connectors string) program {
-	return program{p.binary, []string{
-		"serve", "--listen", "127.0.0.1:0", "--connectors", connectors,
-		"--state", "memory", "--data", filepath.Join(p.dir, "data"),
-	}, p.logPath()}
-}
-
-func (p programs) sandbox() program {
-	return program{p.binary, []string{
-		"serve", "--listen", "127.0.0.1:0", "--sandbox", "--sandbox-listen", "127.0.0.1:0",
-	}, p.logPath()}
-}
-
-func (p programs) relay(u *upstream) (program, error) {
-	self, err := os.Executable()
-	return program{self, []string{
-		"-relay-to", u.url, "-template-size", strconv.Itoa(u.templateSize),
-	}, p.logPath()}, err
-}
-
-func (p programs) serviceFor(u *upstream) (program, error) {
-	path, err := writeConnector(p.dir, u.url, u.templateSize)
-	return p.service(path), err
-}
-
-func (p programs) logPath() string { return filepath.Join(p.dir, "log") }
+// sqliteShare is the part of a load's sends that is counted on SQLite, where each
+// waits for the disk.
+const sqliteShare = 4

@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 import (
@@ -37,7 +39,7 @@ func (p program) start(ctx context.Context) (*process, error) {
 	}
 	defer func() { _ = log.Close() }()                 // the program has its own handle
 	cmd := exec.CommandContext(ctx, p.path, p.args...) //nolint:gosec // it is the bench itself or what it has built
-	cmd.Env = []string{"GOMAXPROCS=" + strconv.Itoa(runtime.GOMAXPROCS(0)), "DMCONNECTOR_SEND_TOKEN=" + token}
+	cmd.Env = environment(runtime.GOMAXPROCS(0))
 	cmd.Stderr = log
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -59,7 +61,7 @@ func (p program) start(ctx context.Context) (*process, error) {
 	return started, nil
 }
 
-// stop ends the process at once: it has nothing to keep.
+// stop ends the process at once, as a crash does: what is to last does.
 func (p *process) stop() {
 	_ = p.cmd.Process.Kill() // it may have ended by itself
 	_ = p.cmd.Wait()

@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 import (
@@ -63,6 +65,22 @@ func (u *upstream) times() map[string]time.Duration {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	return maps.Clone(u.answered)
+}
+
+// until waits until that many mails have arrived.
+func (u *upstream) until(ctx context.Context, mails int) error {
+	for u.count() < mails {
+		if !wait(ctx, time.Millisecond) {
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+func (u *upstream) count() int {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return len(u.answered)
 }
 
 // wait reports whether the time passed before the context ended.

@@ -116,7 +116,7 @@ func begin(t *testing.T, l launch) *service {
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { s.kill(); if t.Failed() { os.WriteFile("/tmp/draft/service.log", []byte(s.log.String()), 0o644) } })
+	t.Cleanup(func() { s.kill() })
 	go s.follow(out)
 	return s
 }

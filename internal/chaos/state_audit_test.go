@@ -34,7 +34,9 @@ type record struct {
 	Attempts        int
 }
 
-var adminClient = &http.Client{Timeout: patience}
+// adminClient keeps no connection, for whose next request a service that stops
+// would wait.
+var adminClient = &http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
 
 // ask asks the admin API, and returns the status.
 func ask(t *testing.T, address, path string, answer any) int {
@@ -121,6 +123,9 @@ func (tr *trial) audit(t *testing.T) stateTally {
 		delete(times, e.code)
 		tr.texts = append(tr.texts, e.answer)
 	}
+	if result.excess > 0 {
+		tr.tell(t)
+	}
 	for code, n := range times {
 		t.Errorf("%d mails that nobody asked for: %s", n, code)
 	}
@@ -132,6 +137,30 @@ func (tr *trial) audit(t *testing.T) stateTally {
 	}
 	result.judge(t)
 	return result
+}
+
+// tell logs when what came, to find out why a message was sent too often.
+func (tr *trial) tell(t *testing.T) {
+	t.Helper()
+	visits := tr.upstream.book()
+	since := func(s span) string {
+		return fmt.Sprintf("%v to %v", s.begun.Sub(visits[0].begun).Round(time.Millisecond), s.ended.Sub(visits[0].begun).Round(time.Millisecond))
+	}
+	codes := map[string]int{}
+	for _, v := range visits {
+		codes[v.code]++
+	}
+	for _, v := range visits {
+		if codes[v.code] > 1 {
+			t.Logf("%s inside %s, accepted %t", v.code, since(v.span), v.accepted)
+		}
+	}
+	for _, kill := range tr.kills {
+		t.Logf("killed %s", since(kill))
+	}
+	for _, outage := range tr.outages {
+		t.Logf("state away %s", since(outage))
+	}
 }
 
 // auditQueued holds a message that was taken, with a 202 or when the caller came
@@ -158,7 +187,7 @@ func (c *stateTally) auditQueued(t *testing.T, e *errand, address string, accept
 	}
 	if accepted > 1+mayResend {
 		c.excess++
-		t.Logf("accepted %d times, though %d kills came while it was inside: %+v", accepted, mayResend, r)
+		t.Logf("accepted %d times, though %d kills came while it was inside: %s, %+v", accepted, mayResend, e.code, r)
 	}
 }
 
@@ -189,6 +218,9 @@ func (c *stateTally) judge(t *testing.T) {
 		if n > 0 {
 			t.Errorf("%s: %d", what, n)
 		}
+	}
+	if c.resent > c.inside {
+		timing(t, "sent again: %d, though only %d were inside the upstream when kills came", c.resent, c.inside)
 	}
 }
 
@@ -222,8 +254,9 @@ func (s span) overlaps(other span) bool {
 const (
 	// settleTime is what it may take to remember an outcome, on a busy disk.
 	settleTime = 400 * ms
-	// recoverTime is what it may take to remember it when the state is back.
-	recoverTime = 6 * time.Second
+	// recoverTime is what it may take to remember it when the state is back, and
+	// connections that broke are found to be so one by one.
+	recoverTime = 4 * time.Second
 )
 
 // unsettledAt counts, for each code, the kills that came when its mail was with
@@ -236,8 +269,8 @@ func unsettledAt(visits []visit, kills, outages []span) map[string]int {
 		}
 		open := span{v.begun, v.ended.Add(settleTime)}
 		for _, outage := range outages {
-			if open.overlaps(outage) {
-				open.ended = outage.ended.Add(recoverTime)
+			if back := outage.ended.Add(recoverTime); open.overlaps(span{outage.begun, back}) {
+				open.ended = back
 			}
 		}
 		for _, kill := range kills {

@@ -144,12 +144,16 @@ func remembered(t *testing.T, address string, e *errand) {
 
 // sendAgain brings messages that were refused again, with the same keys.
 func sendAgain(refused []*errand, address string) []*errand {
-	var list []*errand
+	var (
+		list    []*errand
+		running sync.WaitGroup
+	)
 	for _, e := range refused {
 		again := &errand{request: e.request, key: e.key, queued: e.queued}
-		again.run([]string{address}, time.Now().Add(patience))
 		list = append(list, again)
+		running.Go(func() { again.run([]string{address}, time.Now().Add(patience)) })
 	}
+	running.Wait()
 	return list
 }
 
@@ -188,9 +192,10 @@ func fillsDisk(t *testing.T) stateTally {
 			t.Error("a mail was sent though the disk is full")
 		}
 	}
-	if outcome, _ := get(t, r.address, "/readyz"); outcome != "503" {
-		t.Errorf("/readyz answers %s with a full disk", outcome)
-	}
+	within(t, patience, "the service is not ready with a full disk", func() bool {
+		outcome, _ := get(t, r.address, "/readyz")
+		return outcome == "503"
+	})
 	free()
 	full.ended = time.Now()
 	tr.outages = []span{full}

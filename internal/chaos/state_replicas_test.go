@@ -86,11 +86,12 @@ func oneKeyOneMail(t *testing.T, u *upstream, addresses ...string) []*errand {
 	for i := range times(24) {
 		e := newErrand(i%2 == 0)
 		all = append(all, e)
+		fresh := *e.request
 		for n := range callers {
-			same := *e.request
-			again := &errand{request: &same, key: e.key, queued: e.queued}
-			if n == 0 {
-				again = e // stands for all in the audit
+			again := e // the first stands for all in the audit
+			if n > 0 {
+				same := fresh
+				again = &errand{request: &same, key: e.key, queued: e.queued}
 			}
 			running.Go(func() {
 				again.run(addresses[n%len(addresses):][:1], time.Now().Add(patience))

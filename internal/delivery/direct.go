@@ -83,12 +83,16 @@ func (d *Delivery) admit(ctx context.Context, e *Entry, report *Report) *Error {
 	switch {
 	case err != nil:
 		failure := unavailable(e.ID, err)
+		report.Outcome = StateFailed
 		// It may have been admitted after all, and must not be sent any more.
 		d.unsettled.add(directSettlement(e, report, failure), true)
 		return failure
 	case admission.Known != nil:
 		var failure *Error
 		*report, failure = replay(admission.Known, e)
+		if failure != nil && report.ID == e.ID {
+			d.keeper.Note(e, directSettlement(e, report, failure))
+		}
 		return failure
 	case admission.Refusing != nil:
 		*report = e.Refusal(admission.Refusing, admission.Wait).Report

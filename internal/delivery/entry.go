@@ -111,8 +111,10 @@ func (d *Delivery) person(c Connector, m connector.Message) *Hash {
 
 // replay is the answer to a request that is known already.
 func replay(known *Record, e *Entry) (Report, *Error) {
+	refused := e.Report
+	refused.Outcome = StateFailed
 	if known.Body != e.Body {
-		return e.Report, &Error{Code: IdempotencyMismatch, Incident: e.ID, Detail: "the Idempotency-Key came with another body before"}
+		return refused, &Error{Code: IdempotencyMismatch, Incident: e.ID, Detail: "the Idempotency-Key came with another body before"}
 	}
 	report := Report{ID: known.ID, Outcome: known.State, Recipient: known.Recipient}
 	if known.Report != nil {
@@ -126,7 +128,7 @@ func replay(known *Record, e *Entry) (Report, *Error) {
 		report.Outcome = StateQueued
 		return report, nil
 	case !known.State.Final():
-		return e.Report, &Error{Code: InProgress, Incident: e.ID, Detail: "the first request with this Idempotency-Key is on its way", RetryAfter: time.Second}
+		return refused, &Error{Code: InProgress, Incident: e.ID, Detail: "the first request with this Idempotency-Key is on its way", RetryAfter: time.Second}
 	}
 	code := known.Code
 	if code == "" {

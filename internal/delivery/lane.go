@@ -39,7 +39,7 @@ const (
 // that is not nil: the pace and the places go on, and so does what is known of an
 // account whose connector has not changed.
 func newLane(c Connector, keeper Keeper, before *lane) *lane {
-	if before != nil && before.Composer == c.Composer && before.Sender == c.Sender {
+	if before != nil && before.Composer == c.Composer {
 		return before
 	}
 	r := ratesOf(c.Composer.Config())

@@ -60,6 +60,7 @@ var off = connector.Limits{Recipient: "off", IP: "off", Connector: "off"}
 // A post is a message in short; what it leaves out is usual.
 type post struct {
 	to, kind, code, app, ip, key string
+	async                        bool // nobody waits for it
 }
 
 func (d *desk) post(p post) (delivery.Report, *delivery.Error) {
@@ -79,7 +80,7 @@ func (d *desk) postAs(ctx context.Context, p post) (delivery.Report, *delivery.E
 	}
 	m := connector.Message{To: or(p.to, "user@example.com"), Type: or(p.kind, connector.SignIn), Payload: payload, IP: p.ip}
 	report, err := d.Send(ctx, d.connector, delivery.Request{
-		Message: m, Arrived: time.Now(), IdempotencyKey: p.key,
+		Message: m, Arrived: time.Now(), IdempotencyKey: p.key, Queue: p.async,
 		BodySum: sha256.Sum256([]byte(fmt.Sprint(m))),
 	})
 	failure, _ := errors.AsType[*delivery.Error](err)

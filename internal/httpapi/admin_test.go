@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"dmconnector/internal/httpapi"
+	"dmconnector/internal/registry"
 )
 
 // adminRoutes are all routes for admins. The ids in them do not exist.
@@ -51,7 +52,7 @@ func TestAdminRoutesAreForAdmins(t *testing.T) {
 		if got := s.do(method, path, adminToken, "{"); got.status == 401 || got.status == 403 || got.status >= 500 || got.code(t) == "not_found" {
 			t.Errorf("%s for an admin: %d %s", route, got.status, got.body)
 		}
-		if got := s.do(method, path+"/", adminToken, ""); got.status != http.StatusNotFound && got.status != http.StatusMethodNotAllowed {
+		if got := s.do(method, path+"/", adminToken, ""); got.status != http.StatusNotFound || got.code(t) != "not_found" {
 			t.Errorf("%s/: %d", route, got.status)
 		}
 	}
@@ -216,8 +217,8 @@ func TestBodiesOfAdminsMayBeLarge(t *testing.T) {
 		content := strings.Repeat("<p>0123456789</p>", mebibytes<<20/17)
 		return s.do("PUT", "/api/email-templates", adminToken, `{"templates":[{"languageTag":"en","templateType":"SignIn","details":{"subject":"s","content":"`+content+`"}}]}`)
 	}
-	if got := put(5); got.status != 200 {
-		t.Errorf("5 MiB: %d %s", got.status, got.body[:min(len(got.body), 300)])
+	if got := put(2); got.status != 200 {
+		t.Errorf("2 MiB: %d %s", got.status, got.body[:min(len(got.body), 300)])
 	}
 	if got := put(9); got.status != 413 || !strings.Contains(got.body, "larger than 8 MiB") {
 		t.Errorf("9 MiB: %d %s", got.status, got.body[:min(len(got.body), 300)])
@@ -320,6 +321,31 @@ func TestBrokenFileKeepsTheServiceReady(t *testing.T) {
 	}
 }
 
+// What was stored by other rules may not be in force any more.
+func TestStoredConnectorThatIsNotInForce(t *testing.T) {
+	s := newService(t)
+	old := registry.StoredConnector{ID: "old", Version: 1, Config: []byte(`{"accessKeyId":"x","accessKeySecret":"sandbox-secret"}`)}
+	if err := s.state.InsertConnector(t.Context(), old, registry.Change{Actor: "test", Action: "connector.create", Subject: "old"}); err != nil {
+		t.Fatal(err)
+	}
+	s.create("mine") // the registry learns of both
+	if got := s.do("GET", "/api/connectors/old", adminToken, ""); !strings.Contains(got.body, `"inForce":false`) || !strings.Contains(got.body, `"problems":[{"pointer":"/config/accountName"`) {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+	if got := s.do("GET", "/readyz", adminToken, ""); !strings.HasPrefix(got.body, `{"status":"ready","connectors":1,"problems":1,"details":[{"id":"old","problems":[`) {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+	for route, body := range map[string]string{"test": `{"email":"user@example.com"}`, "preview": `{"type":"SignIn"}`} {
+		got := s.do("POST", "/api/connectors/old/"+route, adminToken, body)
+		if got.code(t) != "invalid_config" || !strings.HasPrefix(got.pointers(t), "/config/accountName") {
+			t.Errorf("%s: %d %s", route, got.status, got.body)
+		}
+	}
+	if got := s.do("POST", "/api/connectors/old/send", recordedToken, "{}"); got.code(t) != "connector_not_found" {
+		t.Errorf("a send: %d %s", got.status, got.body)
+	}
+}
+
 func TestStateThatIsGone(t *testing.T) {
 	gone := errors.New("dial tcp: connection refused")
 	s := newService(t, "filed")
@@ -401,7 +427,8 @@ func TestValidationTellsEverything(t *testing.T) {
 	validate := func(members string) (v struct {
 		Valid            bool
 		Errors, Warnings []struct{ Pointer string }
-	}) {
+	},
+	) {
 		t.Helper()
 		got := s.do("POST", "/api/connector-factories/aliyun-direct-mail/validate", adminToken, members)
 		if err := json.Unmarshal([]byte(got.body), &v); err != nil || got.status != 200 {

@@ -41,9 +41,6 @@ type Options struct {
 
 	// NewSender makes the sender of a connector that is only tried.
 	NewSender func(*connector.Config) (delivery.Sender, error)
-	// AllowedEndpoints are hosts that such a connector's endpoint may name
-	// besides those of aliyuncs.com and loopback.
-	AllowedEndpoints []string
 }
 
 // A Server answers the service's HTTP requests.

@@ -33,6 +33,9 @@ func (m *remembered) Messages(_ context.Context, f delivery.Filter) ([]delivery.
 }
 
 func (m *remembered) Message(_ context.Context, id string) (delivery.Record, bool, error) {
+	if len(id) != len(messageID(0)) {
+		return delivery.Record{}, false, errors.New("that is no UUID") // as PostgreSQL has it
+	}
 	for _, r := range m.list {
 		if r.ID == id {
 			return r, true, m.err
@@ -137,7 +140,7 @@ func TestMessageRequestsThatAreRefused(t *testing.T) {
 		"too small":         {"GET /api/messages?limit=0", "", "/limit"},
 		"too big":           {"GET /api/messages?limit=201", "", "/limit"},
 		"no JSON":           {"POST /api/messages/search", "user@example.com", ""},
-		"a misspelt key":    {"POST /api/messages/search", `{"adress":"user@example.com"}`, "/adress"},
+		"a misspelt key":    {"POST /api/messages/search", `{"addr":"user@example.com"}`, "/addr"},
 		"no address":        {"POST /api/messages/search", `{"address":"user@example.com,other@example.com"}`, "/address"},
 		"wrong types":       {"POST /api/messages/search", `{"state":1,"outcome":[2],"type":3,"connector":4,"address":5,"since":6,"until":7,"before":8,"limit":"9"}`, "/state /outcome /type /connector /address /since /until /before /limit"},
 		"a half":            {"POST /api/messages/search", `{"limit":0.5}`, "/limit"},

@@ -111,8 +111,6 @@ func (s *Server) tried(id string, config any) (delivery.Connector, error) {
 			return inForce, nil
 		}
 		return delivery.Connector{}, invalidConfig(stored.Problems)
-	case !known:
-		id = ""
 	}
 	cfg, report := s.opts.Registry.Check(id, config)
 	if len(report.Errors) > 0 {

@@ -17,10 +17,16 @@ import (
 	"dmconnector/connector"
 	"dmconnector/internal/delivery"
 	"dmconnector/internal/httpapi"
+	"dmconnector/internal/registry"
+	"dmconnector/internal/store"
 	"dmconnector/templates"
 )
 
-const token = "token-of-the-test-0123456789"
+// Callers' tokens.
+const (
+	token      = "token-of-the-test-0123456789"
+	adminToken = "admin-token-of-the-test-0123456789"
+)
 
 // node runs a script of this folder and returns its output's lines. Without
 // Node and the packages the test is skipped, unless nothing may be skipped.
@@ -44,29 +50,45 @@ func node(t *testing.T, script string, input []byte) []string {
 	return strings.Split(strings.TrimSuffix(string(out), "\n"), "\n")
 }
 
-// start returns the address of a service whose Aliyun is the sandbox.
-func start(t *testing.T) (string, *sandbox.Sandbox) {
+// A service has the sandbox as Aliyun, and one connector, "default".
+type service struct {
+	api *httpapi.Server
+	url string
+	box *sandbox.Sandbox
+}
+
+func start(t *testing.T) service {
 	t.Helper()
 	box := sandbox.New(sandbox.Options{Accounts: []sandbox.Account{{AccessKeyID: "key", AccessKeySecret: "secret"}}})
 	aliyun := httptest.NewServer(box)
 	t.Cleanup(aliyun.Close)
-	client, err := aliyundm.NewClient(aliyundm.Options{
-		Endpoint: aliyun.URL, Credentials: aliyundm.Credentials{AccessKeyID: "key", AccessKeySecret: "secret"},
-	})
+	newSender := func(cfg *connector.Config) (delivery.Sender, error) {
+		return aliyundm.NewClient(aliyundm.Options{
+			Endpoint:    aliyun.URL,
+			Credentials: aliyundm.Credentials{AccessKeyID: cfg.AccessKeyID, AccessKeySecret: string(cfg.AccessKeySecret)},
+		})
+	}
+	log := slog.New(slog.DiscardHandler)
+	state, err := store.Open(t.Context(), store.Options{State: "memory"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg, report := connector.ParseConfig([]byte(`{"accessKeyId":"key","accessKeySecret":"secret","accountName":"noreply@mail.example.com","templates":"builtin"}`), connector.ParseOptions{})
-	if err := report.Err(); err != nil {
+	t.Cleanup(func() { state.Close() })
+	messages := delivery.New(delivery.Options{Keeper: state, Log: log})
+	connectors := registry.New(registry.Options{
+		Example:     []byte(`{"accessKeyId":"key","accessKeySecret":"secret","accountName":"noreply@mail.example.com","templates":"builtin"}`),
+		ReservedIDs: []string{httpapi.FactoryID}, Keeper: state, NewSender: newSender, Apply: messages.Use, Log: log,
+	})
+	if err := connectors.Load(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	log := slog.New(slog.DiscardHandler)
-	target := delivery.Connector{ID: "default", Composer: connector.New(cfg), Sender: client}
-	api := httptest.NewServer(httpapi.New(httpapi.Options{
-		Delivery: delivery.New(map[string]delivery.Connector{"default": target}, log), Log: log, SendTokens: []string{token},
-	}))
-	t.Cleanup(api.Close)
-	return api.URL, box
+	api := httpapi.New(httpapi.Options{
+		Delivery: messages, Log: log, Registry: connectors, Messages: state, NewSender: newSender,
+		SendTokens: []string{token}, AdminTokens: []string{adminToken},
+	})
+	server := httptest.NewServer(api)
+	t.Cleanup(server.Close)
+	return service{api, server.URL, box}
 }
 
 // sendAll sends messages by Logto's connector and returns its results.
@@ -90,19 +112,19 @@ func sendAll(t *testing.T, config map[string]string, messages ...map[string]any)
 }
 
 func TestLogtosConnectorSendsEveryType(t *testing.T) {
-	url, box := start(t)
+	service := start(t)
 	var messages []map[string]any
 	for i, usageType := range connector.UsageTypes() {
 		sample := connector.SampleMessage(usageType)
 		sample.Payload["code"] = fmt.Sprintf("%06d", 900_000+i)
 		messages = append(messages, map[string]any{"to": "user@example.com", "type": usageType, "payload": sample.Payload, "ip": "::ffff:127.0.0.1"})
 	}
-	for i, result := range sendAll(t, map[string]string{"endpoint": url + "/api/send", "authorization": "Bearer " + token}, messages...) {
+	for i, result := range sendAll(t, map[string]string{"endpoint": service.url + "/api/send", "authorization": "Bearer " + token}, messages...) {
 		if result["ok"] != true {
 			t.Errorf("%v: %v", messages[i]["type"], result)
 		}
 	}
-	mails := box.Mails()
+	mails := service.box.Mails()
 	if len(mails) != len(messages) {
 		t.Fatalf("%d mails", len(mails))
 	}
@@ -116,7 +138,7 @@ func TestLogtosConnectorSendsEveryType(t *testing.T) {
 // What Logto shows its caller, an unauthenticated browser, is our problem and
 // nothing of the request.
 func TestLogtosConnectorShowsOurProblem(t *testing.T) {
-	url, _ := start(t)
+	url := start(t).url
 	message := map[string]any{"to": "a@b.example,c@d.example", "type": "SignIn", "payload": map[string]any{"code": "424242"}}
 	tests := map[string]struct{ authorization, want string }{
 		"two recipients":   {token, "invalid_recipient"},

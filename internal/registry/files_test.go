@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -97,6 +98,13 @@ func TestLoadNeedsPathAndState(t *testing.T) {
 	}
 }
 
+// eachWay runs a test with the system's events alone, and with the poll alone.
+func eachWay(t *testing.T, name string, test func(t *testing.T, follow func(s *stage))) {
+	t.Helper()
+	t.Run(name+" by events", func(t *testing.T) { test(t, func(s *stage) { s.OnlyEvents(); s.run() }) })
+	t.Run(name+" by polling", func(t *testing.T) { test(t, func(s *stage) { s.OnlyPoll(); s.run() }) })
+}
+
 // Each change is of files in a folder that has a.json (A) and b.json (B).
 func TestFilesAreReadAgain(t *testing.T) {
 	replace := func(s *stage, name, text string) {
@@ -121,6 +129,12 @@ func TestFilesAreReadAgain(t *testing.T) {
 			must(s.t, os.Mkdir(next, 0o700), os.WriteFile(filepath.Join(next, "a.json"), []byte(connectorJSON("A2")), 0o600),
 				os.Rename(s.folder, s.folder+"-old"), os.Rename(next, s.folder))
 		}, "a=A2"},
+		"the folder away for a time": {func(s *stage) {
+			must(s.t, os.Rename(s.folder, s.folder+"-away"))
+			s.wait("a problem", func() bool { return len(s.FileProblems()) == 1 })
+			must(s.t, os.Mkdir(s.folder, 0o700))
+			s.write("a.json", connectorJSON("A2"))
+		}, "a=A2"},
 		"a link to another folder": {func(s *stage) {
 			must(s.t, os.MkdirAll(s.path("else/where"), 0o700))
 			s.write("else/where/blob", connectorJSON("L"))
@@ -130,7 +144,7 @@ func TestFilesAreReadAgain(t *testing.T) {
 		}, "a=A b=B l=L2"},
 	}
 	for name, step := range steps {
-		t.Run(name, func(t *testing.T) {
+		eachWay(t, name, func(t *testing.T, follow func(s *stage)) {
 			s := newStage(t, func(s *stage, opts *registry.Options) {
 				s.folder = filepath.Join(s.folder, "connectors")
 				must(t, os.Mkdir(s.folder, 0o700))
@@ -138,7 +152,7 @@ func TestFilesAreReadAgain(t *testing.T) {
 			})
 			s.write("a.json", connectorJSON("A"))
 			s.write("b.json", connectorJSON("B"))
-			s.load().run()
+			follow(s.load())
 			step.change(s)
 			s.wantAliases(step.want)
 			if problems := s.FileProblems(); len(problems) > 0 {
@@ -157,7 +171,7 @@ func TestConfigMapsAreReadAgain(t *testing.T) {
 		"as a link":     {"link", "a=A1 b=B1", "a=A2 c=C2"},
 		"as a far file": {"far", "default=A1", "default=A2"},
 	} {
-		t.Run(name, func(t *testing.T) {
+		eachWay(t, name, func(t *testing.T, follow func(s *stage)) {
 			s := newStage(t, func(s *stage, opts *registry.Options) {
 				opts.Path = s.path("mount/" + tt.path)
 				if tt.path == "link" || tt.path == "far" {
@@ -170,14 +184,33 @@ func TestConfigMapsAreReadAgain(t *testing.T) {
 				s.write("mount/..2026_"+name+".json", connectorJSON(text))
 			}
 			must(t, os.Symlink("..data/a.json", s.path("mount/a.json")), os.Symlink("..data/b.json", s.path("mount/b.json")))
-			s.load().run()
+			follow(s.load())
 			s.wantAliases(tt.want)
-			must(t, os.Symlink("..2026_2", s.path("mount/..data_tmp")), os.Rename(s.path("mount/..data_tmp"), s.path("mount/..data")),
-				os.Symlink("..data/c.json", s.path("mount/c.json")), os.Remove(s.path("mount/b.json")),
+			must(t, os.Symlink("..2026_2", s.path("mount/..data_tmp")), os.Rename(s.path("mount/..data_tmp"), s.path("mount/..data")))
+			if name == "as one file" { // the swap alone must do
+				s.wantAliases(tt.then)
+				return
+			}
+			must(t, os.Symlink("..data/c.json", s.path("mount/c.json")), os.Remove(s.path("mount/b.json")),
 				os.RemoveAll(s.path("mount/..2026_1")))
 			s.wantAliases(tt.then)
 		})
 	}
+}
+
+func TestPathMayBeALinkThatIsLaidAnew(t *testing.T) {
+	eachWay(t, "link", func(t *testing.T, follow func(s *stage)) {
+		s := newStage(t, func(s *stage, opts *registry.Options) { opts.Path = s.path("here/link") })
+		must(t, os.Mkdir(s.path("here"), 0o700), os.MkdirAll(s.path("there/v1"), 0o700), os.Mkdir(s.path("there/v2"), 0o700),
+			os.Symlink("../there/v1", s.path("here/link")))
+		s.write("there/v1/a.json", connectorJSON("A1"))
+		s.write("there/v2/a.json", connectorJSON("A2"))
+		follow(s.load())
+		must(t, os.Symlink("../there/v2", s.path("here/next")), os.Rename(s.path("here/next"), s.path("here/link")))
+		s.wantAliases("a=A2")
+		s.write("there/v2/a.json", connectorJSON("A3"))
+		s.wantAliases("a=A3")
+	})
 }
 
 func TestSecretsInFilesOfTheirOwnAreReadAgain(t *testing.T) {
@@ -218,7 +251,8 @@ func TestBrokenFileKeepsTheLastGood(t *testing.T) {
 	before := s.inForce()["a"]
 
 	whole := connectorJSON("A2")
-	s.write("a.json", whole[:len(whole)/2])
+	s.write("half", whole[:len(whole)/2])
+	must(t, os.Rename(s.path("half"), s.path("a.json")))
 	s.wait("a problem", func() bool { return len(s.FileProblems()) == 1 })
 	c, _ := s.Connector("a")
 	if !c.InForce || len(c.Problems) != 1 || !strings.Contains(string(c.Config), `"fromAlias":"A"`) || s.inForce()["a"].Composer != before.Composer {
@@ -307,14 +341,21 @@ func TestFileThatIsAwayForAMomentStays(t *testing.T) {
 	s.write("b.json", connectorJSON("B"))
 	s.load()
 	must(t, os.Rename(s.path("b.json"), s.path("b.json~")))
-	if !s.Look(t.Context()) || !s.Look(t.Context()) || s.aliases() != "a=A b=B" {
-		t.Errorf("in force: %q", s.aliases())
+	for range 2 {
+		if !s.Look(t.Context()) || s.aliases() != "a=A b=B" {
+			t.Errorf("in force: %q", s.aliases())
+		}
 	}
 	must(t, os.Rename(s.path("b.json~"), s.path("b.json")))
 	if s.Look(t.Context()) || s.applications() != 1 {
 		t.Errorf("applied %d times", s.applications())
 	}
+	since := time.Now()
+	s.wait("a time in which it would be gone", func() bool { return time.Since(since) > 250*time.Millisecond })
 	must(t, os.Remove(s.path("b.json")))
+	if !s.Look(t.Context()) || s.aliases() != "a=A b=B" {
+		t.Errorf("in force: %q", s.aliases())
+	}
 	s.wait("its end", func() bool { s.Look(t.Context()); return s.aliases() == "a=A" })
 	must(t, os.Rename(s.path("a.json"), s.path("c.json")))
 	if s.Reload(t.Context()); s.aliases() != "c=A" {

@@ -14,6 +14,7 @@ import (
 type memory struct {
 	mu         sync.Mutex
 	revision   int64
+	reads      int
 	connectors map[string]registry.StoredConnector
 	templates  []registry.EmailTemplate
 	changes    []registry.Change
@@ -43,6 +44,7 @@ func (m *memory) Configuration(context.Context) (registry.Configuration, error) 
 	if m.failing {
 		return registry.Configuration{}, errDown
 	}
+	m.reads++
 	c := registry.Configuration{Revision: m.revision, Templates: slices.Clone(m.templates)}
 	for _, stored := range m.connectors {
 		c.Connectors = append(c.Connectors, stored)

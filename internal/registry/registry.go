@@ -9,6 +9,9 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
 
 	"dmconnector/connector"
 	"dmconnector/internal/delivery"
@@ -98,7 +101,9 @@ type FileProblem struct {
 
 // Registry is safe for concurrent use. What it returns must not be changed.
 type Registry struct {
-	opts Options
+	opts       Options
+	poll       time.Duration
+	newWatcher func() (*fsnotify.Watcher, error)
 
 	// One reading of the files, and one of the state, goes on at a time; a state
 	// that does not answer keeps no file waiting.
@@ -115,7 +120,7 @@ type Registry struct {
 
 // New returns a registry without connectors; see [Registry.Load].
 func New(opts Options) *Registry {
-	r := &Registry{opts: opts}
+	r := &Registry{opts: opts, poll: pollInterval, newWatcher: fsnotify.NewWatcher}
 	r.view.Store(&view{})
 	return r
 }

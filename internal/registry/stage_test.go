@@ -206,3 +206,10 @@ func pointers(problems []connector.Problem) string {
 	}
 	return strings.Join(list, " ")
 }
+
+func removed(s *stage, name string) error { return os.Remove(s.path(name)) }
+
+// messageIn is one for a reader of a language.
+func messageIn(locale string) connector.Message {
+	return connector.Message{To: "user@example.com", Type: connector.SignIn, Payload: map[string]any{"code": "1", "locale": locale}}
+}

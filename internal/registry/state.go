@@ -34,7 +34,7 @@ type holding struct {
 
 // followState reads the state again when its revision changes.
 func (r *Registry) followState(ctx context.Context) {
-	poll := time.NewTicker(pollInterval)
+	poll := time.NewTicker(r.poll)
 	defer poll.Stop()
 	changed := r.opts.Keeper.ConfigurationChanged()
 	failing := false

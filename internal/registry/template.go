@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -177,9 +178,7 @@ func (r *Registry) PatchTemplate(ctx context.Context, by, id string, version int
 func laidOver(stored json.RawMessage, patch map[string]any) (json.RawMessage, []string, error) {
 	before := objectOf(stored)
 	after := objectOf(stored)
-	for key, value := range patch {
-		after[key] = value
-	}
+	maps.Copy(after, patch)
 	d, problems := checkDetails("", after)
 	if len(problems) > 0 {
 		return nil, nil, &Error{Code: invalidRequest, Detail: "the email template has errors", Problems: problems}

@@ -2,7 +2,6 @@ package registry
 
 import (
 	"context"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,12 +16,12 @@ const writeTime = 100 * time.Millisecond
 // followFiles reads the files again when the system tells that they have changed,
 // and every second to be certain: network file systems tell nothing.
 func (r *Registry) followFiles(ctx context.Context) {
-	w := newWatcher(ctx, r.opts.Path, r.opts.Log)
+	w := r.watch(ctx)
 	defer w.close()
-	poll := time.NewTicker(pollInterval)
+	poll := time.NewTicker(r.poll)
 	defer poll.Stop()
-	var due <-chan time.Time
 	w.follow(r.filePaths())
+	due := time.After(0) // something may have changed before it was watched
 	for {
 		select {
 		case <-ctx.Done():
@@ -32,7 +31,8 @@ func (r *Registry) followFiles(ctx context.Context) {
 				due = time.After(writeTime)
 			}
 			continue
-		case <-w.errors: // events may have been lost
+		case err := <-w.errors:
+			r.opts.Log.WarnContext(ctx, "changes of files may have gone unnoticed; they are read again", "error", err)
 			if due == nil {
 				due = time.After(writeTime)
 			}
@@ -67,13 +67,13 @@ type watcher struct {
 	names  map[string]bool // of files whose change matters
 }
 
-func newWatcher(ctx context.Context, path string, log *slog.Logger) *watcher {
-	system, err := fsnotify.NewWatcher()
+func (r *Registry) watch(ctx context.Context) *watcher {
+	system, err := r.newWatcher()
 	if err != nil {
-		log.WarnContext(ctx, "changes of files are noticed once a second only", "error", err)
-		return &watcher{path: path}
+		r.opts.Log.WarnContext(ctx, "changes of files are noticed once a second only", "error", err)
+		return &watcher{path: r.opts.Path}
 	}
-	return &watcher{path: path, system: system, events: system.Events, errors: system.Errors}
+	return &watcher{path: r.opts.Path, system: system, events: system.Events, errors: system.Errors}
 }
 
 func (w *watcher) close() {

@@ -108,7 +108,7 @@ func (r *Ring) Seal(purpose string, text []byte) []byte {
 	sealed := make([]byte, 0, headSize+nonceSize+len(text)+16)
 	sealed = append(sealed, version)
 	sealed = append(sealed, k.fingerprint[:]...)
-	return k.aead.Seal(sealed, nil, text, []byte(purpose))
+	return k.aead.Seal(sealed, nil, text, []byte(purpose)) //nolint:gosec // no nonce is passed: it makes one each time
 }
 
 // Open returns what was sealed for the purpose. Errors are [ErrOtherKey] and

@@ -44,26 +44,17 @@ func revision(t *tx) (number int64, err error) {
 	return number, err
 }
 
-// maxReadings is how often a configuration is read that changes all the while.
-const maxReadings = 10
-
 // Configuration returns all connectors and email templates. See
 // [registry.Keeper].
 func (s *Store) Configuration(ctx context.Context) (registry.Configuration, error) {
 	var read registry.Configuration
-	whole := false
-	for n := 0; !whole; n++ {
-		if n == maxReadings {
-			return registry.Configuration{}, errors.New("the configuration changes faster than it can be read")
-		}
-		err := s.engine.read(ctx, func(t *tx) error {
-			var err error
-			read, whole, err = configuration(t)
-			return err
-		})
-		if err != nil {
-			return registry.Configuration{}, err
-		}
+	err := s.engine.snapshot(ctx, func(t *tx) error {
+		c, err := configuration(t)
+		read = c
+		return err
+	})
+	if err != nil {
+		return registry.Configuration{}, err
 	}
 	for i := range read.Connectors {
 		c := &read.Connectors[i]
@@ -76,20 +67,16 @@ func (s *Store) Configuration(ctx context.Context) (registry.Configuration, erro
 	return read, nil
 }
 
-// configuration reads everything, connectors still sealed. Its statements may see
-// different transactions: it reports false if one came in between.
-func configuration(t *tx) (c registry.Configuration, whole bool, err error) {
+// configuration reads everything, connectors still sealed.
+func configuration(t *tx) (c registry.Configuration, err error) {
 	if c.Revision, err = revision(t); err != nil {
-		return c, false, err
+		return c, err
 	}
 	if c.Connectors, err = connectors(t); err != nil {
-		return c, false, err
+		return c, err
 	}
-	if c.Templates, err = emailTemplates(t); err != nil {
-		return c, false, err
-	}
-	after, err := revision(t)
-	return c, after == c.Revision, err
+	c.Templates, err = emailTemplates(t)
+	return c, err
 }
 
 // connectorPurpose binds a sealed connector to its row.

@@ -4,6 +4,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -198,7 +199,7 @@ func TestLimitsAreExact(t *testing.T) {
 					t.Error(err)
 				case a.Refusing == nil:
 					admitted++
-				case a.Refusing.Name == "recipient" && a.Wait > 50*time.Second && a.Wait <= time.Minute:
+				case a.Refusing.Name == "recipient" && a.Wait > 50*time.Second && a.Wait <= 61*time.Second: // another's time may be a little later
 					refused++
 				default:
 					t.Errorf("refused with %+v", a)

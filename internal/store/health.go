@@ -3,9 +3,11 @@ package store
 import (
 	"context"
 	"errors"
+	"math"
 	"sync"
 	"time"
 
+	"dmconnector/internal/delivery"
 	"dmconnector/internal/registry"
 )
 
@@ -13,7 +15,9 @@ import (
 type health struct {
 	mu      sync.Mutex
 	failure error     // of the last write
+	noted   time.Time // when that was
 	since   time.Time // when writing began to work again
+	asked   time.Time // when it was tried because somebody asked
 }
 
 // note takes the result of a write. One that was refused, or given up, tells
@@ -27,15 +31,15 @@ func (h *health) note(err error) {
 	if err == nil && (h.failure != nil || h.since.IsZero()) {
 		h.since = time.Now()
 	}
-	h.failure = err
+	h.failure, h.noted = err, time.Now()
 }
 
 // refused reports whether a step, or its caller, chose not to write.
 func refused(err error) bool {
-	for _, refusal := range []error{
-		registry.ErrNotFound, registry.ErrExists, registry.ErrChanged,
-		errNoMessage, errPayloadGone, errNotRetryable, context.Canceled,
-	} {
+	if _, ok := errors.AsType[*delivery.Error](err); ok {
+		return true
+	}
+	for _, refusal := range []error{registry.ErrNotFound, registry.ErrExists, registry.ErrChanged, context.Canceled} {
 		if errors.Is(err, refusal) {
 			return true
 		}
@@ -53,19 +57,32 @@ func (h *health) steady() time.Duration {
 	return time.Since(h.since)
 }
 
-func (h *health) last() error {
+// askEvery bounds how often a question is worth a write.
+const askEvery = time.Second
+
+// answer returns what is known, and whether it is worth finding out more.
+func (h *health) answer(stale time.Duration) (failure error, ask bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.failure
+	ask = (h.failure != nil || time.Since(h.noted) > stale) && time.Since(h.asked) > askEvery
+	if ask {
+		h.asked = time.Now()
+	}
+	return h.failure, ask
 }
 
 // Ready reports why the state cannot be written, if it cannot. It tries when the
-// last write failed.
+// last write failed, or was long ago where others may have failed since.
 func (s *Store) Ready(ctx context.Context) error {
-	if s.kind != Postgres && s.healthy.last() == nil {
-		return nil
+	stale := 2 * beatEvery
+	if s.kind != Postgres {
+		stale = math.MaxInt64
 	}
-	return s.beat(ctx)
+	failure, ask := s.healthy.answer(stale)
+	if ask {
+		return s.beat(ctx)
+	}
+	return failure
 }
 
 const (

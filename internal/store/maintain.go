@@ -1,9 +1,13 @@
 package store
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
+	"slices"
 	"time"
 
 	"dmconnector/internal/delivery"
@@ -80,7 +84,7 @@ func (s *Store) expire(ctx context.Context) error {
 		return err
 	}
 	return s.write(ctx, func(t *tx) error {
-		var unused [][]delivery.Taking
+		var unused []delivery.Taking
 		err := t.each(func(rows *sql.Rows) error {
 			var state, limits string
 			var takings []delivery.Taking
@@ -91,7 +95,7 @@ func (s *Store) expire(ctx context.Context) error {
 				return nil
 			}
 			err := json.Unmarshal([]byte(limits), &takings)
-			unused = append(unused, takings)
+			unused = append(unused, takings...)
 			return err
 		}, `
 UPDATE message SET payload = NULL, updated_at = $1, state = CASE WHEN state = 'queued' THEN 'expired' ELSE state END
@@ -100,12 +104,11 @@ RETURNING state, limits`, micros(now), chunk)
 		if err != nil {
 			return err
 		}
-		for _, takings := range unused {
-			if err := giveBack(t, takings); err != nil {
-				return err
-			}
-		}
-		return nil
+		// Recipients before clients, as when they are taken: nobody waits in a circle.
+		slices.SortFunc(unused, func(a, b delivery.Taking) int {
+			return cmp.Or(cmp.Compare(b.Name, a.Name), bytes.Compare(a.Subject[:], b.Subject[:]))
+		})
+		return giveBack(t, unused)
 	})
 }
 
@@ -125,7 +128,30 @@ func (s *Store) sweep(ctx context.Context) error {
 			return err
 		}
 	}
+	if s.kind == Memory {
+		if err := s.forgetMost(ctx); err != nil {
+			return err
+		}
+	}
 	return s.sweepLimits(ctx, now)
+}
+
+// maxInMemory is how many messages are remembered where that costs memory.
+const maxInMemory = 50_000
+
+// forgetMost leaves the newest messages.
+func (s *Store) forgetMost(ctx context.Context) error {
+	var bound string
+	err := s.engine.read(ctx, func(t *tx) error {
+		return t.row(`SELECT id FROM message ORDER BY id DESC LIMIT 1 OFFSET $1`, s.most).Scan(&bound)
+	})
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return s.deleteAll(ctx, `DELETE FROM message WHERE id IN (SELECT id FROM message WHERE id <= $1 AND state NOT IN ('queued', 'sending') ORDER BY id LIMIT $2)`, bound)
 }
 
 func (s *Store) deleteAll(ctx context.Context, statement string, bound any) error {

@@ -112,6 +112,15 @@ func (e *postgresEngine) read(ctx context.Context, step func(*tx) error) error {
 	return step(&tx{ctx: ctx, run: e.db, dialect: postgresDialect})
 }
 
+func (e *postgresEngine) snapshot(ctx context.Context, step func(*tx) error) error {
+	conn, err := e.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
+	if err != nil {
+		return err
+	}
+	defer conn.Rollback() //nolint:errcheck // nothing was written
+	return step(&tx{ctx: ctx, run: conn, dialect: postgresDialect})
+}
+
 // now is the server's time: replicas whose clocks differ must not mint budget.
 func (e *postgresEngine) now() time.Time { return time.Now().Add(time.Duration(e.ahead.Load())) }
 
@@ -194,9 +203,9 @@ func scrub(err error) string {
 	if refusal, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return "PostgreSQL refuses: " + refusal.Code + " " + refusal.Severity
 	}
-	text := err.Error()
-	if i := strings.Index(text, "postgres://"); i >= 0 {
-		return text[:i] + "…"
+	before, _, found := strings.Cut(err.Error(), "postgres://")
+	if found {
+		return before + "…"
 	}
-	return text
+	return before
 }

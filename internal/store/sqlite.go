@@ -174,6 +174,11 @@ func (e *sqliteEngine) read(ctx context.Context, step func(*tx) error) error {
 	return step(&tx{ctx: ctx, run: conn, dialect: sqliteDialect})
 }
 
+// snapshot is read: that is a transaction already.
+func (e *sqliteEngine) snapshot(ctx context.Context, step func(*tx) error) error {
+	return e.read(ctx, step)
+}
+
 func (e *sqliteEngine) now() time.Time { return time.Now() }
 
 // watch has nothing to do: no other process writes.

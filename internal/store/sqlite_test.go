@@ -175,7 +175,10 @@ func TestQueriesUseIndexes(t *testing.T) {
 	}
 	address := s.Hash("a")
 	for _, f := range []delivery.Filter{
-		{Address: &address}, {Connector: "c"}, {Type: "t"}, {States: []delivery.State{delivery.StateDead, delivery.StateUnknown}},
+		{Address: &address},
+		{Connector: "c"},
+		{Type: "t"},
+		{States: []delivery.State{delivery.StateDead, delivery.StateUnknown}},
 		{Since: time.Now(), Until: time.Now(), Before: "x"},
 	} {
 		f.Limit = 10
@@ -257,6 +260,25 @@ func (p *planner) QueryContext(ctx context.Context, query string, args ...any) (
 func (p *planner) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
 	p.explain(ctx, query, args)
 	return p.run.QueryRowContext(ctx, query, args...)
+}
+
+func TestMemoryIsBounded(t *testing.T) {
+	s := openTest(t, Options{State: "memory"})
+	s.most = 10
+	waiting := mustAdmit(t, s, order{mode: delivery.Queued})
+	var last *delivery.Entry
+	for range 30 {
+		last = mustAdmit(t, s, order{})
+		mustSettle(t, s, delivery.Settlement{ID: last.ID, Attempt: 1, State: delivery.StateSent})
+	}
+	if err := s.sweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	mustMessage(t, s, waiting.ID)
+	mustMessage(t, s, last.ID)
+	if n := s.rows(t); n != 11 {
+		t.Errorf("%d are left", n)
+	}
 }
 
 // The tables are the same on both kinds of database.

@@ -57,6 +57,7 @@ type Store struct {
 	self   string // this process, among those that share the state
 
 	retention time.Duration
+	most      int // messages in memory
 	refused   refusals
 	notes     chan note
 	noted     sync.WaitGroup
@@ -98,6 +99,8 @@ type engine interface {
 	write(ctx context.Context, step func(*tx) error) error
 	// read runs a step that only reads.
 	read(ctx context.Context, step func(*tx) error) error
+	// snapshot is read with all statements seeing the state as of one moment.
+	snapshot(ctx context.Context, step func(*tx) error) error
 	// now is the state's time.
 	now() time.Time
 	// watch reports topics that other processes notify, and keeps now right, until
@@ -127,7 +130,7 @@ func open(ctx context.Context, opts Options) (*Store, error) {
 	}
 	s := &Store{
 		kind: kind, ring: opts.Ring, log: opts.Log, shared: opts.Shared, self: uuid.NewString(),
-		retention: opts.Retention, notes: make(chan note, maxNotes),
+		retention: opts.Retention, most: maxInMemory, notes: make(chan note, maxNotes),
 		waiting: newTopic(), changed: newTopic(),
 	}
 	s.replicas.Store(1)

@@ -1,0 +1,554 @@
+package delivery_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"dmconnector/aliyundm"
+	"dmconnector/connector"
+	"dmconnector/internal/delivery"
+	"dmconnector/internal/store"
+)
+
+// A counter is a desk whose state lasts as long as the test: it queues, and its
+// state can be made to fail.
+type counter struct {
+	*desk
+	keeper *faultyKeeper
+	log    *logBuffer
+	stop   func()
+}
+
+// faultyKeeper is a state that fails on demand.
+type faultyKeeper struct {
+	*store.Store
+	admit, settle error        // instead of doing it
+	late          error        // after an admission that was done
+	replicas      atomic.Int64 // 0: as many as there are
+	overtaken     atomic.Bool  // elsewhere
+	settles       atomic.Int64
+
+	mu sync.Mutex
+}
+
+func (k *faultyKeeper) fail(admit, settle, late error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.admit, k.settle, k.late = admit, settle, late
+}
+
+func (k *faultyKeeper) Admit(ctx context.Context, e *delivery.Entry) (delivery.Admission, error) {
+	k.mu.Lock()
+	admit, late := k.admit, k.late
+	k.mu.Unlock()
+	if admit != nil {
+		return delivery.Admission{}, admit
+	}
+	a, err := k.Store.Admit(ctx, e)
+	if late != nil {
+		return delivery.Admission{}, late
+	}
+	return a, err
+}
+
+func (k *faultyKeeper) Settle(ctx context.Context, s delivery.Settlement) (bool, error) {
+	k.settles.Add(1)
+	k.mu.Lock()
+	settle := k.settle
+	k.mu.Unlock()
+	if settle != nil {
+		return false, settle
+	}
+	return k.Store.Settle(ctx, s)
+}
+
+func (k *faultyKeeper) Overtaken(ctx context.Context, id string) (bool, error) {
+	if k.overtaken.Load() {
+		return true, nil
+	}
+	return k.Store.Overtaken(ctx, id)
+}
+
+func (k *faultyKeeper) Replicas() int {
+	if n := k.replicas.Load(); n > 0 {
+		return int(n)
+	}
+	return k.Store.Replicas()
+}
+
+func configOf(change func(*connector.Config)) *connector.Config {
+	limits := off
+	cfg := &connector.Config{AccountName: "noreply@mail.example.com", Limits: &limits}
+	for _, usageType := range connector.RequiredUsageTypes() {
+		cfg.Templates = append(cfg.Templates, connector.Template{UsageType: usageType, Subject: "{{code}}", Content: "{{code}}"})
+	}
+	if change != nil {
+		change(cfg)
+	}
+	return cfg
+}
+
+// openCounter returns a counter whose workers run until it is stopped.
+func openCounter(t *testing.T, s sender, change func(*connector.Config)) *counter {
+	t.Helper()
+	c := &counter{keeper: &faultyKeeper{Store: memory(t)}, log: new(logBuffer)}
+	d := delivery.New(delivery.Options{Keeper: c.keeper, Log: slog.New(slog.NewJSONHandler(c.log, nil))})
+	d.Use(map[string]delivery.Connector{"mine": {ID: "mine", Composer: connector.New(configOf(change)), Sender: s}})
+	inForce, _ := d.Connector("mine")
+	c.desk = &desk{d, inForce}
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { d.Work(ctx) })
+	running.Go(func() { c.keeper.Run(ctx) })
+	c.stop = sync.OnceFunc(func() {
+		cancel()
+		running.Wait()
+		ending, end := context.WithTimeout(context.Background(), time.Minute)
+		defer end()
+		_ = d.Wait(ending)
+	})
+	t.Cleanup(c.stop)
+	return c
+}
+
+// queue posts a message that nobody waits for.
+func (c *counter) queue(t *testing.T, p post) delivery.Report {
+	t.Helper()
+	p.async = true
+	report, failure := c.post(p)
+	if failure != nil {
+		t.Fatalf("it is not queued: %+v", failure)
+	}
+	return report
+}
+
+func (c *counter) message(t *testing.T, id string) delivery.Record {
+	t.Helper()
+	r, ok, err := c.keeper.Message(t.Context(), id)
+	if err != nil || !ok {
+		t.Fatalf("message %s: %v, %v", id, ok, err)
+	}
+	return r
+}
+
+var errDisk = errors.New("the disk is full")
+
+func TestNothingIsSentThatCannotBeRemembered(t *testing.T) {
+	for _, async := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			var calls atomic.Int64
+			c := openCounter(t, answers(&calls, nil), nil)
+			c.keeper.fail(errDisk, nil, nil)
+			report, failure := c.post(post{key: "k", async: async})
+			if code(failure) != "unavailable" || failure.RetryAfter == 0 || report.Outcome != delivery.StateFailed {
+				t.Errorf("%+v, %+v", report, failure)
+			}
+			c.keeper.fail(nil, nil, nil)
+			if _, failure := c.post(post{key: "k"}); failure != nil { // by itself, with the same key
+				t.Errorf("when there is room again: %+v", failure)
+			}
+			time.Sleep(time.Minute) //nolint:forbidigo // the clock of synctest
+			if calls.Load() != 1 {
+				t.Errorf("%d calls", calls.Load())
+			}
+			c.stop()
+		})
+	}
+}
+
+// A state that did what it says it could not must not have the message sent later.
+func TestAdmissionInDoubtIsNotSentLater(t *testing.T) {
+	for _, async := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			var calls atomic.Int64
+			c := openCounter(t, answers(&calls, nil), nil)
+			c.keeper.fail(nil, nil, context.DeadlineExceeded)
+			report, failure := c.post(post{async: async})
+			if code(failure) != "unavailable" {
+				t.Fatalf("%+v", failure)
+			}
+			synctest.Wait()
+			if r := c.message(t, report.ID); r.State != delivery.StateFailed || r.Code != delivery.Unavailable {
+				// A worker may have been faster than the state could be told.
+				if !async || calls.Load() != 1 {
+					t.Errorf("async %v: it is %s %s", async, r.State, r.Code)
+				}
+			}
+			c.stop()
+		})
+	}
+}
+
+// What Aliyun accepted is not reported as failed because the state cannot be
+// written, and it is remembered when that works again.
+func TestAcceptedIsAcceptedThoughItCannotBeRemembered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var calls atomic.Int64
+		c := openCounter(t, answers(&calls, nil), nil)
+		c.keeper.fail(nil, errDisk, nil)
+		report, failure := c.post(post{key: "k"})
+		if failure != nil || report.Outcome != delivery.StateSent {
+			t.Fatalf("%+v, %+v", report, failure)
+		}
+		time.Sleep(time.Minute) //nolint:forbidigo // the clock of synctest
+		if r := c.message(t, report.ID); r.State != delivery.StateSending {
+			t.Errorf("it is %s", r.State)
+		}
+		c.keeper.fail(nil, nil, nil)
+		time.Sleep(2 * time.Second) //nolint:forbidigo // the clock of synctest
+		if r := c.message(t, report.ID); r.State != delivery.StateSent || r.Report.Receipt.EnvID != "600" {
+			t.Errorf("it is %s", r.State)
+		}
+		if again, failure := c.post(post{key: "k"}); failure != nil || again.ID != report.ID || calls.Load() != 1 {
+			t.Errorf("asked again: %+v, %+v, %d calls", again, failure, calls.Load())
+		}
+		c.stop()
+	})
+}
+
+// An outage's outcomes are remembered one after the other, not by a crowd.
+func TestOutageDoesNotPileUpWork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var calls atomic.Int64
+		c := openCounter(t, answers(&calls, nil), nil)
+		c.keeper.fail(errDisk, errDisk, nil)
+		for i := range 500 {
+			c.post(post{code: fmt.Sprint(i)})
+		}
+		before := c.keeper.settles.Load()
+		time.Sleep(10 * time.Second) //nolint:forbidigo // the clock of synctest
+		if n := c.keeper.settles.Load() - before; n > 25 {
+			t.Errorf("the state is asked %d times in 10 s", n)
+		}
+		c.keeper.fail(nil, nil, nil)
+		c.stop()
+	})
+}
+
+func TestQueuedMessageEnds(t *testing.T) {
+	quotaTwice := []error{noQuota, noQuota, nil}
+	tests := map[string]struct {
+		answers   []error
+		state     delivery.State
+		code      string
+		calls     int64
+		retryable bool
+	}{
+		"accepted":              {[]error{nil}, delivery.StateSent, "", 1, false},
+		"unreachable for a try": {[]error{unreachable, unreachable, unreachable, unreachable, nil}, delivery.StateSent, "", 5, false},
+		"throttled for a while": {[]error{throttled, throttled, throttled, throttled, throttled, nil}, delivery.StateSent, "", 6, false},
+		"no quota for a while":  {quotaTwice, delivery.StateSent, "", 3, false},
+		"refused for good":      {[]error{badKey, nil}, delivery.StateDead, "provider_rejected", 1, true},
+		"a refused recipient":   {[]error{badAddress, nil}, delivery.StateDead, "recipient_rejected", 1, true},
+		"no answer":             {[]error{noAnswer, nil}, delivery.StateUnknown, "outcome_unknown", 1, true},
+		"a defect":              {[]error{errPanic}, delivery.StateUnknown, "internal", 1, true},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var calls atomic.Int64
+				c := openCounter(t, panicking(answers(&calls, tt.answers...)), nil)
+				queued := c.queue(t, post{})
+				if queued.Outcome != delivery.StateQueued {
+					t.Fatalf("%+v", queued)
+				}
+				time.Sleep(4 * time.Minute) //nolint:forbidigo // the clock of synctest
+				r := c.message(t, queued.ID)
+				if r.State != tt.state || string(r.Code) != tt.code || calls.Load() != tt.calls || r.Retryable != tt.retryable || int64(len(r.Report.Attempts)) != tt.calls {
+					if name != "a defect" || len(r.Report.Attempts) != 0 || r.State != tt.state || r.Retryable != tt.retryable {
+						t.Errorf("%s %s after %d calls, retryable %v, %d attempts told", r.State, r.Code, calls.Load(), r.Retryable, len(r.Report.Attempts))
+					}
+				}
+				if r.Report.Outcome != r.State {
+					t.Errorf("the report says %s", r.Report.Outcome)
+				}
+				c.stop()
+			})
+		})
+	}
+}
+
+var errPanic = errors.New("panic")
+
+// panicking panics instead of returning errPanic.
+func panicking(s sender) sender {
+	return func(ctx context.Context, m *aliyundm.Mail) (*aliyundm.Receipt, error) {
+		receipt, err := s(ctx, m)
+		if errors.Is(err, errPanic) {
+			panic("user@example.com 123456")
+		}
+		return receipt, err
+	}
+}
+
+// Nothing leaves after the code's life.
+func TestQueuedMessageExpires(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var calls atomic.Int64
+		c := openCounter(t, answers(&calls, unreachable), func(cfg *connector.Config) { cfg.CodeLifetime = "2m" })
+		queued := c.queue(t, post{})
+		time.Sleep(2*time.Minute + 10*time.Second) //nolint:forbidigo // the clock of synctest
+		r := c.message(t, queued.ID)
+		if r.State != delivery.StateExpired || r.Retryable || calls.Load() < 8 {
+			t.Errorf("%s, retryable %v, %d calls", r.State, r.Retryable, calls.Load())
+		}
+		before := calls.Load()
+		time.Sleep(time.Hour) //nolint:forbidigo // the clock of synctest
+		if calls.Load() != before {
+			t.Error("it is tried after its life")
+		}
+		c.stop()
+	})
+}
+
+// A dead message that an admin has sent again is sent.
+func TestDeadMessageIsSentAgainByHand(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var calls atomic.Int64
+		c := openCounter(t, answers(&calls, badKey, nil), nil)
+		queued := c.queue(t, post{})
+		time.Sleep(time.Second) //nolint:forbidigo // the clock of synctest
+		if err := c.keeper.Retry(t.Context(), "admin", queued.ID); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second) //nolint:forbidigo // the clock of synctest
+		if r := c.message(t, queued.ID); r.State != delivery.StateSent || len(r.Report.Attempts) != 2 {
+			t.Errorf("%s, %+v", r.State, r.Report.Attempts)
+		}
+		c.stop()
+	})
+}
+
+// While the account is refused, what is queued waits instead of dying.
+func TestQueueWaitsForABrokenAccount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var calls atomic.Int64
+		c := openCounter(t, answers(&calls, badKey, badKey, badKey, badKey, badKey, nil), nil)
+		for i := range 5 {
+			c.post(post{code: fmt.Sprint(i)})
+		}
+		queued := c.queue(t, post{code: "queued"})
+		time.Sleep(5 * time.Second) //nolint:forbidigo // the clock of synctest
+		if r := c.message(t, queued.ID); r.State != delivery.StateQueued || calls.Load() != 5 {
+			t.Fatalf("%s %s, %d calls", r.State, r.Code, calls.Load())
+		}
+		time.Sleep(3 * time.Minute) //nolint:forbidigo // the clock of synctest
+		if r := c.message(t, queued.ID); r.State != delivery.StateSent {
+			t.Errorf("after the cure: %s %s", r.State, r.Code)
+		}
+		c.stop()
+	})
+}
+
+func TestQueuedCodeIsOvertaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var sent []string
+		var down atomic.Bool
+		down.Store(true)
+		c := openCounter(t, sender(func(_ context.Context, m *aliyundm.Mail) (*aliyundm.Receipt, error) {
+			if down.Load() {
+				return nil, unreachable
+			}
+			sent = append(sent, m.Subject)
+			return &aliyundm.Receipt{EnvID: "600"}, nil
+		}), nil)
+		older := c.queue(t, post{code: "1", app: "a", ip: "1.2.3.4"})
+		time.Sleep(3 * time.Second) //nolint:forbidigo // the clock of synctest
+		newer := c.queue(t, post{code: "2", app: "a", ip: "1.2.3.4"})
+		down.Store(false)
+		time.Sleep(2 * time.Minute) //nolint:forbidigo // the clock of synctest
+		if r := c.message(t, older.ID); r.State != delivery.StateFailed || r.Code != delivery.Superseded {
+			t.Errorf("the older is %s %s", r.State, r.Code)
+		}
+		if r := c.message(t, newer.ID); r.State != delivery.StateSent || strings.Join(sent, " ") != "2" {
+			t.Errorf("the newer is %s, sent %v", r.State, sent)
+		}
+		c.stop()
+	})
+}
+
+func TestWhatIsQueued(t *testing.T) {
+	queuedRegister := func(cfg *connector.Config) {
+		cfg.Delivery = map[string]string{connector.Register: "queued", connector.SignIn: "direct"}
+	}
+	tests := map[string]struct {
+		change   func(*connector.Config)
+		post     post
+		volatile bool
+		want     delivery.State
+	}{
+		"usual":                       {nil, post{}, false, delivery.StateSent},
+		"the caller prefers it":       {nil, post{async: true}, false, delivery.StateQueued},
+		"the connector's type":        {queuedRegister, post{kind: connector.Register}, false, delivery.StateQueued},
+		"another type":                {queuedRegister, post{}, false, delivery.StateSent},
+		"in memory it is not offered": {nil, post{async: true}, true, delivery.StateSent},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var calls atomic.Int64
+				d := delivery.New(delivery.Options{Keeper: memory(t), Volatile: tt.volatile, Log: slog.New(slog.DiscardHandler)})
+				d.Use(map[string]delivery.Connector{"mine": {ID: "mine", Composer: connector.New(configOf(tt.change)), Sender: answers(&calls, nil)}})
+				inForce, _ := d.Connector("")
+				report, failure := (&desk{d, inForce}).post(tt.post)
+				if failure != nil || report.Outcome != tt.want || (calls.Load() == 1) != (tt.want == delivery.StateSent) {
+					t.Errorf("%+v, %+v, %d calls", report, failure, calls.Load())
+				}
+			})
+		})
+	}
+}
+
+// A key's answer follows its queued message.
+func TestKeyOfAQueuedMessage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var calls atomic.Int64
+		c := openCounter(t, answers(&calls, unreachable, unreachable, unreachable, unreachable, nil), nil)
+		first := c.queue(t, post{key: "k"})
+		again := c.queue(t, post{key: "k"})
+		if again.ID != first.ID || again.Outcome != delivery.StateQueued {
+			t.Errorf("%+v", again)
+		}
+		if _, failure := c.post(post{key: "k", code: "other", async: true}); code(failure) != "idempotency_mismatch" {
+			t.Errorf("another body: %s", code(failure))
+		}
+		time.Sleep(time.Minute) //nolint:forbidigo // the clock of synctest
+		if sent := c.queue(t, post{key: "k"}); sent.ID != first.ID || sent.Outcome != delivery.StateSent || calls.Load() != 5 {
+			t.Errorf("%+v, %d calls", sent, calls.Load())
+		}
+		c.stop()
+	})
+}
+
+func TestQueueIsWorkedOffByAFixedNumber(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var underWay, most, calls atomic.Int64
+		c := openCounter(t, sender(func(context.Context, *aliyundm.Mail) (*aliyundm.Receipt, error) {
+			most.Store(max(most.Load(), underWay.Add(1)))
+			defer underWay.Add(-1)
+			calls.Add(1)
+			time.Sleep(time.Second) //nolint:forbidigo // the clock of synctest
+			return &aliyundm.Receipt{EnvID: "600"}, nil
+		}), nil)
+		for i := range 200 {
+			c.queue(t, post{code: fmt.Sprint(i)})
+		}
+		time.Sleep(8 * time.Second) //nolint:forbidigo // the clock of synctest
+		if most.Load() != 32 || calls.Load() != 200 {
+			t.Errorf("%d at once, %d calls", most.Load(), calls.Load())
+		}
+		c.stop()
+	})
+}
+
+// A stop lets what has begun end, and leaves the rest to the next start.
+func TestStopWaitsForWhatHasBegun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var calls atomic.Int64
+		c := openCounter(t, sender(func(context.Context, *aliyundm.Mail) (*aliyundm.Receipt, error) {
+			calls.Add(1)
+			time.Sleep(2 * time.Second) //nolint:forbidigo // the clock of synctest
+			return &aliyundm.Receipt{EnvID: "600"}, nil
+		}), nil)
+		var ids []string
+		for i := range 40 {
+			ids = append(ids, c.queue(t, post{code: fmt.Sprint(i)}).ID)
+		}
+		synctest.Wait()
+		c.stop()
+		states := map[delivery.State]int{}
+		for _, id := range ids {
+			states[c.message(t, id).State]++
+		}
+		if states[delivery.StateSent] != 32 || states[delivery.StateQueued] != 8 || calls.Load() != 32 {
+			t.Errorf("%v, %d calls", states, calls.Load())
+		}
+	})
+}
+
+func TestQueuedMessageOfAConnectorThatIsGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var calls atomic.Int64
+		c := openCounter(t, answers(&calls, unreachable), nil)
+		queued := c.queue(t, post{})
+		time.Sleep(time.Second) //nolint:forbidigo // the clock of synctest
+		c.Use(nil)
+		time.Sleep(time.Minute) //nolint:forbidigo // the clock of synctest
+		if r := c.message(t, queued.ID); r.State != delivery.StateDead || r.Code != delivery.ConnectorNotFound || !r.Retryable {
+			t.Errorf("%s %s, retryable %v", r.State, r.Code, r.Retryable)
+		}
+		c.stop()
+	})
+}
+
+// Where others share the state, what had to wait looks whether a newer code came
+// to one of them.
+func TestCodeIsOvertakenElsewhere(t *testing.T) {
+	for _, replicas := range []int64{1, 2} {
+		synctest.Test(t, func(t *testing.T) {
+			var calls atomic.Int64
+			c := openCounter(t, answers(&calls, throttled, nil), nil)
+			c.keeper.replicas.Store(replicas)
+			c.keeper.overtaken.Store(true)
+			want := map[int64]string{1: "sent", 2: "superseded"}[replicas]
+			if _, failure := c.post(post{app: "a", ip: "1.2.3.4"}); code(failure) != want {
+				t.Errorf("%d replicas: %s", replicas, code(failure))
+			}
+			c.stop()
+		})
+	}
+}
+
+// Replicas share a connector's pace: it is Aliyun's limit for the account.
+func TestReplicasShareThePace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var calls atomic.Int64
+		c := openCounter(t, answers(&calls, nil), func(cfg *connector.Config) { cfg.Limits.Connector = "100/1s" })
+		c.keeper.replicas.Store(4)
+		begun := time.Now()
+		var all sync.WaitGroup
+		for i := range 50 {
+			all.Go(func() { c.post(post{code: fmt.Sprint(i)}) })
+		}
+		all.Wait()
+		if took := time.Since(begun); calls.Load() != 50 || took < time.Second || took > 1100*time.Millisecond {
+			t.Errorf("%d calls in %v", calls.Load(), took)
+		}
+		c.stop()
+	})
+}
+
+// New templates are neither a new account nor a new allowance.
+func TestReloadKeepsPaceAndBreaker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var calls atomic.Int64
+		s := answers(&calls, badKey)
+		c := openCounter(t, s, func(cfg *connector.Config) { cfg.Limits.Connector = "5/10s" })
+		for i := range 5 {
+			c.post(post{code: fmt.Sprint(i)})
+		}
+		same, _ := c.Connector("mine")
+		c.Use(map[string]delivery.Connector{"mine": {ID: "mine", Composer: same.Composer, Sender: same.Sender}})
+		c.connector, _ = c.Connector("mine")
+		if c.post(post{code: "x"}); calls.Load() != 5 {
+			t.Errorf("unchanged, its breaker has been forgotten: %d calls", calls.Load())
+		}
+		changed := connector.New(configOf(func(cfg *connector.Config) { cfg.Limits.Connector = "5/10s" }))
+		c.Use(map[string]delivery.Connector{"mine": {ID: "mine", Composer: changed, Sender: s}})
+		c.connector, _ = c.Connector("mine")
+		begun := time.Now()
+		_, failure := c.post(post{code: "y"})
+		if code(failure) != "overloaded" || time.Since(begun) > 0 {
+			t.Errorf("changed, it has a new allowance: %s", code(failure))
+		}
+		c.stop()
+	})
+}
