@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 
 	"dmconnector/connector"
-	"dmconnector/internal/httpapi"
 	"dmconnector/internal/registry"
 )
 
@@ -15,12 +14,6 @@ const maxSecretFile = 64 << 10
 
 // A connectorFile is a connector with the id that its file's name gives it.
 type connectorFile = registry.File
-
-// readConnectors reads a connector's file, or a folder of them. Problems of
-// their content are in the reports.
-func readConnectors(path string, opts connector.ParseOptions) ([]connectorFile, error) {
-	return registry.ReadFiles(path, []string{httpapi.FactoryID}, opts, resolve)
-}
 
 // readConnector reads one file. References to files in it are relative to its
 // folder.

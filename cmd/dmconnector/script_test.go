@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -75,7 +76,7 @@ func httpWithin(ts *testscript.TestScript, neg bool, args []string) {
 
 // exchange makes the call that METHOD URL STATUS [TOKEN [BODY]] describe.
 func exchange(ts *testscript.TestScript, args []string) (status string, body []byte) {
-	args = append(args[:len(args):len(args)], "", "")
+	args = append(slices.Clip(args), "", "")
 	req, err := http.NewRequest(args[0], args[1], strings.NewReader(args[4]))
 	ts.Check(err)
 	if args[3] != "" {

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -54,8 +55,8 @@ func actions(t *testing.T, s *Store) []string {
 		t.Fatal(err)
 	}
 	var lines []string
-	for i := len(list) - 1; i >= 0; i-- {
-		lines = append(lines, list[i].Actor+" "+list[i].Action+" "+list[i].Subject)
+	for _, c := range slices.Backward(list) {
+		lines = append(lines, c.Actor+" "+c.Action+" "+c.Subject)
 	}
 	return lines
 }
@@ -218,7 +219,7 @@ func TestRefusedChangeChangesNothing(t *testing.T) {
 			if diff := cmp.Diff(before, mustConfiguration(t, s)); diff != "" || len(actions(t, s)) != trail {
 				t.Errorf("%s: %d lines in the trail, %s", name, len(actions(t, s)), diff)
 			}
-			if err := s.healthy.last(); err != nil {
+			if err := s.healthy.failure; err != nil {
 				t.Errorf("%s: a refusal counts as a failure of the state: %v", name, err)
 			}
 		}
@@ -231,17 +232,17 @@ func TestRefusedWriteIsNoFailureOfTheState(t *testing.T) {
 			registry.ErrNotFound, registry.ErrExists, registry.ErrChanged, errNoMessage, errPayloadGone, errNotRetryable, context.Canceled,
 		} {
 			err := s.write(t.Context(), func(*tx) error { return fmt.Errorf("refused: %w", refusal) })
-			if !errors.Is(err, refusal) || s.healthy.last() != nil {
-				t.Errorf("%v: %v, %v", refusal, err, s.healthy.last())
+			if !errors.Is(err, refusal) || s.healthy.failure != nil {
+				t.Errorf("%v: %v, %v", refusal, err, s.healthy.failure)
 			}
 		}
 		failure := errors.New("the disk is full")
-		if err := s.write(t.Context(), func(*tx) error { return failure }); !errors.Is(err, failure) || !errors.Is(s.healthy.last(), failure) {
-			t.Errorf("%v, %v", err, s.healthy.last())
+		if err := s.write(t.Context(), func(*tx) error { return failure }); !errors.Is(err, failure) || !errors.Is(s.healthy.failure, failure) {
+			t.Errorf("%v, %v", err, s.healthy.failure)
 		}
 		// Nor is it a sign that the state is well again.
 		_ = s.write(t.Context(), func(*tx) error { return registry.ErrNotFound })
-		if !errors.Is(s.healthy.last(), failure) {
+		if !errors.Is(s.healthy.failure, failure) {
 			t.Error("a refusal counts as a success")
 		}
 	})

@@ -775,3 +775,29 @@ func TestStateShowsNothing(t *testing.T) {
 		}
 	})
 }
+
+// Whether the state can be written is known, and asking does not cost a write each
+// time.
+func TestReadiness(t *testing.T) {
+	onEveryKind(t, func(t *testing.T, s *Store) {
+		if err := s.Ready(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		s.healthy.note(errors.New("the disk is full"))
+		s.healthy.asked = time.Time{}
+		if err := s.Ready(t.Context()); err != nil {
+			t.Errorf("it works again: %v", err)
+		}
+		s.healthy.note(errors.New("the disk is full"))
+		if err := s.Ready(t.Context()); err == nil {
+			t.Error("it was tried twice within a second")
+		}
+		s.healthy.asked = time.Time{}
+		if err := s.Ready(t.Context()); err != nil {
+			t.Errorf("it works again: %v", err)
+		}
+		if err := s.Retry(t.Context(), "admin", delivery.NewID()); err == nil || s.healthy.failure != nil {
+			t.Errorf("a refusal counts as a failure of the state: %v, %v", err, s.healthy.failure)
+		}
+	})
+}
