@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"net/http/httptest"
 	"slices"
 	"strings"
@@ -168,6 +169,13 @@ func TestSummarySaysWhatIsNotMet(t *testing.T) {
 	if diff := cmp.Diff(want, lastColumn(f.summary())); diff != "" {
 		t.Errorf("the last column of what is met (-want +got):\n%s", diff)
 	}
+
+	f.logs[0].full[0] = cost{cpu: 1201, answered: 1200}
+	f.logs[1].full[0] = cost{cpu: 1200, answered: 1201}
+	want[6], want[10] = "**no**", "**no**"
+	if diff := cmp.Diff(want, lastColumn(f.summary())); diff != "" {
+		t.Errorf("the last column with a full log that costs more CPU or time (-want +got):\n%s", diff)
+	}
 }
 
 func TestWhatIsNotMeasuredIsNeitherMetNorMissed(t *testing.T) {
@@ -230,7 +238,11 @@ func TestRowsOfTheLog(t *testing.T) {
 		if parsed, err := uuid.Parse(id); err != nil || parsed.Version() != 7 {
 			t.Fatalf("row %d has the id %s, which is no UUID of version 7", n, id)
 		}
-		if at := time.UnixMicro(row[7].(int64)); at.Before(now.Add(-logTime-time.Second)) || !at.Before(now) {
+		at := time.UnixMicro(row[7].(int64))
+		if got, want := id[:8]+id[9:13], fmt.Sprintf("%012x", at.UnixMilli()); got != want {
+			t.Fatalf("row %d has the id of %s, want %s", n, got, want)
+		}
+		if at.Before(now.Add(-logTime-time.Second)) || !at.Before(now) {
 			t.Fatalf("row %d is of %v", n, at)
 		}
 		if bytes.Equal(row[5].([]byte), values[5].([]byte)) {

@@ -75,6 +75,7 @@ type campaign struct {
 	addresses []string
 	make      func(n int) *errand
 	stop      chan struct{}
+	once      sync.Once
 	stopped   chan struct{}
 	errands   []*errand // after stopped
 	running   sync.WaitGroup
@@ -103,16 +104,28 @@ func startCampaign(perSecond int, build func(n int) *errand, addresses ...string
 	return c
 }
 
+// halt ends the coming of errands.
+func (c *campaign) halt() {
+	c.once.Do(func() { close(c.stop) })
+	<-c.stopped
+}
+
 // end ends the campaign, and waits until each errand has its answer.
 func (c *campaign) end() []*errand {
-	close(c.stop)
-	<-c.stopped
+	c.halt()
 	c.running.Wait()
 	return c.errands
 }
 
 // mixedErrands are queued every other time.
 func mixedErrands(n int) *errand { return newErrand(n%2 == 0) }
+
+// onceMixed is the same for callers that do not come again.
+func onceMixed(n int) *errand {
+	e := mixedErrands(n)
+	e.once = true
+	return e
+}
 
 // runOnce brings n messages at once, each once.
 func runOnce(n int, build func(n int) *errand, addresses ...string) []*errand {

@@ -17,11 +17,7 @@ func handsOver(t *testing.T) stateTally {
 	u := newUpstream(t, 0)
 	connectors := writeConnector(t, connectorTo(u.url, limitsOff))
 	r := newReplica(t, []string{"--connectors", connectors, "--data", t.TempDir()})
-	errands := startCampaign(errandRate(), func(n int) *errand {
-		e := mixedErrands(n)
-		e.once = true
-		return e
-	}, r.address)
+	errands := startCampaign(errandRate(), onceMixed, r.address)
 	handOvers := times(1)
 	for range handOvers {
 		pause(500 * ms)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -32,8 +33,8 @@ func pausesPostgres(t *testing.T) stateTally {
 	return outage(t, server, server.Pause, server.Resume)
 }
 
-// outage takes the database away while a mail is inside the upstream, and brings
-// it back.
+// outage takes the database away while messages come and mails are inside the
+// upstream, and brings it back.
 func outage(t *testing.T, server *postgrestest.Server, down, up func(testing.TB)) stateTally {
 	t.Helper()
 	u := newUpstream(t, 0)
@@ -44,14 +45,19 @@ func outage(t *testing.T, server *postgrestest.Server, down, up func(testing.TB)
 	allOf(t, "before", before, sent, accepted)
 	drained(t, r.address)
 
+	load := startCampaign(2*errandRate(), onceMixed, r.address)
 	direct, queued := newErrand(false), newErrand(true)
 	finish := u.bring(t, r.address, direct, queued)
+	pause(300 * ms)
 	away := span{begun: time.Now()}
 	down(t)
+	load.halt()
 	finish()
 	if direct.outcome != sent || direct.took > answerTime {
 		t.Errorf("a mail that was accepted when the state went away was answered %s after %v: %v", direct.outcome, direct.took, direct.err)
 	}
+	crossing := load.end()
+	allOf(t, "when the state goes away", crossing, sent, accepted, unavailable)
 	visits := len(u.book())
 	during := runOnce(40, mixedErrands, r.address)
 	allOf(t, "without the state", during, unavailable)
@@ -73,7 +79,7 @@ func outage(t *testing.T, server *postgrestest.Server, down, up func(testing.TB)
 	}
 	// What was refused was not sent, and may be brought again.
 	again := sendAgain(during, r.address)
-	tr.errands = append(append(append(before, after...), again...), direct, queued)
+	tr.errands = append(slices.Concat(before, crossing, after, again), direct, queued)
 	tr.texts = r.logs()
 	result := tr.audit(t)
 	result.requireOnce(t, u, again)
@@ -201,9 +207,7 @@ func fillsDisk(t *testing.T) stateTally {
 	tr.outages = []span{full}
 	after := recovers(t, r.address)
 	again := sendAgain(during, r.address)
-	for _, part := range [][]*errand{before, waiting, filling, after, again} {
-		tr.errands = append(tr.errands, part...)
-	}
+	tr.errands = slices.Concat(before, waiting, filling, after, again)
 	tr.texts = r.logs()
 	result := tr.audit(t)
 	result.requireOnce(t, u, append(again, waiting...))

@@ -56,6 +56,9 @@ func (d *Delivery) logLine(ctx context.Context, c Connector, req Request, mode M
 		slog.Int("attempts", len(report.Attempts)))
 	if report.Trace != nil {
 		attrs = append(attrs, slog.Int("template", report.Trace.Template), slog.String("language", report.Trace.LanguageTag))
+		if report.Trace.EmailTemplate != "" {
+			attrs = append(attrs, slog.String("email_template", report.Trace.EmailTemplate))
+		}
 		if len(report.Trace.Missing) > 0 {
 			attrs = append(attrs, slog.Any("missing", report.Trace.Missing))
 		}
