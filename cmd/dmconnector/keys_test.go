@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -60,5 +62,69 @@ func TestReplacedKeysAreWhole(t *testing.T) {
 	}
 	if _, err := fileKeys(folder); err == nil || !strings.Contains(err.Error(), keyFile) || strings.Contains(err.Error(), "half-a-key") {
 		t.Errorf("%v", err)
+	}
+}
+
+// cutOff is a state in which a rekey ends: the file must open both what was sealed
+// before and what is sealed anew.
+type cutOff struct {
+	t       *testing.T
+	folder  string
+	before  *seal.Ring
+	failure error
+}
+
+func (c *cutOff) Reseal(_ context.Context, ring *seal.Ring) (int, error) {
+	keys, err := fileKeys(c.folder)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	now, err := seal.NewRing(keys...)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	for _, sealed := range [][]byte{c.before.Seal("x", nil), ring.Seal("x", nil)} {
+		if _, err := now.Open("x", sealed); err != nil {
+			c.t.Errorf("the file's keys do not open the state: %v", err)
+		}
+	}
+	if c.before.Current(ring.Seal("x", nil)) {
+		c.t.Error("the old key seals")
+	}
+	return 1, c.failure
+}
+
+func TestFileOpensTheStateAtEachMoment(t *testing.T) {
+	for name, test := range map[string]struct {
+		failure error
+		opens   bool // what was sealed before
+	}{
+		"done":    {nil, false},
+		"cut off": {errors.New("the disk is full"), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			folder, older := t.TempDir(), seal.NewKey()
+			if err := replaceKeys(folder, older); err != nil {
+				t.Fatal(err)
+			}
+			before, err := seal.NewRing(older)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := rekeyFile(t.Context(), &cutOff{t, folder, before, test.failure}, folder); !errors.Is(err, test.failure) {
+				t.Fatal(err)
+			}
+			keys, err := fileKeys(folder)
+			if err != nil {
+				t.Fatal(err)
+			}
+			after, err := seal.NewRing(keys...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := after.Open("x", before.Seal("x", nil)); (err == nil) != test.opens {
+				t.Errorf("what the old key has sealed: %v", err)
+			}
+		})
 	}
 }

@@ -92,7 +92,8 @@ func newCopy(flags *stateFlags) *cobra.Command {
 		Use:   "copy --from STATE --to STATE",
 		Short: "Copy a state from SQLite to PostgreSQL, or back",
 		Long: `copy copies everything into an empty state: messages, those still queued too,
-connectors, templates, tokens, limits and the audit trail. Stop the service first.
+connectors, templates, tokens, limits and the audit trail. Stop the service first,
+and do not start it on the old state again: it would send what is queued as well.
 What cannot be finished is undone as a whole.
 
 Secrets are opened with DMCONNECTOR_SECRET_KEY or the key in --data, whichever
@@ -156,8 +157,9 @@ If the key is the file in --data, rekey makes a new one. Stop the service first.
 
 If it is DMCONNECTOR_SECRET_KEY, put the new key in front of the old one, separated
 by a comma: rekey seals with the first what the others have sealed, and then the
-others can go. With PostgreSQL the service may run on, if every replica has been
-started with both keys.`,
+others can go. With PostgreSQL the service may run on, once every replica has been
+started with both keys; replicas that are restarted one by one need OLD,NEW first,
+and NEW,OLD then, so that each can open what another has sealed.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			count, err := rekey(cmd.Context(), flags, newLog(cmd.ErrOrStderr()))
@@ -196,9 +198,14 @@ func rekey(ctx context.Context, flags *stateFlags, log *slog.Logger) (count int,
 	return rekeyFile(ctx, s, flags.data)
 }
 
+// A resealer is a state whose key can be changed.
+type resealer interface {
+	Reseal(ctx context.Context, ring *seal.Ring) (int, error)
+}
+
 // rekeyFile gives the state a fresh key. At each moment the file has what opens
 // the state.
-func rekeyFile(ctx context.Context, s *store.Store, folder string) (int, error) {
+func rekeyFile(ctx context.Context, s resealer, folder string) (int, error) {
 	keys, err := fileKeys(folder)
 	if err != nil {
 		return 0, err

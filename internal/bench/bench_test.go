@@ -4,8 +4,12 @@ package main
 
 import (
 	"bytes"
+	"database/sql"
 	"fmt"
+	"io"
+	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -303,5 +307,85 @@ func TestLoadOfTheRelay(t *testing.T) {
 	u.templateSize = 301
 	if err := route.closedLoop(t.Context(), 3, 0, 20); err == nil || !strings.Contains(err.Error(), "answered 502") {
 		t.Errorf("mails of the wrong size: %v", err)
+	}
+}
+
+func TestQueuedSendsAskForIt(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Prefer") == "respond-async" {
+			w.WriteHeader(http.StatusAccepted)
+		}
+	}))
+	defer server.Close()
+	route := sendRoute(server.URL)
+	defer route.close()
+	if err := route.send(t.Context(), 1); err != nil {
+		t.Error("direct:", err)
+	}
+	route.queued = true
+	if err := route.send(t.Context(), 1); err != nil {
+		t.Error("queued:", err)
+	}
+	server.Config.Handler = http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+	if err := route.send(t.Context(), 1); err == nil {
+		t.Error("a queued send that was answered 200 counts")
+	}
+}
+
+func TestFillSQLite(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state.db")
+	db, err := sql.Open("sqlite", "file:"+path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	const rows = chunk + 1
+	_, err = db.Exec(`CREATE TABLE message (id TEXT PRIMARY KEY, connector, type, state, code, address, body, created_at, updated_at, due_at, expires_at, report)`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fill(t.Context(), sqlite, "sqlite:"+path, rows); err == nil {
+		t.Error("a log without a message was filled")
+	}
+	if _, err := db.Exec(`INSERT INTO message VALUES ('sample', 'c', 't', 's', '', x'01', x'02', 1, 1, 1, 1, 'its report')`); err != nil {
+		t.Fatal(err)
+	}
+	ids, err := fill(t.Context(), sqlite, "sqlite:"+path, rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all, copies, known int
+	row := db.QueryRow(`SELECT count(*), sum(report = 'its report'), sum(id = $1) FROM message`, ids[len(ids)/2])
+	if err := row.Scan(&all, &copies, &known); err != nil {
+		t.Fatal(err)
+	}
+	if all != rows+1 || copies != rows+1 || known != 1 {
+		t.Errorf("the log has %d messages, %d of them with the report, and %d of one of the ids", all, copies, known)
+	}
+}
+
+func TestQuestions(t *testing.T) {
+	var asked []string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		asked = append(asked, r.Method+" "+r.URL.RequestURI()+" "+string(body))
+		fmt.Fprint(w, `{"messages":[{"id":"1"},{"id":"2"}]}`)
+	}))
+	defer server.Close()
+	s := &stage{process: &process{url: server.URL}, route: sendRoute(server.URL)}
+	defer s.route.close()
+
+	r := read{least: 2, ask: func(n int) question {
+		return []question{{path: "/api/messages?limit=2"}, {"/api/messages/search", []byte(`{}`)}}[n]
+	}}
+	if err := r.measure(t.Context(), s, 2); err != nil || len(r.took) != 2 {
+		t.Errorf("%d answers, %v", len(r.took), err)
+	}
+	if diff := cmp.Diff([]string{"GET /api/messages?limit=2 ", "POST /api/messages/search {}"}, asked); diff != "" {
+		t.Errorf("asked (-want +got):\n%s", diff)
+	}
+	r.least = 3
+	if err := r.measure(t.Context(), s, 1); err == nil {
+		t.Error("an answer with too few messages counts")
 	}
 }

@@ -162,7 +162,7 @@ func fillSQLite(ctx context.Context, path string, rows int) (ids []string, err e
 }
 
 // chunk is how many rows are one transaction.
-const chunk = 50_000
+const chunk = 5000
 
 func readSample(ctx context.Context, db *sql.DB, rows int) (*sample, error) {
 	found, err := db.QueryContext(ctx, selectSample)

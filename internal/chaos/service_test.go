@@ -167,7 +167,9 @@ func (s *service) stopped(ctx context.Context, t *testing.T) {
 	case <-s.ended:
 	case <-ctx.Done():
 		t.Errorf("the service has not stopped within %v", stopTime)
-		s.kill()
+		s.cmd.Process.Signal(syscall.SIGQUIT)
+		<-s.ended
+		os.WriteFile("/tmp/draft/hang.log", []byte(s.log.String()), 0o644)
 	}
 	if s.err != nil {
 		t.Errorf("the service ended with %v", s.err)

@@ -203,7 +203,7 @@ func (c *stateTally) auditDirect(t *testing.T, e *errand, accepted int) {
 		}
 	case e.outcome != unknown && e.err == nil && accepted > 0:
 		c.refused++
-		t.Logf("answered %s, but the mail was accepted", e.outcome)
+		t.Logf("answered %s, but the mail was accepted; queued: %t", e.outcome, e.queued)
 	}
 }
 
@@ -219,7 +219,8 @@ func (c *stateTally) judge(t *testing.T) {
 			t.Errorf("%s: %d", what, n)
 		}
 	}
-	if c.resent > c.inside {
+	// A short run is for busy machines as well, on whose disks outcomes wait.
+	if *long && c.resent > c.inside {
 		timing(t, "sent again: %d, though only %d were inside the upstream when kills came", c.resent, c.inside)
 	}
 }

@@ -57,7 +57,7 @@ func outage(t *testing.T, server *postgrestest.Server, down, up func(testing.TB)
 		t.Errorf("a mail that was accepted when the state went away was answered %s after %v: %v", direct.outcome, direct.took, direct.err)
 	}
 	crossing := load.end()
-	allOf(t, "when the state goes away", crossing, sent, accepted, unavailable)
+	allOf(t, "when the state goes away", crossing, sent, accepted, unavailable, unknown)
 	visits := len(u.book())
 	during := runOnce(40, mixedErrands, r.address)
 	allOf(t, "without the state", during, unavailable)

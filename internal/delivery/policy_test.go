@@ -553,12 +553,22 @@ func TestNewestCodeWins(t *testing.T) {
 					got <- code(failure)
 				}()
 				synctest.Wait()
-				if _, failure := d.post(tt.newer); failure != nil {
-					t.Errorf("the newer: %s", code(failure))
-				}
+				begun := time.Now()
+				go func() {
+					if _, failure := d.post(tt.newer); failure != nil {
+						t.Errorf("the newer: %s", code(failure))
+					}
+				}()
 				if older := <-got; older != tt.want {
 					t.Errorf("the older: %s, want %s", older, tt.want)
 				}
+				if took := time.Since(begun); tt.want == "superseded" && took > 0 {
+					t.Errorf("the older's caller waited for %v", took)
+				}
+				if err := d.Wait(context.Background()); err != nil {
+					t.Error(err)
+				}
+				synctest.Wait()
 			})
 		})
 	}

@@ -233,6 +233,24 @@ func TestOutageDoesNotPileUpWork(t *testing.T) {
 	})
 }
 
+// What an outage leaves in doubt is bounded.
+func TestDoubtfulMessagesAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var calls atomic.Int64
+		c := openCounter(t, answers(&calls, nil), nil)
+		c.keeper.fail(errDisk, errDisk, nil)
+		for i := range 5000 {
+			c.post(post{code: fmt.Sprint(i)})
+		}
+		c.keeper.fail(nil, nil, nil)
+		before := c.keeper.settles.Load()
+		c.stop()
+		if n := c.keeper.settles.Load() - before; n < 4000 || n > 4100 {
+			t.Errorf("%d are settled when it is over", n)
+		}
+	})
+}
+
 func TestQueuedMessageEnds(t *testing.T) {
 	quotaTwice := []error{noQuota, noQuota, nil}
 	tests := map[string]struct {
@@ -435,13 +453,14 @@ func TestQueueIsWorkedOffByAFixedNumber(t *testing.T) {
 			most.Store(max(most.Load(), underWay.Add(1)))
 			defer underWay.Add(-1)
 			calls.Add(1)
-			time.Sleep(time.Second) //nolint:forbidigo // the clock of synctest
+			time.Sleep(700 * time.Millisecond) //nolint:forbidigo // the clock of synctest
 			return &aliyundm.Receipt{EnvID: "600"}, nil
 		}), nil)
 		for i := range 200 {
 			c.queue(t, post{code: fmt.Sprint(i)})
 		}
-		time.Sleep(8 * time.Second) //nolint:forbidigo // the clock of synctest
+		// Seven times 32, one after the other without a pause.
+		time.Sleep(5 * time.Second) //nolint:forbidigo // the clock of synctest
 		if most.Load() != 32 || calls.Load() != 200 {
 			t.Errorf("%d at once, %d calls", most.Load(), calls.Load())
 		}

@@ -532,9 +532,16 @@ func TestWhatIsOverIsErased(t *testing.T) {
 			if r := mustMessage(t, s, e.ID); r.State != tt.before || !s.sealed(t, e.ID) {
 				t.Errorf("%s: ended while it was good: %s", name, r.State)
 			}
+			other := mustAdmit(t, s, order{mode: delivery.Queued}) // there is something to erase
 			s.run(t, `UPDATE message SET expires_at = $1`, micros(s.engine.now()))
+			if list := mustTakeUp(t, s, 10); len(list) != 0 {
+				t.Errorf("%s: what has expired is taken up", name)
+			}
 			if err := s.expire(t.Context()); err != nil {
 				t.Fatal(err)
+			}
+			if s.sealed(t, other.ID) {
+				t.Errorf("%s: what has expired beside it is not erased", name)
 			}
 			r := mustMessage(t, s, e.ID)
 			if r.State != tt.after || s.sealed(t, e.ID) != (tt.before == delivery.StateSending) || r.Retryable {
@@ -542,9 +549,6 @@ func TestWhatIsOverIsErased(t *testing.T) {
 			}
 			if n := s.left(t, limit); n != tt.left {
 				t.Errorf("%s: %d are left of the limit", name, n)
-			}
-			if tt.before == delivery.StateQueued && len(mustTakeUp(t, s, 1)) != 0 {
-				t.Error("what has expired is taken up")
 			}
 			s.run(t, `DELETE FROM message`)
 		}
@@ -687,13 +691,12 @@ func until(t *testing.T, what string, done func() bool) {
 func TestFloodOfRefusalsSkipsTheDatabase(t *testing.T) {
 	onEveryKind(t, func(t *testing.T, s *Store) {
 		limit := s.limit("recipient", "u", 1)
-		mustAdmit(t, s, order{limits: []delivery.Taking{limit}})
-		refused := func() (admission delivery.Admission) {
+		first := mustAdmit(t, s, order{limits: []delivery.Taking{limit}})
+		refused := func() {
 			a, err := s.Admit(t.Context(), s.testEntry(order{limits: []delivery.Taking{limit}}))
 			if err != nil || a.Refusing == nil {
 				t.Fatalf("%+v, %v", a, err)
 			}
-			return a
 		}
 		refused()
 		before := s.rows(t)
@@ -704,8 +707,7 @@ func TestFloodOfRefusalsSkipsTheDatabase(t *testing.T) {
 			t.Errorf("%d of 100 refusals were written at once", n)
 		}
 		// What is given back is there at once.
-		s.refused.forget([]delivery.Taking{limit})
-		s.run(t, `DELETE FROM rate_limit`)
+		mustSettle(t, s, delivery.Settlement{ID: first.ID, Attempt: 1, State: delivery.StateFailed, GiveBack: first.Takings})
 		mustAdmit(t, s, order{limits: []delivery.Taking{limit}})
 	})
 }

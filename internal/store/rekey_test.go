@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -29,10 +30,18 @@ func fillSealed(t *testing.T, s *Store, messages int) []string {
 	if err := s.InsertConnector(t.Context(), testConnector("a"), change("me", "x", "a")); err != nil {
 		t.Fatal(err)
 	}
-	var ids []string
-	for range messages {
-		ids = append(ids, mustAdmit(t, s, order{mode: delivery.Queued}).ID)
+	ids := make([]string, messages)
+	var all sync.WaitGroup // one after the other would wait for the disk each time
+	for i := range ids {
+		e := s.testEntry(order{mode: delivery.Queued})
+		ids[i] = e.ID
+		all.Go(func() {
+			if _, err := s.Admit(t.Context(), e); err != nil {
+				t.Error(err)
+			}
+		})
 	}
+	all.Wait()
 	s.run(t, `UPDATE message SET state = 'sent', payload = NULL WHERE id = $1`, ids[0])
 	return ids
 }

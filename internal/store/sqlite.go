@@ -42,9 +42,11 @@ const (
 	// maxBatch bounds what one transaction holds.
 	maxBatch = 256
 	readers  = 4
+	// inMemory is no path.
+	inMemory = ""
 )
 
-// openSQLite opens the file of that path, or memory.
+// openSQLite opens the file of that path, or memory for none.
 func openSQLite(ctx context.Context, path string, opts Options, heard func(string)) (*sqliteEngine, error) {
 	e := &sqliteEngine{heard: heard, jobs: make(chan *job, maxBatch), done: make(chan struct{})}
 	if err := e.open(ctx, path, opts); err != nil {
@@ -66,12 +68,12 @@ func (e *sqliteEngine) open(ctx context.Context, path string, opts Options) erro
 	}
 	mine := true
 	var err error
-	if path != memory {
+	if path != inMemory {
 		if mine, err = e.claimFile(ctx, path, opts); err != nil {
 			return err
 		}
 	}
-	if e.writers, err = openFile(path, "_pragma=busy_timeout(5000)", "_pragma=journal_mode(WAL)", "_pragma=synchronous(FULL)"); err != nil {
+	if e.writers, err = openFile(path, "_pragma=busy_timeout(5000)", "_pragma=journal_mode(WAL)", "_pragma=synchronous(FULL)", "_pragma=secure_delete(1)"); err != nil {
 		return err
 	}
 	e.writers.SetMaxOpenConns(1)
@@ -82,7 +84,7 @@ func (e *sqliteEngine) open(ctx context.Context, path string, opts Options) erro
 	if err := bringUpToDate(ctx, e.writers, goose.DialectSQLite3, "sqlite", nil); err != nil {
 		return err
 	}
-	if path == memory {
+	if path == inMemory {
 		return nil
 	}
 	e.readers, err = openFile(path, "_pragma=busy_timeout(5000)", "_pragma=query_only(1)")
@@ -97,7 +99,7 @@ func (e *sqliteEngine) open(ctx context.Context, path string, opts Options) erro
 // openFile opens a connection pool on the file. Its name may hold any character.
 func openFile(path string, options ...string) (*sql.DB, error) {
 	name := "file::memory:"
-	if path != memory {
+	if path != inMemory {
 		name = "file:" + (&url.URL{Path: path}).EscapedPath()
 	}
 	for i, option := range options {

@@ -43,9 +43,6 @@ type Options struct {
 	Retention time.Duration
 }
 
-// memory is the state that is forgotten.
-const memory = "memory"
-
 // A Store is an open state. It is safe for concurrent use.
 type Store struct {
 	engine engine
@@ -81,7 +78,7 @@ const (
 // KindOf tells the kind that a --state names.
 func KindOf(state string) (Kind, error) {
 	switch {
-	case state == memory:
+	case state == string(Memory):
 		return Memory, nil
 	case strings.HasPrefix(state, "sqlite:") && len(state) > len("sqlite:"):
 		return SQLite, nil
@@ -151,8 +148,10 @@ func open(ctx context.Context, opts Options) (*Store, error) {
 	switch kind {
 	case Postgres:
 		s.engine, err = openPostgres(ctx, opts.State, s.log)
-	default:
+	case SQLite:
 		s.engine, err = openSQLite(ctx, strings.TrimPrefix(opts.State, "sqlite:"), opts, s.heard)
+	default:
+		s.engine, err = openSQLite(ctx, inMemory, opts, s.heard)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open the state: %w", err)
