@@ -16,6 +16,10 @@ build:
 
 test: $(PEERS)/node_modules/.installed
 	@test -n "$(RACE)" || { echo "make test: SKIPPED the race detector: there is no C compiler"; test -z "$$DMCONNECTOR_TEST_ALL"; }
+	@ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || command -v postgres >/dev/null 2>&1 || \
+		{ echo "make test: SKIPPED the tests on PostgreSQL: it is not installed"; test -z "$$DMCONNECTOR_TEST_ALL"; }
+	@PATH="$$PATH:/usr/sbin" command -v pgbouncer >/dev/null 2>&1 || \
+		{ echo "make test: SKIPPED the tests with a pooler: there is no pgbouncer"; test -z "$$DMCONNECTOR_TEST_ALL"; }
 	$(GO) test $(RACE) -shuffle=on ./...
 
 # Logto's own packages, as peers in tests. Without npm those tests are skipped.

@@ -87,6 +87,9 @@ func serve(ctx context.Context, opts serveOptions, stdout io.Writer, log *slog.L
 	if err := s.open(ctx); err != nil {
 		return err
 	}
+	// The start leaves much behind, by which the collector would measure what a
+	// service may take.
+	debug.FreeOSMemory()
 	s.banner().writeTo(stdout)
 	log.Info("listening", "address", s.listener.Addr().String(), "connectors", len(s.registry.Connectors()), "state", string(s.state.Kind()), "version", version())
 	return s.run(ctx)

@@ -222,7 +222,7 @@ func milliseconds(d time.Duration) string {
 
 func megabytes(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
 
-func percent(part float64) string { return fmt.Sprintf("%.0f %%", 100*part) }
+func percent(part float64) string { return fmt.Sprintf("%.1f %%", 100*part) }
 
 // thousands writes a number with commas.
 func thousands(n int) string {

@@ -79,10 +79,16 @@ func (d *Delivery) logLine(ctx context.Context, c Connector, req Request, mode M
 	d.log.LogAttrs(ctx, slog.LevelInfo, "mail sent", attrs...)
 }
 
+// otherType stands for every usage type that is not Logto's.
+const otherType = "other"
+
 // typeLabel keeps callers from filling the log with words of their own.
 func typeLabel(usageType string) string {
 	if slices.Contains(connector.UsageTypes(), usageType) {
 		return usageType
 	}
-	return "other"
+	return otherType
 }
+
+// TypeLabels lists the types that messages are remembered with.
+func TypeLabels() []string { return append(connector.UsageTypes(), otherType) }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -92,21 +93,50 @@ func (s *Store) Messages(ctx context.Context, f delivery.Filter) ([]delivery.Rec
 }
 
 // listQuery writes the query of a filter. Ids are in the order of time, which
-// every index of the table has behind its own column; several states are listed
-// apart and merged, as no index has the order of all of them.
+// every index has behind its other columns; what no index has in that order is
+// listed in parts, which are merged.
 func listQuery(f delivery.Filter) (query string, args []any) {
-	if len(f.States) <= 1 {
-		terms := filterTerms(f, &args)
-		return selectRecords(terms, f.Limit, &args), args
+	var parts []string
+	for _, part := range partsOf(f) {
+		parts = append(parts, selectRecords(filterTerms(part, &args), f.Limit, &args))
 	}
-	parts := make([]string, len(f.States))
-	for i, state := range f.States {
-		one := f
-		one.States = []delivery.State{state}
-		parts[i] = `SELECT * FROM (` + selectRecords(filterTerms(one, &args), f.Limit, &args) + `) AS part` + strconv.Itoa(i)
+	if len(parts) == 1 {
+		return parts[0], args
+	}
+	for i, part := range parts {
+		parts[i] = `SELECT * FROM (` + part + `) AS part` + strconv.Itoa(i)
 	}
 	args = append(args, f.Limit)
 	return strings.Join(parts, ` UNION ALL `) + fmt.Sprintf(` ORDER BY id DESC LIMIT $%d`, len(args)), args
+}
+
+// partsOf splits a filter into those that name one state at most, and with a
+// connector also the type, as the index does.
+func partsOf(f delivery.Filter) []delivery.Filter {
+	var parts []delivery.Filter
+	states := [][]delivery.State{nil}
+	if len(f.States) > 0 {
+		states = slices.Collect(slices.Chunk(f.States, 1))
+	}
+	for _, one := range states {
+		part := f
+		part.States = one
+		if !byConnector(part) || f.Type != "" {
+			parts = append(parts, part)
+			continue
+		}
+		for _, label := range delivery.TypeLabels() {
+			part.Type = label
+			parts = append(parts, part)
+		}
+	}
+	return parts
+}
+
+// byConnector reports whether the index of connectors serves a filter of one state
+// at most.
+func byConnector(f delivery.Filter) bool {
+	return f.Connector != "" && f.Address == nil && (len(f.States) == 0 || f.States[0] == delivery.StateSent)
 }
 
 func selectRecords(terms []string, limit int, args *[]any) string {
@@ -118,27 +148,34 @@ func selectRecords(terms []string, limit int, args *[]any) string {
 	return query + fmt.Sprintf(` ORDER BY id DESC LIMIT $%d`, len(*args))
 }
 
-// filterTerms are a filter's conditions. At most one state is looked at.
+// filterTerms are the conditions of a filter of one state at most.
 func filterTerms(f delivery.Filter, args *[]any) []string {
 	var terms []string
 	term := func(format string, arg any) {
 		*args = append(*args, arg)
 		terms = append(terms, fmt.Sprintf(format, len(*args)))
 	}
+	// Of two indexes the database may take the worse one. An address has fewer
+	// messages than anything else, and what was not sent is less than what a
+	// connector or a type has: the others are hidden behind an expression.
+	plain, hidden := "%s = $%%d", "%s || '' = $%%d"
+	state, other := plain, plain
 	if f.Address != nil {
 		term("address = $%d", f.Address[:])
-	}
-	if f.Connector != "" {
-		term("connector = $%d", f.Connector)
-	}
-	if f.Type != "" {
-		term("type = $%d", f.Type)
+		state, other = hidden, hidden
 	}
 	if len(f.States) == 1 {
-		term("state = $%d", string(f.States[0]))
-		if f.States[0] != delivery.StateSent {
-			terms = append(terms, "state <> 'sent'") // there is an index of those
+		term(fmt.Sprintf(state, "state"), string(f.States[0]))
+		if index := stateIndex[f.States[0]]; index != "" && f.Address == nil {
+			terms = append(terms, index)
+			other = hidden
 		}
+	}
+	if f.Connector != "" {
+		term(fmt.Sprintf(other, "connector"), f.Connector)
+	}
+	if f.Type != "" {
+		term(fmt.Sprintf(other, "type"), f.Type)
 	}
 	if f.Before != "" {
 		term("id < $%d", f.Before)
@@ -150,6 +187,17 @@ func filterTerms(f delivery.Filter, args *[]any) []string {
 		term("id < $%d", leastID(f.Until))
 	}
 	return terms
+}
+
+// stateIndex is the condition of the index in which a state is found; what is sent
+// is everywhere.
+var stateIndex = map[delivery.State]string{
+	delivery.StateQueued:  "state IN ('queued', 'sending')",
+	delivery.StateSending: "state IN ('queued', 'sending')",
+	delivery.StateFailed:  "state IN ('failed', 'dead', 'expired', 'unknown')",
+	delivery.StateDead:    "state IN ('failed', 'dead', 'expired', 'unknown')",
+	delivery.StateExpired: "state IN ('failed', 'dead', 'expired', 'unknown')",
+	delivery.StateUnknown: "state IN ('failed', 'dead', 'expired', 'unknown')",
 }
 
 // leastID is the least id of a message of that time: a UUID of version 7 begins

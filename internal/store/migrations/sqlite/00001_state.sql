@@ -29,10 +29,11 @@ CREATE INDEX message_due ON message(due_at) WHERE state IN ('queued', 'sending')
 CREATE INDEX message_person ON message(person) WHERE person IS NOT NULL AND state IN ('queued', 'sending');
 CREATE INDEX message_waiting_body ON message(body) WHERE state = 'queued';
 CREATE INDEX message_sealed ON message(expires_at) WHERE payload IS NOT NULL;
+-- Lists are from the newest on. A message that is sent is in the first three only.
 CREATE INDEX message_address ON message(address, id);
-CREATE INDEX message_connector ON message(connector, id);
+CREATE INDEX message_connector ON message(connector, type, id);
 CREATE INDEX message_type ON message(type, id);
-CREATE INDEX message_unsent ON message(state, id) WHERE state <> 'sent';
+CREATE INDEX message_unsent ON message(state, id, connector, type) WHERE state IN ('failed', 'dead', 'expired', 'unknown');
 
 CREATE TABLE rate_limit (
     subject BLOB PRIMARY KEY,          -- keyed hash of what is limited and whom
