@@ -135,7 +135,6 @@ func (s *service) apply(connectors map[string]delivery.Connector) {
 // run serves until ctx is done, then stops in good order.
 func (s *service) run(ctx context.Context) error {
 	working, stopWork := context.WithCancel(ctx)
-	defer stopWork()
 	keeping, stopKeeping := context.WithCancel(context.WithoutCancel(ctx))
 	var parts sync.WaitGroup
 	parts.Go(func() { s.state.Run(keeping) }) // until the last outcome is remembered
@@ -145,6 +144,7 @@ func (s *service) run(ctx context.Context) error {
 	parts.Go(func() { s.followHangups(working) })
 	defer parts.Wait()
 	defer stopKeeping()
+	defer stopWork()
 
 	var connections httpapi.Connections
 	server := newHTTPServer(s.api, s.log)

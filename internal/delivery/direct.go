@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 )
@@ -82,11 +83,7 @@ func (d *Delivery) admit(ctx context.Context, e *Entry, report *Report) *Error {
 	admission, err := d.keeper.Admit(asking, e)
 	switch {
 	case err != nil:
-		failure := unavailable(e.ID, err)
-		report.Outcome = StateFailed
-		// It may have been admitted after all, and must not be sent any more.
-		d.unsettled.add(directSettlement(e, report, failure), true)
-		return failure
+		return d.notAdmitted(e, report, err)
 	case admission.Known != nil:
 		var failure *Error
 		*report, failure = replay(admission.Known, e)
@@ -99,6 +96,23 @@ func (d *Delivery) admit(ctx context.Context, e *Entry, report *Report) *Error {
 		return limited(e.ID, admission.Refusing, admission.Wait)
 	}
 	return nil
+}
+
+// notAdmitted answers a message that could not be remembered. If it may have been,
+// a direct one must not be sent any more, and a queued one may be: asked again with
+// its Idempotency-Key, its caller will know.
+func (d *Delivery) notAdmitted(e *Entry, report *Report, cause error) *Error {
+	inDoubt := errors.Is(cause, ErrInDoubt)
+	if inDoubt && e.Mode == Queued {
+		report.Outcome = StateUnknown
+		return &Error{Code: OutcomeUnknown, Incident: e.ID, Detail: "the state did not answer, so that it may have been queued", Err: cause}
+	}
+	failure := unavailable(e.ID, cause)
+	report.Outcome = StateFailed
+	if inDoubt {
+		d.unsettled.add(directSettlement(e, report, failure), true)
+	}
+	return failure
 }
 
 // deliver takes an admitted message past the breaker, and sends it in its turn.

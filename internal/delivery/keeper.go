@@ -3,8 +3,12 @@ package delivery
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"time"
 )
+
+// ErrInDoubt says that a [Keeper] may have done what it was asked for.
+var ErrInDoubt = errors.New("it may have been done")
 
 // A Hash names a subject, such as a recipient, without telling it: a keyed hash.
 type Hash [sha256.Size]byte
@@ -107,7 +111,8 @@ type Keeper interface {
 	Hash(parts ...string) Hash
 	// Admit remembers the message, if it is new and within its limits, as queued
 	// or as sending, and has it overtake what waits for the same person. It is one
-	// step: limits are exact, and of equal keys one is admitted.
+	// step: limits are exact, and of equal keys one is admitted. An error that wraps
+	// ErrInDoubt leaves open whether it was.
 	Admit(ctx context.Context, e *Entry) (Admission, error)
 	// Note remembers a message that was refused before it asked for admission. It
 	// does not wait, and under a flood leaves some out.

@@ -139,7 +139,10 @@ func (c *counter) message(t *testing.T, id string) delivery.Record {
 	return r
 }
 
-var errDisk = errors.New("the disk is full")
+var (
+	errDisk  = errors.New("the disk is full")
+	errDoubt = errors.Join(context.DeadlineExceeded, delivery.ErrInDoubt)
+)
 
 func TestNothingIsSentThatCannotBeRemembered(t *testing.T) {
 	for _, async := range []bool{false, true} {
@@ -164,23 +167,33 @@ func TestNothingIsSentThatCannotBeRemembered(t *testing.T) {
 	}
 }
 
-// A state that did what it says it could not must not have the message sent later.
-func TestAdmissionInDoubtIsNotSentLater(t *testing.T) {
-	for _, async := range []bool{false, true} {
+// A direct message that may have been admitted after all is not sent later; a queued
+// one may be, and its caller is told so.
+func TestAdmissionInDoubt(t *testing.T) {
+	tests := map[bool]struct {
+		code  string
+		state delivery.State
+		calls int64
+	}{
+		false: {"unavailable", delivery.StateFailed, 0},
+		true:  {"outcome_unknown", delivery.StateSent, 1},
+	}
+	for async, tt := range tests {
 		synctest.Test(t, func(t *testing.T) {
 			var calls atomic.Int64
 			c := openCounter(t, answers(&calls, nil), nil)
-			c.keeper.fail(nil, nil, context.DeadlineExceeded)
-			report, failure := c.post(post{async: async})
-			if code(failure) != "unavailable" {
+			c.keeper.fail(nil, nil, errDoubt)
+			report, failure := c.post(post{async: async, key: "k"})
+			if code(failure) != tt.code {
 				t.Fatalf("%+v", failure)
 			}
-			synctest.Wait()
-			if r := c.message(t, report.ID); r.State != delivery.StateFailed || r.Code != delivery.Unavailable {
-				// A worker may have been faster than the state could be told.
-				if !async || calls.Load() != 1 {
-					t.Errorf("async %v: it is %s %s", async, r.State, r.Code)
-				}
+			time.Sleep(time.Minute) //nolint:forbidigo // the clock of synctest
+			if r := c.message(t, report.ID); r.State != tt.state || calls.Load() != tt.calls {
+				t.Errorf("async %v: it is %s, %d calls", async, r.State, calls.Load())
+			}
+			c.keeper.fail(nil, nil, nil)
+			if again, failure := c.post(post{async: async, key: "k"}); failure != nil || (again.ID == report.ID) != async || calls.Load() != 1 {
+				t.Errorf("async %v, asked again: %+v, %+v, %d calls", async, again, failure, calls.Load())
 			}
 			c.stop()
 		})
@@ -219,7 +232,7 @@ func TestOutageDoesNotPileUpWork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int64
 		c := openCounter(t, answers(&calls, nil), nil)
-		c.keeper.fail(errDisk, errDisk, nil)
+		c.keeper.fail(errDoubt, errDisk, nil)
 		for i := range 500 {
 			c.post(post{code: fmt.Sprint(i)})
 		}
@@ -238,7 +251,7 @@ func TestDoubtfulMessagesAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int64
 		c := openCounter(t, answers(&calls, nil), nil)
-		c.keeper.fail(errDisk, errDisk, nil)
+		c.keeper.fail(errDoubt, errDisk, nil)
 		for i := range 5000 {
 			c.post(post{code: fmt.Sprint(i)})
 		}

@@ -50,17 +50,25 @@ func (s *Store) Run(ctx context.Context) {
 	}
 }
 
-// keepShared is what only a state that is shared needs. An ended lease is taken
-// back only when writing has worked for as long as a lease: after an outage of the
-// database, those who have sent must be able to say so first.
+// keepShared is what only a state that is shared needs. After an outage of the
+// database, those who have sent must be able to say so before what they sent is
+// sent again: a lease that has ended is taken back when writing has worked for some
+// time, shorter if its owner, who would have beaten by then, has not.
 func (s *Store) keepShared(ctx context.Context) {
 	if s.kind != Postgres {
 		return
 	}
 	s.try(ctx, "tell the other replicas of this one", s.beat)
-	if s.healthy.steady() > lease {
-		s.try(ctx, "take back messages of a replica that is gone", func(ctx context.Context) error { return s.takeBack(ctx, endedLeases) })
+	which, steady := "", s.healthy.steady()
+	switch {
+	case steady > lease:
+		which = endedLeases
+	case steady > 2*beatEvery:
+		which = goneLeases
+	default:
+		return
 	}
+	s.try(ctx, "take back messages of a replica that is gone", func(ctx context.Context) error { return s.takeBack(ctx, which) })
 }
 
 // try logs that something failed; the next time may do better.

@@ -4,7 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"io"
 	"log/slog"
+	"net"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -14,6 +17,8 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
+
+	"dmconnector/internal/delivery"
 )
 
 // postgresEngine runs steps on PostgreSQL.
@@ -28,7 +33,7 @@ type postgresEngine struct {
 const (
 	// A replica's share of what a small instance of RDS allows in all.
 	maxConnections = 10
-	maxTries       = 5
+	maxTries       = maxConnections + 2
 	channel        = "dmconnector"
 )
 
@@ -77,18 +82,33 @@ func (e *postgresEngine) prepare(ctx context.Context) error {
 func (e *postgresEngine) write(ctx context.Context, step func(*tx) error) error {
 	for n := 1; ; n++ {
 		err := e.transact(ctx, step)
-		if err == nil || n == maxTries || !collided(err) {
+		if err == nil || n == maxTries || ctx.Err() != nil || !mayTryAgain(err) {
 			return err
 		}
 	}
 }
 
-// collided reports whether PostgreSQL gave the transaction up in favour of
-// another: it did nothing, and may be tried again.
-func collided(err error) bool {
-	refusal, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && (refusal.Code == "40001" || refusal.Code == "40P01")
+// mayTryAgain reports whether a transaction certainly did nothing and may do better
+// the next time: PostgreSQL gave it up in favour of another, or its connection was
+// one of those that a restart of the server has left dead in the pool.
+func mayTryAgain(err error) bool {
+	if errors.Is(err, delivery.ErrInDoubt) {
+		return false
+	}
+	if refusal, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return slices.Contains([]string{serializationFailure, deadlockDetected, adminShutdown, crashShutdown}, refusal.Code)
+	}
+	_, network := errors.AsType[net.Error](err)
+	return network || pgconn.SafeToRetry(err) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF)
 }
+
+// PostgreSQL's codes (its documentation, appendix A).
+const (
+	serializationFailure = "40001"
+	deadlockDetected     = "40P01"
+	adminShutdown        = "57P01"
+	crashShutdown        = "57P02"
+)
 
 func (e *postgresEngine) transact(ctx context.Context, step func(*tx) error) error {
 	conn, err := e.db.BeginTx(ctx, nil)
@@ -105,7 +125,11 @@ func (e *postgresEngine) transact(ctx context.Context, step func(*tx) error) err
 			return err
 		}
 	}
-	return conn.Commit()
+	err = conn.Commit()
+	if _, refused := errors.AsType[*pgconn.PgError](err); err != nil && !refused {
+		return errors.Join(err, delivery.ErrInDoubt)
+	}
+	return err
 }
 
 func (e *postgresEngine) read(ctx context.Context, step func(*tx) error) error {

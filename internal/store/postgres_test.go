@@ -4,6 +4,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync"
 	"testing"
@@ -212,10 +213,68 @@ func TestLeaseOfALostReplicaIsTakenBack(t *testing.T) {
 	if r := mustMessage(t, other, e.ID); r.State != delivery.StateSending {
 		t.Fatalf("taken back before the others could say what they have sent: %s", r.State)
 	}
+	other.healthy.since = time.Now().Add(-2*beatEvery - time.Second)
+	other.keepShared(t.Context())
+	if r := mustMessage(t, other, e.ID); r.State != delivery.StateSending {
+		t.Fatalf("taken back from one who still beats: %s", r.State)
+	}
+	other.run(t, `UPDATE replica SET seen_at = 1 WHERE id = $1`, lost.self)
+	other.keepShared(t.Context())
+	if r := mustMessage(t, other, e.ID); r.State != delivery.StateQueued {
+		t.Fatalf("not taken back from one who is gone: %s", r.State)
+	}
+	mustTakeUp(t, lost, 1)
+	lost.run(t, `UPDATE message SET due_at = 1`)
+	lost.run(t, `UPDATE replica SET seen_at = $1`, micros(lost.engine.now()))
 	other.healthy.since = time.Now().Add(-2 * lease)
 	other.keepShared(t.Context())
 	if r := mustMessage(t, other, e.ID); r.State != delivery.StateQueued {
 		t.Errorf("not taken back: %s", r.State)
+	}
+}
+
+// After a restart of the server the pool's connections are dead, and nobody notices.
+func TestRestartOfTheServerIsNotNoticed(t *testing.T) {
+	server := postgrestest.Start(t, "fsync=off")
+	s := openTest(t, Options{State: server.Database(t), Ring: testRing(t)})
+	var all sync.WaitGroup
+	for range 20 { // fill the pool
+		all.Go(func() { mustAdmit(t, s, order{}) })
+	}
+	all.Wait()
+	server.Kill(t)
+	if a, err := s.Admit(t.Context(), s.testEntry(order{})); err == nil {
+		t.Errorf("admitted without a server: %+v", a)
+	}
+	server.Start(t)
+	for range 5 {
+		mustAdmit(t, s, order{})
+	}
+}
+
+// What PostgreSQL's freezing leaves open is told.
+func TestCommitInDoubt(t *testing.T) {
+	server := postgrestest.Start(t, "fsync=off")
+	s := openTest(t, Options{State: server.Database(t), Ring: testRing(t)})
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	paused := false
+	err := s.engine.write(ctx, func(x *tx) error {
+		if _, err := x.exec(`DELETE FROM secret WHERE name = 'nothing'`); err != nil {
+			return err
+		}
+		if !paused {
+			server.Pause(t)
+			paused = true
+		}
+		return nil
+	})
+	server.Resume(t)
+	if !errors.Is(err, delivery.ErrInDoubt) {
+		t.Errorf("%v", err)
+	}
+	if err := s.engine.write(t.Context(), func(x *tx) error { _, err := x.exec(`SELECT nonsense`); return err }); err == nil || errors.Is(err, delivery.ErrInDoubt) {
+		t.Errorf("a refused statement: %v", err)
 	}
 }
 

@@ -18,21 +18,35 @@ func newScribe(conn *sql.Conn, heard func(string)) *scribe {
 	return &scribe{conn: conn, prepared: make(map[string]*sql.Stmt), heard: heard}
 }
 
-// work does the jobs until there are no more.
-func (s *scribe) work(jobs <-chan *job, done chan<- struct{}) {
+// work does jobs until it is to quit, and then those that have come.
+func (s *scribe) work(jobs <-chan *job, quit <-chan struct{}, done chan<- struct{}) {
 	defer close(done)
 	defer s.conn.Close() //nolint:errcheck // the database is closed next
-	for first := range jobs {
-		batch := []*job{first}
-		for len(batch) < maxBatch && len(jobs) > 0 {
-			if next, ok := <-jobs; ok {
-				batch = append(batch, next)
+	for {
+		select {
+		case first := <-jobs:
+			s.workOff(first, jobs)
+		case <-quit:
+			for len(jobs) > 0 {
+				s.workOff(<-jobs, jobs)
 			}
+			return
 		}
-		s.doAll(batch)
-		for _, j := range batch {
-			close(j.done)
-		}
+	}
+}
+
+// workOff does a job and those that have come meanwhile.
+func (s *scribe) workOff(first *job, jobs <-chan *job) {
+	batch := []*job{first}
+	for len(batch) < maxBatch && len(jobs) > 0 {
+		batch = append(batch, <-jobs)
+	}
+	for _, j := range batch {
+		j.mine = j.taken.CompareAndSwap(false, true)
+	}
+	s.doAll(batch)
+	for _, j := range batch {
+		close(j.done)
 	}
 }
 
@@ -52,7 +66,7 @@ func (s *scribe) doAll(batch []*job) {
 	}
 }
 
-// transact does the jobs that are still wanted, all or nothing.
+// transact does the jobs that their callers have not taken back, all or nothing.
 func (s *scribe) transact(batch []*job) (err error) {
 	// The driver would watch a context that can end with a goroutine for each
 	// statement; what is here is short.
@@ -68,7 +82,7 @@ func (s *scribe) transact(batch []*job) (err error) {
 	}()
 	var topics []string
 	for _, j := range batch {
-		if j.err = j.ctx.Err(); j.err != nil {
+		if !j.mine {
 			continue
 		}
 		t := &tx{ctx: ctx, run: s, dialect: sqliteDialect}

@@ -125,10 +125,12 @@ func scanWork(rows *sql.Rows) (delivery.Work, error) {
 	return work, nil
 }
 
-// Which leases to take back.
+// Which leases to take back, by conditions of [Store.takeBack]'s.
 const (
 	everyLease  = ""
 	endedLeases = ` AND due_at <= $1`
+	// goneLeases are those of processes that do not beat any more.
+	goneLeases = endedLeases + ` AND owner NOT IN (SELECT id FROM replica WHERE seen_at > $2)`
 )
 
 // takeBack ends what a process that is gone has left in mid-send. A direct message
@@ -136,12 +138,16 @@ const (
 // while it is good, unless it is to be held.
 func (s *Store) takeBack(ctx context.Context, which string) error {
 	now := s.engine.now()
+	args := []any{micros(now)}
+	if which == goneLeases {
+		args = append(args, micros(now.Add(-liveFor)))
+	}
 	return s.write(ctx, func(t *tx) error {
 		n, err := t.exec(`
 UPDATE message SET updated_at = $1, due_at = $1,
 	state = CASE WHEN mode = 'queued' AND hold = 0 AND overtaken = 0 AND expires_at > $1 THEN 'queued' ELSE 'unknown' END,
 	code = CASE WHEN mode = 'queued' AND hold = 0 AND overtaken = 0 AND expires_at > $1 THEN '' ELSE 'outcome_unknown' END
-WHERE state IN ('queued', 'sending') AND state = 'sending'`+which, micros(now))
+WHERE state IN ('queued', 'sending') AND state = 'sending'`+which, args...)
 		if n > 0 {
 			t.notify(topicQueue)
 		}

@@ -9,11 +9,14 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofrs/flock"
 	"github.com/pressly/goose/v3"
 	"modernc.org/sqlite" // also registers the driver "sqlite"
+
+	"dmconnector/internal/delivery"
 )
 
 // sqliteEngine runs steps on a SQLite file, or on a database in memory. All
@@ -26,16 +29,18 @@ type sqliteEngine struct {
 	heard   func(topic string)
 
 	jobs chan *job
-	done chan struct{}
+	quit chan struct{} // no more jobs are taken
+	done chan struct{} // all that were taken are done
 	end  sync.Once
 }
 
 // A job is a step that somebody waits for.
 type job struct {
-	ctx  context.Context //nolint:containedctx // its caller's, which may give up before the step begins
-	step func(*tx) error
-	err  error
-	done chan struct{}
+	step  func(*tx) error
+	taken atomic.Bool // by the scribe, or back by its caller
+	mine  bool        // the scribe's
+	err   error
+	done  chan struct{}
 }
 
 const (
@@ -48,7 +53,7 @@ const (
 
 // openSQLite opens the file of that path, or memory for none.
 func openSQLite(ctx context.Context, path string, opts Options, heard func(string)) (*sqliteEngine, error) {
-	e := &sqliteEngine{heard: heard, jobs: make(chan *job, maxBatch), done: make(chan struct{})}
+	e := &sqliteEngine{heard: heard, jobs: make(chan *job, maxBatch), quit: make(chan struct{}), done: make(chan struct{})}
 	if err := e.open(ctx, path, opts); err != nil {
 		return nil, errors.Join(err, e.closeFiles())
 	}
@@ -56,7 +61,7 @@ func openSQLite(ctx context.Context, path string, opts Options, heard func(strin
 	if err != nil {
 		return nil, errors.Join(err, e.closeFiles())
 	}
-	go newScribe(conn, heard).work(e.jobs, e.done)
+	go newScribe(conn, heard).work(e.jobs, e.quit, e.done)
 	return e, nil
 }
 
@@ -143,21 +148,29 @@ func (e *sqliteEngine) claimFile(ctx context.Context, path string, opts Options)
 }
 
 func (e *sqliteEngine) write(ctx context.Context, step func(*tx) error) error {
-	j := &job{ctx: ctx, step: step, done: make(chan struct{})}
+	j := &job{step: step, done: make(chan struct{})}
 	select {
 	case e.jobs <- j:
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-e.done:
+	case <-e.quit:
 		return errClosed
 	}
 	select {
 	case <-j.done:
 		return j.err
 	case <-ctx.Done():
-		// It may still be done: a caller must be answered though the disk hangs.
-		return ctx.Err()
+		if j.taken.CompareAndSwap(false, true) {
+			return ctx.Err()
+		}
+		// A caller must be answered though the disk hangs.
+		return errors.Join(ctx.Err(), delivery.ErrInDoubt)
 	case <-e.done:
+	}
+	select {
+	case <-j.done: // it was the last
+		return j.err
+	default:
 		return errClosed
 	}
 }
@@ -187,7 +200,7 @@ func (e *sqliteEngine) now() time.Time { return time.Now() }
 func (e *sqliteEngine) watch(ctx context.Context, _ func(string)) { <-ctx.Done() }
 
 func (e *sqliteEngine) close() error {
-	e.end.Do(func() { close(e.jobs) })
+	e.end.Do(func() { close(e.quit) })
 	<-e.done
 	return e.closeFiles()
 }

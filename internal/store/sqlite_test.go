@@ -153,11 +153,23 @@ func TestWriteEndsWithItsContext(t *testing.T) {
 	<-held
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	if _, err := s.Admit(ctx, s.testEntry(order{})); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("%v", err)
+	waiting := s.testEntry(order{})
+	if _, err := s.Admit(ctx, waiting); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, delivery.ErrInDoubt) {
+		t.Errorf("it had not begun: %v", err)
 	}
 	close(hold)
 	all.Wait()
+	if _, found, err := s.Message(t.Context(), waiting.ID); found || err != nil {
+		t.Errorf("it was admitted after its caller had given up: %v", err)
+	}
+	// One that has begun may still be done.
+	hold = make(chan struct{})
+	ctx, cancel = context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if err := s.engine.write(ctx, func(*tx) error { <-hold; return nil }); !errors.Is(err, delivery.ErrInDoubt) {
+		t.Errorf("it had begun: %v", err)
+	}
+	close(hold)
 }
 
 // No query of a message's life looks through the whole table.

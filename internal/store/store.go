@@ -237,10 +237,18 @@ func (s *Store) Waiting() <-chan struct{} { return s.waiting }
 // changed.
 func (s *Store) ConfigurationChanged() <-chan struct{} { return s.changed }
 
-// write runs a step, and remembers whether the state can be written.
+// write runs a step, and remembers whether the state can be written. A step that
+// changed nothing tells nothing of that: a full disk would take it.
 func (s *Store) write(ctx context.Context, step func(*tx) error) error {
-	err := s.engine.write(ctx, step)
-	s.healthy.note(err)
+	var changed int64
+	err := s.engine.write(ctx, func(t *tx) error {
+		err := step(t)
+		changed = t.changed
+		return err
+	})
+	if err != nil || changed > 0 {
+		s.healthy.note(err)
+	}
 	return err
 }
 

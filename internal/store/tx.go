@@ -21,6 +21,7 @@ type tx struct {
 	run     runner
 	dialect *dialect
 	topics  []string // to notify when it is committed
+	changed int64    // rows
 }
 
 // A dialect has what the two kinds of database call differently.
@@ -50,7 +51,9 @@ func (t *tx) exec(statement string, args ...any) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return result.RowsAffected()
+	n, err := result.RowsAffected()
+	t.changed += n
+	return n, err
 }
 
 func (t *tx) row(statement string, args ...any) *sql.Row {
