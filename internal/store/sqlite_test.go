@@ -187,10 +187,16 @@ func TestQueriesUseIndexes(t *testing.T) {
 	}
 	address := s.Hash("a")
 	for _, f := range []delivery.Filter{
-		{}, {Address: &address}, {Connector: "c"}, {Type: "t"}, {Connector: "c", Type: "t"},
+		{},
+		{Address: &address},
+		{Connector: "c"},
+		{Type: "t"},
+		{Connector: "c", Type: "t"},
 		{States: []delivery.State{delivery.StateDead, delivery.StateUnknown}, Connector: "c", Type: "t"},
-		{States: []delivery.State{delivery.StateSent}, Connector: "c"}, {States: []delivery.State{delivery.StateFailed}, Connector: "c"},
-		{States: []delivery.State{delivery.StateQueued}, Type: "t"}, {Address: &address, Connector: "c", States: []delivery.State{delivery.StateSent}},
+		{States: []delivery.State{delivery.StateSent}, Connector: "c"},
+		{States: []delivery.State{delivery.StateFailed}, Connector: "c"},
+		{States: []delivery.State{delivery.StateQueued}, Type: "t"},
+		{Address: &address, Connector: "c", States: []delivery.State{delivery.StateSent}},
 		{Since: time.Now(), Until: time.Now(), Before: "x"},
 	} {
 		f.Limit = 10
