@@ -88,7 +88,8 @@ func serve(ctx context.Context, opts serveOptions, stdout io.Writer, log *slog.L
 		return err
 	}
 	// The start leaves much behind, by which the collector would measure what a
-	// service may take.
+	// service may take. What is pooled goes the second time.
+	debug.FreeOSMemory()
 	debug.FreeOSMemory()
 	s.banner().writeTo(stdout)
 	log.Info("listening", "address", s.listener.Addr().String(), "connectors", len(s.registry.Connectors()), "state", string(s.state.Kind()), "version", version())

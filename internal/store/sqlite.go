@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -78,7 +79,12 @@ func (e *sqliteEngine) open(ctx context.Context, path string, opts Options) erro
 			return err
 		}
 	}
-	if e.writers, err = openFile(path, "_pragma=busy_timeout(5000)", "_pragma=journal_mode(WAL)", "_pragma=synchronous(FULL)", "_pragma=secure_delete(1)"); err != nil {
+	if path == inMemory {
+		e.writers, err = sql.Open("sqlite", "file:state?vfs=memdb&_pragma=journal_mode(MEMORY)&_pragma=synchronous(OFF)")
+	} else {
+		e.writers, err = openFile(path, "_pragma=busy_timeout(5000)", "_pragma=journal_mode(WAL)", "_pragma=synchronous(FULL)", "_pragma=secure_delete(1)")
+	}
+	if err != nil {
 		return err
 	}
 	e.writers.SetMaxOpenConns(1)
@@ -103,18 +109,8 @@ func (e *sqliteEngine) open(ctx context.Context, path string, opts Options) erro
 
 // openFile opens a connection pool on the file. Its name may hold any character.
 func openFile(path string, options ...string) (*sql.DB, error) {
-	name := "file::memory:"
-	if path != inMemory {
-		name = "file:" + (&url.URL{Path: path}).EscapedPath()
-	}
-	for i, option := range options {
-		separator := "&"
-		if i == 0 {
-			separator = "?"
-		}
-		name += separator + option
-	}
-	return sql.Open("sqlite", name)
+	name := "file:" + (&url.URL{Path: path}).EscapedPath()
+	return sql.Open("sqlite", name+"?"+strings.Join(options, "&"))
 }
 
 // claimFile makes the file for its owner alone, and keeps other processes off it:
