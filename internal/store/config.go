@@ -268,7 +268,10 @@ func (s *Store) DeleteTemplates(ctx context.Context, f registry.TemplateFilter, 
 	if errors.Is(err, registry.ErrNotFound) {
 		return 0, nil
 	}
-	return int(count), err
+	if err != nil {
+		return 0, err // count may still be written
+	}
+	return int(count), nil
 }
 
 // Changes returns the audit trail. See [registry.Keeper].

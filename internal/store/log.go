@@ -155,10 +155,10 @@ func filterTerms(f delivery.Filter, args *[]any) []string {
 		*args = append(*args, arg)
 		terms = append(terms, fmt.Sprintf(format, len(*args)))
 	}
-	// Of two indexes the database may take the worse one. An address has fewer
-	// messages than anything else, and what was not sent is less than what a
-	// connector or a type has: the others are hidden behind an expression.
-	plain, hidden := "%s = $%%d", "%s || '' = $%%d"
+	// Of two indexes SQLite, which has no statistics, may take the worse one. An
+	// address has fewer messages than anything else, and what was not sent is less
+	// than what a connector or a type has: the others are hidden from it.
+	plain, hidden := "%s = $%%d", "%s {hidden} = $%%d"
 	state, other := plain, plain
 	if f.Address != nil {
 		term("address = $%d", f.Address[:])

@@ -12,6 +12,7 @@ type scribe struct {
 	conn     *sql.Conn
 	prepared map[string]*sql.Stmt
 	heard    func(topic string)
+	overdue  topic // see [checkpointer]; nil: never
 }
 
 func newScribe(conn *sql.Conn, heard func(string)) *scribe {
@@ -26,6 +27,9 @@ func (s *scribe) work(jobs <-chan *job, quit <-chan struct{}, done chan<- struct
 		select {
 		case first := <-jobs:
 			s.workOff(first, jobs)
+		case <-s.overdue:
+			// What fails here is tried again, and told, by the checkpointer.
+			_, _ = s.conn.ExecContext(context.Background(), passive)
 		case <-quit:
 			for len(jobs) > 0 {
 				s.workOff(<-jobs, jobs)

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -24,8 +25,9 @@ import (
 // writing is done by one goroutine, which commits what has come meanwhile as one
 // transaction: the disk is waited for once for all of them.
 type sqliteEngine struct {
-	writers *sql.DB // one connection
-	readers *sql.DB // nil in memory: there the writer reads as well
+	writers *sql.DB       // one connection
+	readers *sql.DB       // nil in memory: there the writer reads as well
+	movers  *checkpointer // nil in memory
 	lock    *flock.Flock
 	heard   func(topic string)
 
@@ -33,6 +35,8 @@ type sqliteEngine struct {
 	quit chan struct{} // no more jobs are taken
 	done chan struct{} // all that were taken are done
 	end  sync.Once
+
+	moving sync.WaitGroup
 }
 
 // A job is a step that somebody waits for.
@@ -62,7 +66,12 @@ func openSQLite(ctx context.Context, path string, opts Options, heard func(strin
 	if err != nil {
 		return nil, errors.Join(err, e.closeFiles())
 	}
-	go newScribe(conn, heard).work(e.jobs, e.quit, e.done)
+	scribe := newScribe(conn, heard)
+	if e.movers != nil {
+		scribe.overdue = e.movers.overdue
+		e.moving.Go(func() { e.movers.work(e.quit) })
+	}
+	go scribe.work(e.jobs, e.quit, e.done)
 	return e, nil
 }
 
@@ -82,7 +91,7 @@ func (e *sqliteEngine) open(ctx context.Context, path string, opts Options) erro
 	if path == inMemory {
 		e.writers, err = sql.Open("sqlite", "file:state?vfs=memdb&_pragma=journal_mode(MEMORY)&_pragma=synchronous(OFF)")
 	} else {
-		e.writers, err = openFile(path, "_pragma=busy_timeout(5000)", "_pragma=journal_mode(WAL)", "_pragma=synchronous(FULL)", "_pragma=secure_delete(1)")
+		e.writers, err = openFile(path, "_pragma=busy_timeout(5000)", "_pragma=journal_mode(WAL)", "_pragma=synchronous(FULL)", "_pragma=secure_delete(1)", "_pragma=wal_autocheckpoint(0)")
 	}
 	if err != nil {
 		return err
@@ -98,12 +107,22 @@ func (e *sqliteEngine) open(ctx context.Context, path string, opts Options) erro
 	if path == inMemory {
 		return nil
 	}
-	e.readers, err = openFile(path, "_pragma=busy_timeout(5000)", "_pragma=query_only(1)")
-	if err != nil {
+	return e.openBeside(path, opts.Log)
+}
+
+// openBeside opens the connections beside the writer's.
+func (e *sqliteEngine) openBeside(path string, log *slog.Logger) error {
+	var err error
+	if e.readers, err = openFile(path, "_pragma=busy_timeout(5000)", "_pragma=query_only(1)"); err != nil {
 		return err
 	}
 	e.readers.SetMaxOpenConns(readers)
 	e.readers.SetMaxIdleConns(readers)
+	e.movers = &checkpointer{log: log, overdue: newTopic()}
+	if e.movers.db, err = openFile(path, "_pragma=busy_timeout(5000)", "_pragma=synchronous(FULL)"); err != nil {
+		return err
+	}
+	e.movers.db.SetMaxOpenConns(1)
 	return nil
 }
 
@@ -198,12 +217,17 @@ func (e *sqliteEngine) watch(ctx context.Context, _ func(string)) { <-ctx.Done()
 func (e *sqliteEngine) close() error {
 	e.end.Do(func() { close(e.quit) })
 	<-e.done
+	e.moving.Wait()
 	return e.closeFiles()
 }
 
 func (e *sqliteEngine) closeFiles() error {
 	var err error
-	for _, db := range []*sql.DB{e.readers, e.writers} {
+	files := []*sql.DB{e.readers, e.writers}
+	if e.movers != nil {
+		files = append(files, e.movers.db)
+	}
+	for _, db := range files {
 		if db != nil {
 			err = errors.Join(err, db.Close())
 		}

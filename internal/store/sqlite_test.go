@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -318,4 +319,41 @@ func TestMigrationsAreAlike(t *testing.T) {
 			t.Errorf("%s differs by more than BLOB and BYTEA", name)
 		}
 	}
+}
+
+// What was committed goes into the database beside those who write, and the log
+// does not grow.
+func TestLogIsMovedIntoTheDatabase(t *testing.T) {
+	address := addressOf(t, SQLite)
+	s := openTest(t, Options{State: address, Ring: testRing(t)})
+	log := strings.TrimPrefix(address, "sqlite:") + "-wal"
+	size := func() int64 {
+		info, err := os.Stat(log)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info.Size()
+	}
+	for range 100 {
+		mustAdmit(t, s, order{})
+	}
+	full := size()
+	for range 3 {
+		until(t, "all is moved", func() bool {
+			var busy, pages, moved int
+			err := s.engine.(*sqliteEngine).readers.QueryRowContext(t.Context(), `PRAGMA wal_checkpoint(NOOP)`).Scan(&busy, &pages, &moved)
+			return err == nil && pages == moved
+		})
+		for range 80 {
+			mustAdmit(t, s, order{})
+		}
+	}
+	if n := size(); n > full+full/2 {
+		t.Errorf("the log has grown from %d to %d bytes", full, n)
+	}
+	// Where there is always somebody writing, the scribe does it.
+	engine := s.engine.(*sqliteEngine)
+	engine.movers.overdue.signal()
+	until(t, "the scribe has seen it", func() bool { return len(engine.movers.overdue) == 0 })
+	mustAdmit(t, s, order{})
 }

@@ -145,6 +145,7 @@ func open(ctx context.Context, opts Options) (*Store, error) {
 			return nil, err
 		}
 	}
+	opts.Log = s.log
 	switch kind {
 	case Postgres:
 		s.engine, err = openPostgres(ctx, opts.State, s.log)

@@ -31,10 +31,12 @@ var (
 	sqliteDialect = &dialect{strings.NewReplacer(
 		"{greatest}", "max",
 		"{skip locked}", "",
+		"{hidden}", "|| ''",
 	)}
 	postgresDialect = &dialect{strings.NewReplacer(
 		"{greatest}", "GREATEST",
 		"{skip locked}", "FOR UPDATE SKIP LOCKED",
+		"{hidden}", "",
 	)}
 )
 
