@@ -36,7 +36,10 @@ func (s *Store) Revision(ctx context.Context) (int64, error) {
 		number = n
 		return err
 	})
-	return number, err
+	if err != nil {
+		return 0, err
+	}
+	return number, nil
 }
 
 func revision(t *tx) (number int64, err error) {
@@ -287,7 +290,10 @@ func (s *Store) Changes(ctx context.Context, before string, limit int) ([]regist
 		list = read
 		return err
 	})
-	return list, err
+	if err != nil {
+		return nil, err
+	}
+	return list, nil
 }
 
 func scanChange(rows *sql.Rows) (registry.Change, error) {

@@ -89,7 +89,10 @@ func (s *Store) Messages(ctx context.Context, f delivery.Filter) ([]delivery.Rec
 			return err
 		}, query, args...)
 	})
-	return list, err
+	if err != nil {
+		return nil, err
+	}
+	return list, nil
 }
 
 // listQuery writes the query of a filter. Ids are in the order of time, which

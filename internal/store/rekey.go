@@ -40,7 +40,10 @@ func (s *Store) Reseal(ctx context.Context, ring *seal.Ring) (int, error) {
 		count = resealed
 		return nil
 	})
-	return count, err
+	if err != nil {
+		return 0, err
+	}
+	return count, nil
 }
 
 // A sealedValue is a value in a vault.

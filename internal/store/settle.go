@@ -60,7 +60,10 @@ func (s *Store) Overtaken(ctx context.Context, id string) (bool, error) {
 	err := s.engine.read(ctx, func(t *tx) error {
 		return t.row(`SELECT overtaken FROM message WHERE id = $1`, id).Scan(&overtaken)
 	})
-	return overtaken == 1, err
+	if err != nil {
+		return false, err
+	}
+	return overtaken == 1, nil
 }
 
 // TakeUp takes up messages that are due. See [delivery.Keeper].
@@ -106,7 +109,10 @@ func (s *Store) anyDue(ctx context.Context, now time.Time) (bool, error) {
 	err := s.engine.read(ctx, func(t *tx) error {
 		return t.row(`SELECT EXISTS (SELECT 1 FROM message WHERE state IN ('queued', 'sending') AND state = 'queued' AND due_at <= $1)`, micros(now)).Scan(&due)
 	})
-	return due, err
+	if err != nil {
+		return false, err
+	}
+	return due, nil
 }
 
 func scanWork(rows *sql.Rows) (delivery.Work, error) {

@@ -92,7 +92,8 @@ func KindOf(state string) (Kind, error) {
 // An engine runs steps on one kind of database.
 type engine interface {
 	// write runs a step in a transaction, perhaps more than once: its last run
-	// counts.
+	// counts. After an error it may still be running, and what it sets must not be
+	// looked at.
 	write(ctx context.Context, step func(*tx) error) error
 	// read runs a step that only reads.
 	read(ctx context.Context, step func(*tx) error) error

@@ -97,7 +97,10 @@ func (s *Store) Tokens(ctx context.Context) ([]Token, error) {
 		list = read
 		return err
 	})
-	return list, err
+	if err != nil {
+		return nil, err
+	}
+	return list, nil
 }
 
 func scanToken(rows *sql.Rows) (Token, error) {
