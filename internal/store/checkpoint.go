@@ -22,8 +22,8 @@ const (
 	checkpointEvery = 500 * time.Millisecond
 	// longLog is in pages of 4 KiB.
 	longLog = 8000
-	// passive waits for nobody, and keeps nobody waiting.
-	passive = "PRAGMA wal_checkpoint(PASSIVE)"
+	// moveLog waits for nobody, and keeps nobody waiting.
+	moveLog = "PRAGMA wal_checkpoint(PASSIVE)"
 )
 
 // work checkpoints until it is to quit.
@@ -38,7 +38,7 @@ func (c *checkpointer) work(quit <-chan struct{}) {
 			return
 		}
 		var busy, pages, moved int
-		err := c.db.QueryRowContext(context.Background(), passive).Scan(&busy, &pages, &moved)
+		err := c.db.QueryRowContext(context.Background(), moveLog).Scan(&busy, &pages, &moved)
 		if err != nil && !failed {
 			c.log.Error("the state's log could not be moved into its database; it grows until that works", "error", err)
 		}

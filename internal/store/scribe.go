@@ -29,7 +29,7 @@ func (s *scribe) work(jobs <-chan *job, quit <-chan struct{}, done chan<- struct
 			s.workOff(first, jobs)
 		case <-s.overdue:
 			// What fails here is tried again, and told, by the checkpointer.
-			_, _ = s.conn.ExecContext(context.Background(), passive)
+			_, _ = s.conn.ExecContext(context.Background(), moveLog)
 		case <-quit:
 			for len(jobs) > 0 {
 				s.workOff(<-jobs, jobs)

@@ -71,7 +71,7 @@ func openSQLite(ctx context.Context, path string, opts Options, heard func(strin
 		scribe.overdue = e.movers.overdue
 		e.moving.Go(func() { e.movers.work(e.quit) })
 	}
-	go scribe.work(e.jobs, e.quit, e.done)
+	go scribe.work(e.jobs, e.quit, e.done) //nolint:gosec // it outlives the context of the opening
 	return e, nil
 }
 
