@@ -88,7 +88,9 @@ func (d *Delivery) admit(ctx context.Context, e *Entry, report *Report) *Error {
 		var failure *Error
 		*report, failure = replay(admission.Known, e)
 		if failure != nil && report.ID == e.ID {
-			d.keeper.Note(e, directSettlement(e, report, failure))
+			refusal := directSettlement(e, report, failure)
+			refusal.GiveBack = nil // nothing was taken
+			d.keeper.Note(e, refusal)
 		}
 		return failure
 	case admission.Refusing != nil:

@@ -144,7 +144,7 @@ func (e *Error) sparesLimits() bool {
 // itself.
 func (e *Error) triesAgain() bool {
 	switch e.Code {
-	case ProviderBusy, ProviderUnavailable, QuotaExhausted, Overloaded, Unavailable:
+	case ProviderBusy, ProviderUnavailable, QuotaExhausted, Overloaded, Unavailable, ConnectorNotFound:
 		return true
 	default:
 		return e.untried

@@ -11,6 +11,9 @@ import (
 const (
 	// workers is how many queued messages a process sends at once.
 	workers = 32
+	// takeUpTime bounds the wait for the state; what it may have taken up comes back
+	// when its lease ends.
+	takeUpTime = 3 * time.Second
 	// Between two tries of a queued message.
 	queueFirst = 2 * time.Second
 	queueMost  = time.Minute
@@ -27,7 +30,11 @@ func (d *Delivery) Work(ctx context.Context) {
 	)
 	for {
 		if free := cap(seats) - len(seats); more && free > 0 {
-			list, err := d.keeper.TakeUp(ctx, free)
+			// A stop must not lose what is being taken up.
+			taking, cancel := context.WithTimeout(context.WithoutCancel(ctx), takeUpTime)
+			begun := time.Now()
+			list, err := d.keeper.TakeUp(taking, free)
+			cancel()
 			if err != nil && ctx.Err() == nil && !fault {
 				d.log.ErrorContext(ctx, "the queue cannot be read", "error", err.Error())
 			}
@@ -35,7 +42,7 @@ func (d *Delivery) Work(ctx context.Context) {
 			for _, w := range list {
 				seats <- struct{}{}
 				d.flying.Go(func() {
-					d.work(w)
+					d.work(w, begun)
 					<-seats
 					signal(freed)
 				})
@@ -61,9 +68,9 @@ func signal(c chan struct{}) {
 	}
 }
 
-// work tries one queued message, and has its outcome remembered.
-func (d *Delivery) work(w Work) {
-	begun := time.Now()
+// work tries one queued message, whose lease counts from begun or later, and has its
+// outcome remembered.
+func (d *Delivery) work(w Work, begun time.Time) {
 	report := Report{ID: w.ID, Recipient: w.Recipient}
 	if w.Report != nil {
 		report = *w.Report

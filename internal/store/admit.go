@@ -16,6 +16,7 @@ const (
 	lease = 12 * time.Second
 	// keyLifetime is how long an Idempotency-Key is known.
 	keyLifetime = 24 * time.Hour
+	insertTries = 5
 )
 
 const insertMessage = `
@@ -80,7 +81,7 @@ func (s *Store) messageRow(e *delivery.Entry, now time.Time) ([]any, error) {
 	}
 	return []any{
 		e.ID, e.Connector, e.Type, string(e.Mode), string(state), "", e.Recipient, e.Address[:], optional(e.Idempotency), e.Body[:], optional(e.Person),
-		number(e.Hold), attempts, s.self, micros(due), micros(e.Expires), micros(now), micros(now), takings, payload, string(report),
+		number(e.Hold), attempts, s.self, micros(due), micros(e.Expires.Add(s.skew())), micros(now), micros(now), takings, payload, string(report),
 	}, nil
 }
 
@@ -92,14 +93,21 @@ func admit(t *tx, e *delivery.Entry, row []any, now time.Time) (delivery.Admissi
 	if err != nil || known != nil {
 		return delivery.Admission{Known: known}, err
 	}
+	var overtaken []string
 	if e.Person != nil {
-		if err := supersede(t, e, now); err != nil {
+		if overtaken, err = supersede(t, e, now); err != nil {
 			return delivery.Admission{}, err
 		}
 	}
 	refusing, wait, err := take(t, e.Takings, now)
 	if err != nil || refusing == nil {
 		return delivery.Admission{}, err
+	}
+	// What is refused overtakes nobody who is on the way.
+	for _, id := range overtaken {
+		if _, err := t.exec(`UPDATE message SET overtaken = 0 WHERE id = $1`, id); err != nil {
+			return delivery.Admission{}, err
+		}
 	}
 	// What it was refused is remembered, and that its key is free.
 	_, err = settle(t, e.Refusal(refusing, wait), now)
@@ -114,38 +122,46 @@ func insert(t *tx, e *delivery.Entry, row []any, now time.Time) (*delivery.Recor
 			return known, err
 		}
 	}
-	inserted, err := t.exec(insertMessage, row...)
-	if err != nil || inserted == 1 || e.Idempotency == nil {
-		return nil, err
+	// Others may insert, release or find the same key meanwhile.
+	for range insertTries {
+		inserted, err := t.exec(insertMessage, row...)
+		if err != nil || inserted == 1 {
+			return nil, err
+		}
+		if e.Idempotency == nil {
+			break
+		}
+		known, err := record(t, `WHERE idempotency = $1`, e.Idempotency[:])
+		if err != nil || known != nil && now.Sub(known.Created) < keyLifetime {
+			return known, err
+		}
+		if known == nil {
+			continue
+		}
+		if _, err := t.exec(`UPDATE message SET idempotency = NULL WHERE id = $1`, known.ID); err != nil {
+			return nil, err
+		}
 	}
-	known, err := record(t, `WHERE idempotency = $1`, e.Idempotency[:])
-	if err != nil || known == nil {
-		return nil, errors.Join(errors.New("a message is neither new nor known"), err)
-	}
-	if now.Sub(known.Created) < keyLifetime {
-		return known, nil
-	}
-	if _, err := t.exec(`UPDATE message SET idempotency = NULL WHERE id = $1`, known.ID); err != nil {
-		return nil, err
-	}
-	_, err = t.exec(insertMessage, row...)
-	return nil, err
+	return nil, errors.New("a message is neither new nor known")
 }
 
 // supersede overtakes what was admitted for the same person before and still
-// waits: what is queued ends here, and what waits elsewhere finds out.
-func supersede(t *tx, e *delivery.Entry, now time.Time) error {
+// waits: what is queued ends here, and what is on the way, whose ids it returns,
+// finds out.
+func supersede(t *tx, e *delivery.Entry, now time.Time) (sending []string, err error) {
 	if err := t.lock(e.Person[:]); err != nil {
-		return err
+		return nil, err
 	}
 	ended := 0
-	err := t.each(func(rows *sql.Rows) error {
-		var state string
-		if err := rows.Scan(&state); err != nil {
+	err = t.each(func(rows *sql.Rows) error {
+		var id, state string
+		if err := rows.Scan(&id, &state); err != nil {
 			return err
 		}
 		if state == string(delivery.StateFailed) {
 			ended++
+		} else {
+			sending = append(sending, id)
 		}
 		return nil
 	}, `
@@ -154,17 +170,17 @@ UPDATE message SET overtaken = 1, updated_at = $3,
 	code = CASE WHEN state = 'queued' THEN 'superseded' ELSE code END,
 	payload = CASE WHEN state = 'queued' THEN NULL ELSE payload END
 WHERE person = $1 AND id <> $2 AND overtaken = 0 AND state IN ('queued', 'sending')
-RETURNING state`, e.Person[:], e.ID, micros(now))
+RETURNING id, state`, e.Person[:], e.ID, micros(now))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	// Theirs were the same recipient and client, so the same limits.
 	for range ended {
 		if err := giveBack(t, e.Takings); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return sending, nil
 }
 
 // take takes one of each limit, or nothing of any. If one is used up, it returns

@@ -803,3 +803,18 @@ func TestReadiness(t *testing.T) {
 		}
 	})
 }
+
+// A newer code that a limit refuses leaves the one on the way alone.
+func TestRefusedCodeOvertakesNobody(t *testing.T) {
+	onEveryKind(t, func(t *testing.T, s *Store) {
+		limit := s.limit("recipient", "u", 1)
+		older := mustAdmit(t, s, order{person: "p", limits: []delivery.Taking{limit}})
+		a, err := s.Admit(t.Context(), s.testEntry(order{person: "p", limits: []delivery.Taking{limit}}))
+		if err != nil || a.Refusing == nil {
+			t.Fatalf("%+v, %v", a, err)
+		}
+		if overtaken, err := s.Overtaken(t.Context(), older.ID); err != nil || overtaken {
+			t.Errorf("overtaken %v, %v", overtaken, err)
+		}
+	})
+}

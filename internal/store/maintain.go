@@ -50,20 +50,19 @@ func (s *Store) Run(ctx context.Context) {
 	}
 }
 
-// keepShared is what only a state that is shared needs. After an outage of the
+// keepShared takes back what nobody works on any more. After an outage of the
 // database, those who have sent must be able to say so before what they sent is
 // sent again: a lease that has ended is taken back when writing has worked for some
 // time, shorter if its owner, who would have beaten by then, has not.
 func (s *Store) keepShared(ctx context.Context) {
-	if s.kind != Postgres {
-		return
+	if s.kind == Postgres {
+		s.try(ctx, "tell the other replicas of this one", s.beat)
 	}
-	s.try(ctx, "tell the other replicas of this one", s.beat)
 	which, steady := "", s.healthy.steady()
 	switch {
 	case steady > lease:
 		which = endedLeases
-	case steady > 2*beatEvery:
+	case s.kind == Postgres && steady > 2*beatEvery:
 		which = goneLeases
 	default:
 		return
@@ -106,7 +105,7 @@ func (s *Store) expire(ctx context.Context) error {
 			unused = append(unused, takings...)
 			return err
 		}, `
-UPDATE message SET payload = NULL, updated_at = $1, state = CASE WHEN state = 'queued' THEN 'expired' ELSE state END
+UPDATE message SET payload = NULL, idempotency = NULL, updated_at = $1, state = CASE WHEN state = 'queued' THEN 'expired' ELSE state END
 WHERE id IN (SELECT id FROM message WHERE payload IS NOT NULL AND expires_at <= $1 AND state <> 'sending' LIMIT $2 {skip locked})
 RETURNING state, limits`, micros(now), chunk)
 		if err != nil {

@@ -13,6 +13,9 @@ import (
 // Settle remembers how a try ended. See [delivery.Keeper].
 func (s *Store) Settle(ctx context.Context, settlement delivery.Settlement) (bool, error) {
 	now := s.engine.now()
+	if !settlement.Due.IsZero() {
+		settlement.Due = settlement.Due.Add(s.skew())
+	}
 	var mine bool
 	err := s.write(ctx, func(t *tx) error {
 		applied, err := settle(t, settlement, now)
@@ -39,12 +42,12 @@ func settle(t *tx, s delivery.Settlement, now time.Time) (bool, error) {
 UPDATE message SET
 	state = CASE WHEN $3 = 'queued' AND overtaken = 1 THEN 'failed' ELSE $3 END,
 	code = CASE WHEN $3 = 'queued' AND overtaken = 1 THEN 'superseded' ELSE $4 END,
-	due_at = $5, updated_at = $6, report = $7,
+	due_at = $5, updated_at = $6, report = $7, limits = CASE WHEN $10 = 1 THEN '[]' ELSE limits END,
 	idempotency = CASE WHEN $8 = 1 THEN NULL ELSE idempotency END,
 	payload = CASE WHEN $9 = 1 AND NOT ($3 = 'queued' AND overtaken = 1) THEN payload ELSE NULL END
 WHERE id = $1 AND attempts = $2 AND state IN ('queued', 'sending', 'unknown')`,
 		s.ID, s.Attempt, string(s.State), string(s.Code), micros(s.Due), micros(now), string(report),
-		number(s.ReleaseKey), number(s.KeepPayload || s.State == delivery.StateQueued))
+		number(s.ReleaseKey), number(s.KeepPayload || s.State == delivery.StateQueued), number(len(s.GiveBack) > 0))
 	if err != nil || applied == 0 {
 		return false, err
 	}
@@ -92,7 +95,9 @@ RETURNING limits, payload, `+recordColumns, s.self, micros(now.Add(lease)), micr
 	if err != nil {
 		return nil, err
 	}
+	skew := s.skew()
 	for i := range list {
+		list[i].Expires = list[i].Expires.Add(-skew)
 		list[i].Payload, err = s.ring.Open(payloadPurpose(list[i].ID), list[i].Payload)
 		if err != nil {
 			// It is the worker's to end this one; the others must go on.

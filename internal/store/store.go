@@ -254,6 +254,10 @@ func (s *Store) write(ctx context.Context, step func(*tx) error) error {
 	return err
 }
 
+// skew is how far the state's clock is ahead of this process's, by which callers
+// tell times.
+func (s *Store) skew() time.Duration { return time.Until(s.engine.now()) }
+
 // A topic is signalled, without counting how often.
 type topic chan struct{}
 
