@@ -13,7 +13,10 @@ import (
 // byte came, from which its time is counted, and when none is open any more. The
 // server takes its connections from Listener; State and Context are its ConnState
 // and ConnContext.
-type Connections struct{ open sync.WaitGroup }
+type Connections struct {
+	mu   sync.Mutex
+	open map[net.Conn]time.Time // since when idle; zero while a request is on it
+}
 
 // Listener returns a listener whose connections are watched.
 func (c *Connections) Listener(inner net.Listener) net.Listener { return watchedListener{inner} }
@@ -61,29 +64,61 @@ func (c *Connections) Context(ctx context.Context, conn net.Conn) context.Contex
 
 // State notes what happens to a connection.
 func (c *Connections) State(conn net.Conn, state http.ConnState) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.open == nil {
+		c.open = map[net.Conn]time.Time{}
+	}
 	switch state {
-	case http.StateNew:
-		c.open.Add(1)
+	case http.StateNew, http.StateActive:
+		c.open[conn] = time.Time{}
 	case http.StateIdle:
+		c.open[conn] = time.Now()
 		if watched, ok := conn.(*watchedConn); ok {
 			watched.began.Store(0)
 		}
 	case http.StateClosed, http.StateHijacked:
-		c.open.Done()
+		delete(c.open, conn)
 	}
 }
 
-// Wait returns when no connection is open any more, or when ctx ends. The server
-// must have stopped accepting.
+const (
+	// reuseTime is how long an idle connection is kept for a caller that does not
+	// know of the stop yet: Node's HTTP agent, which Logto uses, reuses none that was
+	// idle for longer. A successor may be waiting.
+	reuseTime = 5 * time.Second
+	openEvery = 20 * time.Millisecond
+)
+
+// Wait returns when no connection is open any more, or when ctx ends. Connections
+// that nobody is likely to use again are closed. The server must have stopped
+// accepting.
 func (c *Connections) Wait(ctx context.Context) error {
-	closed := make(chan struct{})
-	go func() { c.open.Wait(); close(closed) }()
-	select {
-	case <-closed:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+	tick := time.NewTicker(openEvery)
+	defer tick.Stop()
+	for c.closeIdle() > 0 {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
+	return nil
+}
+
+// closeIdle closes what was idle for long, and returns how many are still open.
+func (c *Connections) closeIdle() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for conn, since := range c.open {
+		if watched, ok := conn.(*watchedConn); ok && watched.began.Load() != 0 {
+			continue // a request has just begun
+		}
+		if !since.IsZero() && time.Since(since) >= reuseTime {
+			conn.Close() // its State follows
+		}
+	}
+	return len(c.open)
 }
 
 // arrival is when the request's first byte came, or now where nobody watches.

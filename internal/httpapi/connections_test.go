@@ -110,3 +110,58 @@ func TestLateRequestsOfAStoppingServerAreRefused(t *testing.T) {
 		}
 	})
 }
+
+// A server that stops waits for an idle connection as long as its caller may use it
+// again, and no longer: a successor may be waiting for the state.
+func TestIdleConnectionsHoldAStopOnlyWhileTheyMayBeUsed(t *testing.T) {
+	for _, c := range []struct {
+		name         string
+		idle, waited time.Duration
+		next         bool // a request comes while the server waits
+	}{
+		{"used lately", time.Second, 4 * time.Second, false},
+		{"idle for long", time.Minute, 0, false},
+		{"used again", 2 * time.Second, 9 * time.Second, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				api := httpapi.New(httpapi.Options{Delivery: newDelivery(discard), Log: discard})
+				var connections httpapi.Connections
+				server := &http.Server{Handler: api, ConnContext: connections.Context, ConnState: connections.State}
+				client, conn := net.Pipe()
+				listener := pipeListener{conns: make(chan net.Conn, 1)}
+				listener.conns <- conn
+				go server.Serve(connections.Listener(listener))
+				answers := bufio.NewReader(client)
+				request := func(host string) {
+					fmt.Fprintf(client, "GET /healthz HTTP/1.1\r\nHost: ")
+					<-time.After(2 * time.Second) // the header takes its time
+					fmt.Fprintf(client, "%s\r\n\r\n", host)
+					resp, err := http.ReadResponse(answers, nil)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+						t.Error(err)
+					}
+				}
+				request("first")
+				<-time.After(c.idle)
+				close(listener.conns)
+				stopped := time.Now()
+				if c.next {
+					// Its first byte comes in time, its last one too late.
+					go func() { <-time.After(2 * time.Second); request("next") }()
+				}
+				if err := connections.Wait(t.Context()); err != nil {
+					t.Error(err)
+				}
+				if waited := time.Since(stopped); waited < c.waited || waited > c.waited+100*time.Millisecond {
+					t.Errorf("it waited %v, want %v", waited, c.waited)
+				}
+				client.Close()
+			})
+		})
+	}
+}
