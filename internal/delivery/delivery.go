@@ -66,7 +66,7 @@ type Delivery struct {
 	lanes    atomic.Pointer[map[string]*lane]
 	flights  *flights
 	persons  [1024]sync.Mutex // of those whose codes are admitted, by their hash
-	flying   sync.WaitGroup   // messages on their way, and outcomes not yet remembered
+	flying   sync.WaitGroup   // messages on their way, outcomes not yet remembered, and Work
 	giveUp   context.CancelFunc
 
 	unsettled unsettled
@@ -108,8 +108,8 @@ func (d *Delivery) Connector(id string) (Connector, bool) {
 	return Connector{}, false
 }
 
-// Wait returns when no message is on its way any more and every outcome is
-// remembered, or when ctx ends.
+// Wait returns when [Delivery.Work] has returned, no message is on its way any more
+// and every outcome is remembered, or when ctx ends.
 func (d *Delivery) Wait(ctx context.Context) error {
 	landed := make(chan struct{})
 	go func() { d.flying.Wait(); close(landed) }()

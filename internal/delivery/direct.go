@@ -14,6 +14,8 @@ const (
 	// answerBy is when a caller is answered though the outcome is not remembered
 	// yet.
 	answerBy = 7800 * time.Millisecond
+	// overtakenTime is what a state that does not answer may cost a send.
+	overtakenTime = time.Second
 	// leastSettleTime is what remembering takes on a busy machine.
 	leastSettleTime = 200 * time.Millisecond
 )
@@ -128,17 +130,26 @@ func (d *Delivery) deliver(ctx context.Context, l *lane, f *flight, req Request,
 	return failure
 }
 
-// overtakenElsewhere asks, where others share the state, whether a newer code came
-// to one of them. A state that does not answer holds nothing back.
-func (d *Delivery) overtakenElsewhere(id string, person *Hash) func(context.Context) bool {
-	if person == nil {
-		return func(context.Context) bool { return false }
+// overtakenElsewhere asks after a wait, where others share the state, whether a
+// newer code came to one of them. Of those that came to this process the flights
+// know.
+func (d *Delivery) overtakenElsewhere(id string, person *Hash) func(context.Context, bool) bool {
+	ask := d.overtakenMeanwhile(id, person)
+	return func(ctx context.Context, waited bool) bool {
+		return waited && d.keeper.Replicas() > 1 && ask(ctx, waited)
 	}
-	return func(ctx context.Context) bool {
-		if d.keeper.Replicas() < 2 {
+}
+
+// overtakenMeanwhile asks always: a newer code may have come before the flight of a
+// queued message began. A state that does not answer soon holds nothing back.
+func (d *Delivery) overtakenMeanwhile(id string, person *Hash) func(context.Context, bool) bool {
+	return func(ctx context.Context, _ bool) bool {
+		if person == nil {
 			return false
 		}
-		overtaken, err := d.keeper.Overtaken(ctx, id)
+		asking, cancel := context.WithTimeout(ctx, overtakenTime)
+		defer cancel()
+		overtaken, err := d.keeper.Overtaken(asking, id)
 		return err == nil && overtaken
 	}
 }

@@ -144,12 +144,16 @@ func (e *Error) sparesLimits() bool {
 // itself.
 func (e *Error) triesAgain() bool {
 	switch e.Code {
-	case ProviderBusy, ProviderUnavailable, QuotaExhausted, Overloaded, Unavailable, ConnectorNotFound:
+	case ProviderBusy, ProviderUnavailable, QuotaExhausted, Overloaded, Unavailable:
 		return true
 	default:
 		return e.untried
 	}
 }
+
+// maybeStale reports whether only this process may not know the connector, or its
+// template, yet.
+func (e *Error) maybeStale() bool { return e.Code == ConnectorNotFound || e.Code == TemplateNotFound }
 
 func limited(incident string, refusing *Taking, wait time.Duration) *Error {
 	detail := fmt.Sprintf("the limit of this %s is used up: %s", refusing.Name, refusing.rate())

@@ -122,8 +122,10 @@ type Keeper interface {
 	Settle(ctx context.Context, s Settlement) (bool, error)
 	// Overtaken reports whether a newer code for the same person was admitted.
 	Overtaken(ctx context.Context, id string) (bool, error)
-	// TakeUp takes up at most n queued messages that are due.
-	TakeUp(ctx context.Context, n int) ([]Work, error)
+	// TakeUp takes up at most n queued messages that are due, those due first before
+	// others. Messages of the connectors in without are left where they are, and
+	// count for nothing. Fewer than n means that there were no others to take up.
+	TakeUp(ctx context.Context, n int, without []string) ([]Work, error)
 	// Waiting returns a channel that is signalled when a message may be due.
 	Waiting() <-chan struct{}
 	// Replicas is how many processes share the state, this one included.

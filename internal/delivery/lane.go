@@ -64,11 +64,12 @@ func (l *lane) connector() Connector {
 
 // turns gives one flight its turns on its lane.
 type turns struct {
-	flights   *flights
-	flight    *flight
-	lane      *lane
-	kind      string                     // the usage type
-	overtaken func(context.Context) bool // by a newer code in another process
+	flights *flights
+	flight  *flight
+	lane    *lane
+	kind    string // the usage type
+	// overtaken asks the state for a newer code, which the flights may not know of.
+	overtaken func(ctx context.Context, waited bool) bool
 }
 
 // take waits out the pause, the connector's pace and a free seat. What cannot be
@@ -98,7 +99,7 @@ func (t *turns) take(ctx context.Context, incident string, pause time.Duration) 
 	waited := pause+wait > 0 || time.Since(begun) > time.Millisecond
 	gone, ok = t.flights.begin(t.flight)
 	switch {
-	case !ok, waited && t.overtaken(ctx):
+	case !ok, t.overtaken(ctx, waited):
 		<-t.lane.seats
 		return nil, nil, superseded(incident)
 	case gone.Err() != nil:

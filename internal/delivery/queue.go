@@ -3,68 +3,79 @@ package delivery
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"dmconnector/connector"
 )
 
 const (
-	// workers is how many queued messages a process sends at once.
-	workers = 32
 	// takeUpTime bounds the wait for the state; what it may have taken up comes back
 	// when its lease ends.
 	takeUpTime = 3 * time.Second
 	// Between two tries of a queued message.
 	queueFirst = 2 * time.Second
 	queueMost  = time.Minute
+	// staleTries is how often a message is tried whose connector or template is not
+	// there: about three minutes, as a mounted file may take one to reach everybody.
+	staleTries = 8
 )
 
-// Work sends queued messages until ctx ends. Those it has begun then are waited
-// for by [Delivery.Wait].
+// A queue is what is known of the queued messages that are due.
+type queue struct {
+	*Delivery
+	seats *seats
+	more  bool     // some may be due that were not left out
+	left  []string // the connectors that were left out for want of seats
+	fault bool     // it could not be read
+}
+
+// Work sends queued messages until ctx ends. [Delivery.Wait] waits for its return
+// and for those that it has begun by then.
 func (d *Delivery) Work(ctx context.Context) {
-	var (
-		seats = make(chan struct{}, workers)
-		freed = make(chan struct{}, 1)
-		more  = true // there may be more than were taken up
-		fault = false
-	)
-	for {
-		if free := cap(seats) - len(seats); more && free > 0 {
-			// A stop must not lose what is being taken up.
-			taking, cancel := context.WithTimeout(context.WithoutCancel(ctx), takeUpTime)
-			begun := time.Now()
-			list, err := d.keeper.TakeUp(taking, free)
-			cancel()
-			if err != nil && ctx.Err() == nil && !fault {
-				d.log.ErrorContext(ctx, "the queue cannot be read", "error", err.Error())
-			}
-			fault = err != nil
-			for _, w := range list {
-				seats <- struct{}{}
-				d.flying.Go(func() {
-					d.work(w, begun)
-					<-seats
-					signal(freed)
-				})
-			}
-			more = len(list) == free
+	// What is taken up during a stop must be waited for too.
+	d.flying.Add(1)
+	defer d.flying.Done()
+	q := &queue{Delivery: d, seats: newSeats(), more: true}
+	for ctx.Err() == nil {
+		n, full := q.seats.free()
+		if n > 0 && (q.more || q.reopened(full)) {
+			q.takeUp(ctx, n, full)
 			continue
 		}
 		select {
 		case <-d.keeper.Waiting():
-			more = true
-		case <-freed:
+			q.more = true
+		case <-q.seats.freed:
 			// Only what was left behind for want of a seat is looked for.
 		case <-ctx.Done():
-			return
 		}
 	}
 }
 
-func signal(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
+// reopened reports whether a connector that was left out has a seat again.
+func (q *queue) reopened(full []string) bool {
+	return slices.ContainsFunc(q.left, func(id string) bool { return !slices.Contains(full, id) })
+}
+
+// takeUp has up to n messages worked on, none of them of the connectors in without.
+func (q *queue) takeUp(ctx context.Context, n int, without []string) {
+	begun := time.Now()
+	// A stop must not lose what is being taken up.
+	taking, cancel := context.WithTimeout(context.WithoutCancel(ctx), takeUpTime)
+	defer cancel()
+	list, err := q.keeper.TakeUp(taking, n, without)
+	if err != nil && ctx.Err() == nil && !q.fault {
+		q.log.ErrorContext(ctx, "the queue cannot be read", "error", err.Error())
+	}
+	q.fault = err != nil
+	q.more, q.left = len(list) == n, without
+	for _, w := range list {
+		q.seats.take(w.Connector)
+		q.flying.Go(func() {
+			defer q.seats.leave(w.Connector)
+			q.work(w, begun)
+		})
 	}
 }
 
@@ -114,7 +125,7 @@ func (d *Delivery) carry(l *lane, w Work, req Request, report *Report) (failure 
 	if failure := l.breaker.refusal(time.Now(), w.ID); failure != nil {
 		return failure
 	}
-	turn := &turns{flights: d.flights, flight: f, lane: l, kind: req.Message.Type, overtaken: d.overtakenElsewhere(w.ID, person)}
+	turn := &turns{flights: d.flights, flight: f, lane: l, kind: req.Message.Type, overtaken: d.overtakenMeanwhile(w.ID, person)}
 	failure = attemptAll(ctx, l.Connector, req, report, turn)
 	l.breaker.note(time.Now(), failure)
 	return failure
@@ -133,7 +144,7 @@ func queuedSettlement(w Work, report *Report, failure *Error, now time.Time) Set
 			s.State, s.KeepPayload = StateUnknown, true
 		case failure.Code == Superseded:
 			s.State, s.GiveBack = StateFailed, w.Takings
-		case failure.triesAgain():
+		case failure.triesAgain(), failure.maybeStale() && (w.Attempt < staleTries || w.Code != failure.Code):
 			s.State, s.Due = StateQueued, now.Add(queuePause(w.Attempt, failure))
 		default:
 			s.State, s.KeepPayload = StateDead, true

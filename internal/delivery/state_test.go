@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -35,8 +36,11 @@ type faultyKeeper struct {
 	replicas      atomic.Int64 // 0: as many as there are
 	overtaken     atomic.Bool  // elsewhere
 	settles       atomic.Int64
+	takeUpTime    atomic.Int64 // before it takes up
+	askTime       atomic.Int64 // before it says what is overtaken
 
-	mu sync.Mutex
+	mu     sync.Mutex
+	tookUp func() // while what was taken up is not known yet
 }
 
 func (k *faultyKeeper) fail(admit, settle, late error) {
@@ -70,7 +74,40 @@ func (k *faultyKeeper) Settle(ctx context.Context, s delivery.Settlement) (bool,
 	return k.Store.Settle(ctx, s)
 }
 
+// sleep sleeps by the clock of synctest, and not longer than ctx.
+func sleep(ctx context.Context, nanoseconds int64) error {
+	timer := time.NewTimer(time.Duration(nanoseconds))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (k *faultyKeeper) TakeUp(ctx context.Context, n int, without []string) ([]delivery.Work, error) {
+	if took := k.takeUpTime.Load(); took > 0 {
+		if err := sleep(ctx, took); err != nil {
+			return nil, err
+		}
+	}
+	list, err := k.Store.TakeUp(ctx, n, without)
+	k.mu.Lock()
+	tookUp := k.tookUp
+	k.mu.Unlock()
+	if tookUp != nil && len(list) > 0 {
+		tookUp()
+	}
+	return list, err
+}
+
 func (k *faultyKeeper) Overtaken(ctx context.Context, id string) (bool, error) {
+	if took := k.askTime.Load(); took > 0 {
+		if err := sleep(ctx, took); err != nil {
+			return false, err
+		}
+	}
 	if k.overtaken.Load() {
 		return true, nil
 	}
@@ -110,10 +147,10 @@ func openCounter(t *testing.T, s sender, change func(*connector.Config)) *counte
 	running.Go(func() { c.keeper.Run(ctx) })
 	c.stop = sync.OnceFunc(func() {
 		cancel()
-		running.Wait()
 		ending, end := context.WithTimeout(context.Background(), time.Minute)
 		defer end()
 		_ = d.Wait(ending)
+		running.Wait()
 	})
 	t.Cleanup(c.stop)
 	return c
@@ -460,26 +497,100 @@ func TestKeyOfAQueuedMessage(t *testing.T) {
 	})
 }
 
+// The workers are shared, but one connector has half of them at most. A seat that
+// gets free is taken at once.
 func TestQueueIsWorkedOffByAFixedNumber(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var underWay, most, calls atomic.Int64
-		c := openCounter(t, sender(func(context.Context, *aliyundm.Mail) (*aliyundm.Receipt, error) {
-			most.Store(max(most.Load(), underWay.Add(1)))
-			defer underWay.Add(-1)
-			calls.Add(1)
-			time.Sleep(700 * time.Millisecond) //nolint:forbidigo // the clock of synctest
-			return &aliyundm.Receipt{EnvID: "600"}, nil
-		}), nil)
-		for i := range 200 {
-			c.queue(t, post{code: fmt.Sprint(i)})
-		}
-		// Seven times 32, one after the other without a pause.
-		time.Sleep(5 * time.Second) //nolint:forbidigo // the clock of synctest
-		if most.Load() != 32 || calls.Load() != 200 {
-			t.Errorf("%d at once, %d calls", most.Load(), calls.Load())
-		}
-		c.stop()
-	})
+	tests := map[string]struct {
+		connectors int
+		most       int64
+		took       time.Duration
+	}{
+		"one connector":    {1, 16, 13 * 700 * time.Millisecond},
+		"two connectors":   {2, 32, 7 * 700 * time.Millisecond},
+		"three connectors": {3, 32, 7 * 700 * time.Millisecond},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var underWay, most, calls atomic.Int64
+				s := sender(func(context.Context, *aliyundm.Mail) (*aliyundm.Receipt, error) {
+					most.Store(max(most.Load(), underWay.Add(1)))
+					defer underWay.Add(-1)
+					calls.Add(1)
+					time.Sleep(700 * time.Millisecond) //nolint:forbidigo // the clock of synctest
+					return &aliyundm.Receipt{EnvID: "600"}, nil
+				})
+				c := openCounter(t, s, nil)
+				among := c.with(s, tt.connectors)
+				begun := time.Now()
+				for i := range 200 {
+					c.connector = among[i%len(among)]
+					c.queue(t, post{code: fmt.Sprint(i)})
+				}
+				time.Sleep(tt.took - time.Since(begun)) //nolint:forbidigo // the clock of synctest
+				synctest.Wait()
+				if most.Load() != tt.most || calls.Load() != 200 {
+					t.Errorf("%d at once, %d calls", most.Load(), calls.Load())
+				}
+				c.stop()
+			})
+		})
+	}
+}
+
+// with puts n connectors into force, "mine" and others, and returns them.
+func (c *counter) with(s sender, n int) []delivery.Connector {
+	mine, _ := c.Connector("mine")
+	all := map[string]delivery.Connector{"mine": {ID: "mine", Composer: mine.Composer, Sender: mine.Sender}}
+	for i := 1; i < n; i++ {
+		id := fmt.Sprint("other", i)
+		all[id] = delivery.Connector{ID: id, Composer: connector.New(configOf(nil)), Sender: s}
+	}
+	c.Use(all)
+	list := make([]delivery.Connector, 0, n)
+	for id := range all {
+		inForce, _ := c.Connector(id)
+		list = append(list, inForce)
+	}
+	slices.SortFunc(list, func(a, b delivery.Connector) int { return strings.Compare(a.ID, b.ID) })
+	return list
+}
+
+// An account that hangs delays its own mail only.
+func TestHangingConnectorDelaysNoOther(t *testing.T) {
+	for _, first := range []int{0, 1, 10, 16} { // are under way when the others come
+		synctest.Test(t, func(t *testing.T) {
+			var hanging, most, tried, sent atomic.Int64
+			c := openCounter(t, sender(func(ctx context.Context, _ *aliyundm.Mail) (*aliyundm.Receipt, error) {
+				most.Store(max(most.Load(), hanging.Add(1)))
+				defer hanging.Add(-1)
+				tried.Add(1)
+				<-ctx.Done()
+				return nil, noAnswer
+			}), nil)
+			both := c.with(answers(&sent, nil), 2)
+			for i := range 100 {
+				if i == first {
+					synctest.Wait()
+				}
+				c.queue(t, post{code: fmt.Sprint(i)})
+			}
+			time.Sleep(time.Second) //nolint:forbidigo // the clock of synctest
+			c.connector = both[1]
+			for i := range 40 {
+				c.queue(t, post{code: fmt.Sprint(i)})
+			}
+			time.Sleep(50 * time.Millisecond) //nolint:forbidigo // the clock of synctest
+			if sent.Load() != 40 || most.Load() != 16 {
+				t.Errorf("after %d: %d of the other's 40 are sent, %d hang at once", first, sent.Load(), most.Load())
+			}
+			time.Sleep(7*7500*time.Millisecond - time.Second) //nolint:forbidigo // the clock of synctest
+			if tried.Load() != 100 || most.Load() != 16 {
+				t.Errorf("after %d: %d of its 100 are tried, %d at once", first, tried.Load(), most.Load())
+			}
+			c.stop()
+		})
+	}
 }
 
 // A stop lets what has begun end, and leaves the rest to the next start.
@@ -501,27 +612,159 @@ func TestStopWaitsForWhatHasBegun(t *testing.T) {
 		for _, id := range ids {
 			states[c.message(t, id).State]++
 		}
-		if states[delivery.StateSent] != 32 || states[delivery.StateQueued] != 8 || calls.Load() != 32 {
+		if states[delivery.StateSent] != 16 || states[delivery.StateQueued] != 24 || calls.Load() != 16 {
 			t.Errorf("%v, %d calls", states, calls.Load())
 		}
 	})
 }
 
-func TestQueuedMessageOfAConnectorThatIsGone(t *testing.T) {
+// What is being taken up when the stop comes is sent, within the time that was left
+// of its lease since before. A state that hangs does not hold up the stop.
+func TestStopDuringTakeUp(t *testing.T) {
+	tests := map[string]struct {
+		takeUp, stop time.Duration
+		state        delivery.State
+	}{
+		"a slow state":       {2 * time.Second, 2 * time.Second, delivery.StateSent},
+		"a state that hangs": {time.Hour, 3 * time.Second, delivery.StateQueued},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var until time.Time
+				c := openCounter(t, sender(func(ctx context.Context, _ *aliyundm.Mail) (*aliyundm.Receipt, error) {
+					until, _ = ctx.Deadline()
+					time.Sleep(time.Second) //nolint:forbidigo // the clock of synctest
+					return &aliyundm.Receipt{EnvID: "600"}, nil
+				}), nil)
+				synctest.Wait()
+				c.keeper.takeUpTime.Store(int64(tt.takeUp))
+				queued := c.queue(t, post{})
+				begun := time.Now()
+				synctest.Wait()
+				time.Sleep(time.Second) //nolint:forbidigo // the clock of synctest
+				c.stop()
+				if took := time.Since(begun); took > tt.stop+time.Second {
+					t.Errorf("the stop took %v", took)
+				}
+				if r := c.message(t, queued.ID); r.State != tt.state {
+					t.Errorf("it is %s", r.State)
+				}
+				if left := until.Sub(begun); tt.state == delivery.StateSent && left != 7500*time.Millisecond {
+					t.Errorf("it had %v", left)
+				}
+			})
+		})
+	}
+}
+
+// A connector or template that is not there may be so new that this process does not
+// know it yet. If it stays away, an admin sees it.
+func TestQueuedMessageWaitsForItsConnector(t *testing.T) {
+	const neverBack = time.Hour
+	noTemplates := func(cfg *connector.Config) { cfg.Templates = nil }
+	tests := map[string]struct {
+		outage, back time.Duration // of the provider before, and of the connector
+		change       func(*connector.Config)
+		state        delivery.State
+		code         string
+	}{
+		"no connector yet":                    {0, 20 * time.Second, nil, delivery.StateSent, ""},
+		"no template yet":                     {0, 20 * time.Second, noTemplates, delivery.StateSent, ""},
+		"no connector":                        {0, neverBack, nil, delivery.StateDead, "connector_not_found"},
+		"no template":                         {0, neverBack, noTemplates, delivery.StateDead, "template_not_found"},
+		"no connector yet after many tries":   {5 * time.Minute, 5 * time.Second, nil, delivery.StateSent, ""},
+		"no template yet after many tries":    {5 * time.Minute, 5 * time.Second, noTemplates, delivery.StateSent, ""},
+		"no connector any more after a while": {5 * time.Minute, neverBack, nil, delivery.StateDead, "connector_not_found"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var calls atomic.Int64
+				var down atomic.Bool
+				s := sender(func(ctx context.Context, m *aliyundm.Mail) (*aliyundm.Receipt, error) {
+					if down.Load() {
+						return nil, unreachable
+					}
+					return answers(&calls, nil)(ctx, m)
+				})
+				c := openCounter(t, s, func(cfg *connector.Config) { cfg.CodeLifetime = "1h" })
+				down.Store(true)
+				queued := c.queue(t, post{})
+				time.Sleep(max(tt.outage, time.Second)) //nolint:forbidigo // the clock of synctest
+				if r := c.message(t, queued.ID); r.State != delivery.StateQueued || tt.outage > 0 && r.Attempts < 8 {
+					t.Fatalf("it is %s after %d tries", r.State, r.Attempts)
+				}
+				stale := map[string]delivery.Connector{}
+				if tt.change != nil {
+					stale["mine"] = delivery.Connector{ID: "mine", Composer: connector.New(configOf(tt.change)), Sender: s}
+				}
+				c.Use(stale)
+				down.Store(false)
+				c.awaitCode(t, queued.ID, delivery.ConnectorNotFound, delivery.TemplateNotFound)
+				time.Sleep(min(tt.back, 6*time.Minute)) //nolint:forbidigo // the clock of synctest
+				if tt.back < neverBack {
+					c.Use(map[string]delivery.Connector{"mine": {ID: "mine", Composer: connector.New(configOf(nil)), Sender: s}})
+					time.Sleep(100 * time.Second) //nolint:forbidigo // the clock of synctest
+				}
+				r := c.message(t, queued.ID)
+				if r.State != tt.state || string(r.Code) != tt.code || r.Retryable != (tt.state == delivery.StateDead) {
+					t.Errorf("%s %s after %d tries, retryable %v", r.State, r.Code, r.Attempts, r.Retryable)
+				}
+				c.stop()
+			})
+		})
+	}
+}
+
+// awaitCode waits until a try of the message has ended with one of the codes.
+func (c *counter) awaitCode(t *testing.T, id string, codes ...delivery.Code) {
+	t.Helper()
+	for range 200 {
+		if slices.Contains(codes, c.message(t, id).Code) {
+			return
+		}
+		time.Sleep(time.Second) //nolint:forbidigo // the clock of synctest
+	}
+	r := c.message(t, id)
+	t.Fatalf("it is %s %s", r.State, r.Code)
+}
+
+// A newer code may come after a queued one was taken up, and before its flight
+// begins.
+func TestCodeIsOvertakenBeforeItsFlight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var sent []string
+		c := openCounter(t, sender(func(_ context.Context, m *aliyundm.Mail) (*aliyundm.Receipt, error) {
+			sent = append(sent, m.Subject)
+			return &aliyundm.Receipt{EnvID: "600"}, nil
+		}), nil)
+		c.keeper.mu.Lock()
+		c.keeper.tookUp = func() {
+			if _, failure := c.post(post{code: "2", app: "a", ip: "1.2.3.4"}); failure != nil {
+				t.Errorf("the newer: %+v", failure)
+			}
+		}
+		c.keeper.mu.Unlock()
+		older := c.queue(t, post{code: "1", app: "a", ip: "1.2.3.4"})
+		time.Sleep(time.Second) //nolint:forbidigo // the clock of synctest
+		if r := c.message(t, older.ID); r.Code != delivery.Superseded || strings.Join(sent, " ") != "2" {
+			t.Errorf("the older is %s %s, sent %v", r.State, r.Code, sent)
+		}
+		c.stop()
+	})
+}
+
+// A state that does not say what is overtaken does not cost a send its time.
+func TestStateThatDoesNotAnswerHoldsNothingBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int64
-		c := openCounter(t, answers(&calls, unreachable), nil)
-		queued := c.queue(t, post{})
-		time.Sleep(time.Second) //nolint:forbidigo // the clock of synctest
-		c.Use(nil)
-		time.Sleep(time.Minute) //nolint:forbidigo // the clock of synctest
-		// This process may only not know it yet.
-		if r := c.message(t, queued.ID); r.State != delivery.StateQueued || r.Code != delivery.ConnectorNotFound {
-			t.Errorf("%s %s", r.State, r.Code)
-		}
-		time.Sleep(10 * time.Minute) //nolint:forbidigo // the clock of synctest
-		if r := c.message(t, queued.ID); r.State != delivery.StateExpired || r.Code != delivery.ConnectorNotFound {
-			t.Errorf("%s %s", r.State, r.Code)
+		c := openCounter(t, answers(&calls, nil), nil)
+		c.keeper.askTime.Store(int64(time.Hour))
+		queued := c.queue(t, post{app: "a", ip: "1.2.3.4"})
+		time.Sleep(2 * time.Second) //nolint:forbidigo // the clock of synctest
+		if r := c.message(t, queued.ID); r.State != delivery.StateSent {
+			t.Errorf("it is %s %s", r.State, r.Code)
 		}
 		c.stop()
 	})

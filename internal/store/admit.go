@@ -1,10 +1,13 @@
 package store
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"dmconnector/internal/delivery"
@@ -17,6 +20,9 @@ const (
 	// keyLifetime is how long an Idempotency-Key is known.
 	keyLifetime = 24 * time.Hour
 	insertTries = 5
+	// clockSlack is how much the times of messages that are admitted at once may
+	// differ: by what they wait for each other, and by what clocks are read wrong.
+	clockSlack = 10 * time.Second
 )
 
 const insertMessage = `
@@ -152,35 +158,45 @@ func supersede(t *tx, e *delivery.Entry, now time.Time) (sending []string, err e
 	if err := t.lock(e.Person[:]); err != nil {
 		return nil, err
 	}
-	ended := 0
+	var unused []delivery.Taking
 	err = t.each(func(rows *sql.Rows) error {
-		var id, state string
-		if err := rows.Scan(&id, &state); err != nil {
+		var id, state, limits string
+		if err := rows.Scan(&id, &state, &limits); err != nil {
 			return err
 		}
-		if state == string(delivery.StateFailed) {
-			ended++
-		} else {
+		if state != string(delivery.StateFailed) {
 			sending = append(sending, id)
+			return nil
 		}
-		return nil
+		unused, err = appendTakings(unused, limits)
+		return err
 	}, `
 UPDATE message SET overtaken = 1, updated_at = $3,
 	state = CASE WHEN state = 'queued' THEN 'failed' ELSE state END,
 	code = CASE WHEN state = 'queued' THEN 'superseded' ELSE code END,
 	payload = CASE WHEN state = 'queued' THEN NULL ELSE payload END
 WHERE person = $1 AND id <> $2 AND overtaken = 0 AND state IN ('queued', 'sending')
-RETURNING id, state`, e.Person[:], e.ID, micros(now))
+RETURNING id, state, limits`, e.Person[:], e.ID, micros(now))
 	if err != nil {
 		return nil, err
 	}
-	// Theirs were the same recipient and client, so the same limits.
-	for range ended {
-		if err := giveBack(t, e.Takings); err != nil {
-			return nil, err
-		}
-	}
-	return sending, nil
+	return sending, giveBack(t, inOrder(unused))
+}
+
+// appendTakings appends what a message has taken and not given back.
+func appendTakings(list []delivery.Taking, limits string) ([]delivery.Taking, error) {
+	var takings []delivery.Taking
+	err := json.Unmarshal([]byte(limits), &takings)
+	return append(list, takings...), err
+}
+
+// inOrder sorts the takings of several messages as each one's are: recipients
+// before clients, so that nobody waits in a circle.
+func inOrder(takings []delivery.Taking) []delivery.Taking {
+	slices.SortFunc(takings, func(a, b delivery.Taking) int {
+		return cmp.Or(cmp.Compare(b.Name, a.Name), bytes.Compare(a.Subject[:], b.Subject[:]))
+	})
+	return takings
 }
 
 // take takes one of each limit, or nothing of any. If one is used up, it returns
@@ -200,8 +216,12 @@ WHERE {greatest}(rate_limit.full_at, $3) + $4 <= $5`, taking.Subject[:], at+inte
 		if taken == 1 {
 			continue
 		}
+		// No taking leads further than this. What is beyond was taken while the limit
+		// was longer or a clock was wrong, and must not refuse until then.
 		var full int64
-		if err := t.row(`SELECT full_at FROM rate_limit WHERE subject = $1`, taking.Subject[:]).Scan(&full); err != nil {
+		err = t.row(`UPDATE rate_limit SET full_at = {least}(full_at, $2) WHERE subject = $1 RETURNING full_at`,
+			taking.Subject[:], at+per+clockSlack.Microseconds()).Scan(&full)
+		if err != nil {
 			return nil, 0, err
 		}
 		wait := time.Duration(full+interval-at-per) * time.Microsecond

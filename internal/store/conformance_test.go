@@ -123,7 +123,7 @@ func mustAdmit(t *testing.T, s *Store, o order) *delivery.Entry {
 
 func mustTakeUp(t *testing.T, s *Store, n int) []delivery.Work {
 	t.Helper()
-	list, err := s.TakeUp(t.Context(), n)
+	list, err := s.TakeUp(t.Context(), n, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -401,7 +401,7 @@ func TestEveryQueuedMessageIsTakenUpOnce(t *testing.T) {
 		for range 8 {
 			all.Go(func() {
 				for {
-					list, err := s.TakeUp(context.Background(), 7)
+					list, err := s.TakeUp(context.Background(), 7, nil)
 					if err != nil {
 						t.Error(err)
 					}

@@ -77,7 +77,8 @@ type shelf struct {
 	initial bool // a new state has rows of it already
 }
 
-// shelves are all tables but that of the running processes.
+// shelves are all tables but those of the running processes and of sessions: who is
+// signed in signs in again.
 func shelves() []shelf {
 	list := []shelf{
 		{table: "secret", columns: []string{"name", "value"}, initial: true},

@@ -1,13 +1,9 @@
 package store
 
 import (
-	"bytes"
-	"cmp"
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
-	"slices"
 	"time"
 
 	"dmconnector/internal/delivery"
@@ -80,7 +76,8 @@ func (s *Store) try(ctx context.Context, what string, f func(context.Context) er
 }
 
 // expire ends queued messages whose time is over, and erases what dead and unknown
-// ones still hold. What was not sent did not use its limits.
+// ones still hold. What was not sent did not use its limits, nor its
+// Idempotency-Key.
 func (s *Store) expire(ctx context.Context) error {
 	now := s.engine.now()
 	var any bool
@@ -94,28 +91,25 @@ func (s *Store) expire(ctx context.Context) error {
 		var unused []delivery.Taking
 		err := t.each(func(rows *sql.Rows) error {
 			var state, limits string
-			var takings []delivery.Taking
 			if err := rows.Scan(&state, &limits); err != nil {
 				return err
 			}
 			if state != string(delivery.StateExpired) {
 				return nil
 			}
-			err := json.Unmarshal([]byte(limits), &takings)
-			unused = append(unused, takings...)
+			var err error
+			unused, err = appendTakings(unused, limits)
 			return err
 		}, `
-UPDATE message SET payload = NULL, idempotency = NULL, updated_at = $1, state = CASE WHEN state = 'queued' THEN 'expired' ELSE state END
+UPDATE message SET payload = NULL, updated_at = $1,
+	state = CASE WHEN state = 'queued' THEN 'expired' ELSE state END,
+	idempotency = CASE WHEN state = 'queued' THEN NULL ELSE idempotency END
 WHERE id IN (SELECT id FROM message WHERE payload IS NOT NULL AND expires_at <= $1 AND state <> 'sending' LIMIT $2 {skip locked})
 RETURNING state, limits`, micros(now), chunk)
 		if err != nil {
 			return err
 		}
-		// Recipients before clients, as when they are taken: nobody waits in a circle.
-		slices.SortFunc(unused, func(a, b delivery.Taking) int {
-			return cmp.Or(cmp.Compare(b.Name, a.Name), bytes.Compare(a.Subject[:], b.Subject[:]))
-		})
-		return giveBack(t, unused)
+		return giveBack(t, inOrder(unused))
 	})
 }
 
@@ -130,6 +124,7 @@ func (s *Store) sweep(ctx context.Context) error {
 	}{
 		{`DELETE FROM message WHERE id IN (SELECT id FROM message WHERE id < $1 AND state NOT IN ('queued', 'sending') ORDER BY id LIMIT $2)`, oldest},
 		{`DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE id < $1 ORDER BY id LIMIT $2)`, leastID(now.Add(-auditRetention))},
+		{deleteSessions, micros(now)},
 	} {
 		if err := s.deleteAll(ctx, old.statement, old.bound); err != nil {
 			return err
@@ -180,6 +175,8 @@ func (s *Store) deleteAll(ctx context.Context, statement string, bound any) erro
 // writer, as there is no index of them: each send would have to keep it.
 func (s *Store) sweepLimits(ctx context.Context, now time.Time) error {
 	whole := `SELECT subject FROM rate_limit WHERE full_at <= $1 LIMIT $2`
+	// Messages take limits in another order: this waits for none of them.
+	forget := `DELETE FROM rate_limit WHERE subject IN (SELECT subject FROM rate_limit WHERE subject = $1 AND full_at <= $2 {skip locked})`
 	for ctx.Err() == nil {
 		var subjects [][]byte
 		err := s.engine.read(ctx, func(t *tx) error {
@@ -196,7 +193,7 @@ func (s *Store) sweepLimits(ctx context.Context, now time.Time) error {
 		}
 		err = s.write(ctx, func(t *tx) error {
 			for _, subject := range subjects {
-				if _, err := t.exec(`DELETE FROM rate_limit WHERE subject = $1 AND full_at <= $2`, subject, micros(now)); err != nil {
+				if _, err := t.exec(forget, subject, micros(now)); err != nil {
 					return err
 				}
 			}

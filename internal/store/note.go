@@ -20,6 +20,8 @@ const (
 	maxNotes      = 1024
 	notesATime    = 64
 	notesInterval = 200 * time.Millisecond
+	// lastNotes is how long the end waits for those that are left.
+	lastNotes = time.Second
 )
 
 // Note remembers a message that was refused. See [delivery.Keeper].
@@ -31,21 +33,31 @@ func (s *Store) Note(e *delivery.Entry, settlement delivery.Settlement) {
 }
 
 // startNotes writes notes, at most [notesATime] in an interval, until it is stopped,
-// and then what is left.
+// and then what is left, for [lastNotes].
 func (s *Store) startNotes() {
 	ctx, stop := context.WithCancel(context.Background())
-	s.stopNotes = func() { stop(); s.noted.Wait() }
+	writing, giveUp := context.WithCancel(context.Background())
+	s.stopNotes = func() {
+		stop()
+		bound := time.AfterFunc(lastNotes, giveUp)
+		s.noted.Wait()
+		bound.Stop()
+		giveUp()
+	}
 	s.noted.Go(func() {
 		for ctx.Err() == nil {
 			select {
 			case first := <-s.notes:
 				rest(ctx, notesInterval)
-				s.writeNotes(first)
+				s.writeNotes(writing, first)
 			case <-ctx.Done():
 			}
 		}
-		for len(s.notes) > 0 {
-			s.writeNotes(<-s.notes)
+		for len(s.notes) > 0 && writing.Err() == nil {
+			s.writeNotes(writing, <-s.notes)
+		}
+		if left := len(s.notes); left > 0 {
+			s.log.Warn("refused messages could not be remembered", "count", left, "error", "the state hangs")
 		}
 	})
 }
@@ -61,8 +73,8 @@ func rest(ctx context.Context, d time.Duration) {
 }
 
 // writeNotes writes a note, and some that wait.
-func (s *Store) writeNotes(first note) {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+func (s *Store) writeNotes(ctx context.Context, first note) {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	list := []note{first}
 	for len(list) < notesATime && len(s.notes) > 0 {

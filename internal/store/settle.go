@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"dmconnector/internal/delivery"
@@ -69,13 +71,22 @@ func (s *Store) Overtaken(ctx context.Context, id string) (bool, error) {
 	return overtaken == 1, nil
 }
 
+// dueMessages chooses what may be taken up at $1.
+const dueMessages = ` FROM message WHERE state IN ('queued', 'sending') AND state = 'queued' AND due_at <= $1`
+
 // TakeUp takes up messages that are due. See [delivery.Keeper].
-func (s *Store) TakeUp(ctx context.Context, n int) ([]delivery.Work, error) {
+func (s *Store) TakeUp(ctx context.Context, n int, without []string) ([]delivery.Work, error) {
 	now := s.engine.now()
-	due, err := s.anyDue(ctx, now)
+	due, err := s.anyDue(ctx, now, without)
 	if err != nil || !due {
 		return nil, err
 	}
+	args := []any{micros(now), micros(now.Add(lease)), s.self, n}
+	statement := `
+UPDATE message SET state = 'sending', attempts = attempts + 1, owner = $3, due_at = $2, updated_at = $1
+WHERE id IN (SELECT id` + dueMessages + ` AND expires_at > $1` + notOf(without, &args) + `
+	ORDER BY due_at LIMIT $4 {skip locked})
+RETURNING limits, payload, ` + recordColumns
 	var list []delivery.Work
 	err = s.write(ctx, func(t *tx) error {
 		list = nil
@@ -85,12 +96,7 @@ func (s *Store) TakeUp(ctx context.Context, n int) ([]delivery.Work, error) {
 				list = append(list, work)
 			}
 			return err
-		}, `
-UPDATE message SET state = 'sending', attempts = attempts + 1, owner = $1, due_at = $2, updated_at = $3
-WHERE id IN (SELECT id FROM message
-	WHERE state IN ('queued', 'sending') AND state = 'queued' AND due_at <= $3 AND expires_at > $3
-	ORDER BY due_at LIMIT $4 {skip locked})
-RETURNING limits, payload, `+recordColumns, s.self, micros(now.Add(lease)), micros(now), n)
+		}, statement, args...)
 	})
 	if err != nil {
 		return nil, err
@@ -109,15 +115,28 @@ RETURNING limits, payload, `+recordColumns, s.self, micros(now.Add(lease)), micr
 }
 
 // anyDue spares a transaction that would change nothing.
-func (s *Store) anyDue(ctx context.Context, now time.Time) (bool, error) {
+func (s *Store) anyDue(ctx context.Context, now time.Time, without []string) (bool, error) {
+	args := []any{micros(now)}
+	statement := `SELECT EXISTS (SELECT 1` + dueMessages + notOf(without, &args) + `)`
 	var due bool
-	err := s.engine.read(ctx, func(t *tx) error {
-		return t.row(`SELECT EXISTS (SELECT 1 FROM message WHERE state IN ('queued', 'sending') AND state = 'queued' AND due_at <= $1)`, micros(now)).Scan(&due)
-	})
+	err := s.engine.read(ctx, func(t *tx) error { return t.row(statement, args...).Scan(&due) })
 	if err != nil {
 		return false, err
 	}
 	return due, nil
+}
+
+// notOf is the condition that leaves out what these connectors have.
+func notOf(connectors []string, args *[]any) string {
+	if len(connectors) == 0 {
+		return ""
+	}
+	places := make([]string, len(connectors))
+	for i, id := range connectors {
+		*args = append(*args, id)
+		places[i] = "$" + strconv.Itoa(len(*args))
+	}
+	return ` AND connector NOT IN (` + strings.Join(places, ", ") + `)`
 }
 
 func scanWork(rows *sql.Rows) (delivery.Work, error) {

@@ -52,6 +52,8 @@ const (
 	// maxBatch bounds what one transaction holds.
 	maxBatch = 256
 	readers  = 4
+	// closeTime is how long the end waits for the disk.
+	closeTime = 3 * time.Second
 	// inMemory is no path.
 	inMemory = ""
 )
@@ -190,7 +192,10 @@ func (e *sqliteEngine) write(ctx context.Context, step func(*tx) error) error {
 	}
 }
 
-var errClosed = errors.New("the state is closed")
+var (
+	errClosed = errors.New("the state is closed")
+	errHangs  = errors.New("the state does not answer, and is left as it is")
+)
 
 func (e *sqliteEngine) read(ctx context.Context, step func(*tx) error) error {
 	if e.readers == nil {
@@ -216,9 +221,22 @@ func (e *sqliteEngine) watch(ctx context.Context, _ func(string)) { <-ctx.Done()
 
 func (e *sqliteEngine) close() error {
 	e.end.Do(func() { close(e.quit) })
-	<-e.done
-	e.moving.Wait()
-	return e.closeFiles()
+	closed := make(chan error, 1)
+	go func() {
+		<-e.done
+		e.moving.Wait()
+		closed <- e.closeFiles()
+	}()
+	timer := time.NewTimer(closeTime)
+	defer timer.Stop()
+	select {
+	case err := <-closed:
+		return err
+	case <-timer.C:
+		// The lock stays with what may still be written, at the latest until the
+		// process ends.
+		return errHangs
+	}
 }
 
 func (e *sqliteEngine) closeFiles() error {

@@ -215,6 +215,10 @@ func TestQueriesUseIndexes(t *testing.T) {
 	if err := recorder.expire(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	s.run(t, `UPDATE message SET state = 'queued', expires_at = $1`, micros(s.engine.now().Add(time.Hour)))
+	if list, err := recorder.TakeUp(t.Context(), 1, []string{"c", "d"}); err != nil || len(list) != 1 {
+		t.Fatalf("%d taken up, %v", len(list), err)
+	}
 	if plans.seen < 12 {
 		t.Errorf("only %d statements were looked at", plans.seen)
 	}

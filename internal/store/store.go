@@ -176,7 +176,8 @@ func (s *Store) prepare(ctx context.Context) error {
 	return s.takeBack(ctx, everyLease)
 }
 
-// Close ends the store. Nothing may be under way any more.
+// Close ends the store. Nothing may be under way any more. A state that hangs is
+// waited for some seconds, and then the error says so.
 func (s *Store) Close() error {
 	s.stopNotes()
 	if s.kind == Postgres && !s.shared {

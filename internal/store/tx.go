@@ -30,11 +30,13 @@ type dialect struct{ words *strings.Replacer }
 var (
 	sqliteDialect = &dialect{strings.NewReplacer(
 		"{greatest}", "max",
+		"{least}", "min",
 		"{skip locked}", "",
 		"{hidden}", "|| ''",
 	)}
 	postgresDialect = &dialect{strings.NewReplacer(
 		"{greatest}", "GREATEST",
+		"{least}", "LEAST",
 		"{skip locked}", "FOR UPDATE SKIP LOCKED",
 		"{hidden}", "",
 	)}

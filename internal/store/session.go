@@ -1,0 +1,64 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"errors"
+	"time"
+)
+
+// OpenSession remembers that a browser was signed in with a token, both known by
+// their hashes, and returns when that ends by itself.
+func (s *Store) OpenSession(ctx context.Context, session, token [sha256.Size]byte, life time.Duration) (time.Time, error) {
+	now := s.engine.now()
+	expires := fromMicros(micros(now.Add(life)))
+	err := s.write(ctx, func(t *tx) error {
+		_, err := t.exec(`INSERT INTO session (hash, token, created_at, expires_at) VALUES ($1, $2, $3, $4)`,
+			session[:], token[:], micros(now), micros(expires))
+		return err
+	})
+	return expires, err
+}
+
+// Session returns the hash of the token that a session was opened with, and when
+// it ends. It reports false if there is none, or none any more.
+func (s *Store) Session(ctx context.Context, session [sha256.Size]byte) (token [sha256.Size]byte, expires time.Time, ok bool, err error) {
+	var (
+		found []byte
+		end   int64
+	)
+	now := s.engine.now()
+	err = s.engine.read(ctx, func(t *tx) error {
+		var (
+			hash []byte
+			at   int64
+		)
+		err := t.row(`SELECT token, expires_at FROM session WHERE hash = $1 AND expires_at > $2`, session[:], micros(now)).Scan(&hash, &at)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		found, end = hash, at
+		return err
+	})
+	if err != nil || found == nil {
+		return token, time.Time{}, false, err
+	}
+	copy(token[:], found)
+	return token, fromMicros(end), true, nil
+}
+
+// EndSession ends a session, if there is one.
+func (s *Store) EndSession(ctx context.Context, session [sha256.Size]byte) error {
+	// Anybody may ask for it, so that it is worth a write only where there is one.
+	if _, _, ok, err := s.Session(ctx, session); err != nil || !ok {
+		return err
+	}
+	return s.write(ctx, func(t *tx) error {
+		_, err := t.exec(`DELETE FROM session WHERE hash = $1`, session[:])
+		return err
+	})
+}
+
+// deleteSessions deletes a number of those that have expired.
+const deleteSessions = `DELETE FROM session WHERE hash IN (SELECT hash FROM session WHERE expires_at <= $1 ORDER BY hash LIMIT $2)`
