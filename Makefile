@@ -4,12 +4,13 @@
 GO    ?= go
 TOOLS := $(GO) tool -modfile=tools/go.mod
 PEERS := internal/logtopeers
+WEB   := internal/console/web
 RACE  := $(shell command -v "$$($(GO) env CC)" >/dev/null 2>&1 && echo -race)
 
 # How long each fuzz target runs.
 FUZZTIME ?= 10s
 
-.PHONY: build test lint fmt fuzz bench chaos vuln setup
+.PHONY: build test lint fmt fuzz bench chaos vuln setup console console-check e2e screenshots
 
 build:
 	$(GO) build -trimpath -o bin/dmconnector ./cmd/dmconnector
@@ -28,6 +29,28 @@ $(PEERS)/node_modules/.installed: $(PEERS)/package-lock.json
 		echo "make test: SKIPPED the tests against Logto's npm packages: there is no npm"; test -z "$$DMCONNECTOR_TEST_ALL"; \
 	elif (cd $(PEERS) && npm ci --no-audit --no-fund --loglevel=error); then touch $@; \
 	else echo "make test: SKIPPED the tests against Logto's npm packages: npm could not install them"; test -z "$$DMCONNECTOR_TEST_ALL"; fi
+
+# The console's built files, which are committed: go build needs no Node.
+console: $(WEB)/node_modules/.installed
+	cd $(WEB) && npm run --silent build
+
+# Proves that the committed files are what their sources make.
+console-check: $(WEB)/node_modules/.installed
+	cd $(WEB) && npm run --silent check
+	@dist=$$(mktemp -d) && trap 'rm -rf "$$dist"' EXIT && (cd $(WEB) && DIST="$$dist/" npm run --silent build) && \
+		diff -r "$$dist" internal/console/dist || { echo "internal/console/dist is not what its sources make: run make console"; exit 1; }
+
+# The console in a real Chromium.
+e2e: build $(WEB)/node_modules/.installed
+	cd $(WEB) && DMCONNECTOR=$(CURDIR)/bin/dmconnector npm run --silent e2e
+
+# The same, keeping the pictures of the docs.
+screenshots: build $(WEB)/node_modules/.installed
+	cd $(WEB) && DMCONNECTOR=$(CURDIR)/bin/dmconnector SCREENSHOTS=1 npm run --silent e2e
+
+$(WEB)/node_modules/.installed: $(WEB)/package-lock.json
+	cd $(WEB) && npm ci --no-audit --no-fund --loglevel=error
+	touch $@
 
 lint:
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run make fmt"; exit 1; }
@@ -56,7 +79,11 @@ chaos:
 vuln:
 	$(TOOLS) govulncheck ./...
 
-# What tests and linters need, ahead of time.
-setup: $(PEERS)/node_modules/.installed
+# What tests and linters need, ahead of time. The browser and the fonts of its pages
+# are Debian's.
+setup: $(PEERS)/node_modules/.installed $(WEB)/node_modules/.installed
+	@command -v chromium >/dev/null 2>&1 || if command -v apt-get >/dev/null 2>&1 && test "$$(id -u)" = 0; then \
+		apt-get update -q && apt-get install -qy --no-install-recommends chromium fonts-noto-cjk; \
+	else echo "make setup: install Chromium for make e2e, and set CHROMIUM if it is not /usr/bin/chromium"; fi
 	$(GO) mod download
 	cd tools && $(GO) mod download

@@ -103,7 +103,7 @@ func ConfigFromTree(tree any, opts ParseOptions) (*Config, Report) {
 	root, builtin := withBuiltinTemplates(tree)
 	shape{&report, opts.Strict}.fill(&cfg, root)
 	if builtin {
-		cfg.Templates = builtinTemplates()
+		cfg.Templates = BuiltinTemplates()
 	}
 	resolveReferences(&cfg, opts.Resolve, &report)
 	checkFields(&cfg, &report)
@@ -127,7 +127,9 @@ func withBuiltinTemplates(tree any) (any, bool) {
 	return changed, true
 }
 
-func builtinTemplates() []Template {
+// BuiltinTemplates are the ready-made templates, which `"templates": "builtin"`
+// stands for.
+func BuiltinTemplates() []Template {
 	sources := templates.Builtin()
 	list := make([]Template, len(sources))
 	for i, source := range sources {

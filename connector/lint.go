@@ -40,7 +40,7 @@ func lint(cfg *Config, builtin bool, report *Report) {
 			continue
 		}
 		seen[t.identity()] = i
-		lintTemplate(pointer, t, report)
+		lintTemplate(cfg, pointer, t, report)
 	}
 }
 
@@ -54,7 +54,7 @@ func (t Template) identity() string {
 	return t.UsageType + " " + tag
 }
 
-func lintTemplate(pointer string, t Template, report *Report) {
+func lintTemplate(cfg *Config, pointer string, t Template, report *Report) {
 	lintUsageType(pointer+"/usageType", t.UsageType, report)
 	lintPlaceholder(pointer+"/subject", t.Subject, report)
 	if n := subjectLength(t.Subject); n > longSubject {
@@ -68,10 +68,14 @@ func lintTemplate(pointer string, t Template, report *Report) {
 	}
 	compiled, warnings := templates.Compile(templates.Source(t))
 	for _, w := range warnings {
-		report.warnf(pointer+"/"+w.Field, "%s", w.Detail)
+		report.warnAt(pointer+"/"+w.Field, w.Line, "%s", w.Detail)
 	}
-	// An invitation may carry a link instead of a code.
-	if t.UsageType != OrganizationInvitation && !slices.Contains(compiled.Variables(), "code") {
+	lintVariables(pointer, t.UsageType, compiled.Uses(), report)
+	switch hasCode := slices.Contains(compiled.Variables(), "code"); {
+	case t.UsageType == OrganizationInvitation: // may carry a link instead, and lives as its program says
+	case hasCode:
+		lintLifetimes(cfg, pointer, t, report)
+	default:
 		report.warnf(pointer, "shows no code: neither subject nor body has {{code}}")
 	}
 }

@@ -8,13 +8,17 @@ import (
 // A Problem is one thing that is wrong with a JSON text, or doubtful about it.
 // It names secrets and credentials by their place, never by their value.
 type Problem struct {
-	Pointer string `json:"pointer"` // where: a JSON pointer (RFC 6901); "" is the whole text
-	Detail  string `json:"detail"`  // what is wrong, and what would be right
+	Pointer string `json:"pointer"`        // where: a JSON pointer (RFC 6901); "" is the whole text
+	Line    int    `json:"line,omitempty"` // in the text at pointer, from 1 on; 0 if it is about all of it
+	Detail  string `json:"detail"`         // what is wrong, and what would be right
 }
 
 func (p Problem) String() string {
 	if p.Pointer == "" {
 		return p.Detail
+	}
+	if p.Line > 0 {
+		return fmt.Sprintf("%s, line %d: %s", p.Pointer, p.Line, p.Detail)
 	}
 	return p.Pointer + ": " + p.Detail
 }
@@ -35,11 +39,16 @@ func (r Report) Err() error {
 }
 
 func (r *Report) errorf(pointer, format string, args ...any) {
-	r.Errors = append(r.Errors, Problem{pointer, fmt.Sprintf(format, args...)})
+	r.Errors = append(r.Errors, Problem{Pointer: pointer, Detail: fmt.Sprintf(format, args...)})
 }
 
 func (r *Report) warnf(pointer, format string, args ...any) {
-	r.Warnings = append(r.Warnings, Problem{pointer, fmt.Sprintf(format, args...)})
+	r.warnAt(pointer, 0, format, args...)
+}
+
+// warnAt warns of a line of the text at pointer.
+func (r *Report) warnAt(pointer string, line int, format string, args ...any) {
+	r.Warnings = append(r.Warnings, Problem{Pointer: pointer, Line: line, Detail: fmt.Sprintf(format, args...)})
 }
 
 // covers reports whether an error stands at pointer or above it, so that its

@@ -131,6 +131,9 @@ func jsonName(field reflect.StructField) string {
 func nearest(key string, known []string) string {
 	best, least := "", 3 // three slips and more are another word
 	for _, word := range known {
+		if max(len(key), len(word))-min(len(key), len(word)) >= least {
+			continue
+		}
 		if d := slips(strings.ToLower(key), strings.ToLower(word)); d < least && d < len(word)/2 {
 			best, least = word, d
 		}

@@ -40,23 +40,43 @@ const (
 type compiler struct {
 	raw       bool
 	field     string
+	lines     lineCounter // of the field
 	variables []string
+	uses      []Use
+	known     map[Use]bool // without lines, and variables without anything else
 	warnings  []Warning
 }
 
-func (c *compiler) warn(field, detail string) {
-	w := Warning{field, detail}
-	if len(c.warnings) < manyWarnings && !slices.Contains(c.warnings, w) {
+// begin turns to a field. A text that was folded has lost its lines.
+func (c *compiler) begin(field, source string, folded bool) {
+	c.field = field
+	c.lines = lineCounter{text: source, line: 1, none: folded}
+}
+
+// warnField warns of a whole field.
+func (c *compiler) warnField(field, detail string) { c.add(Warning{Field: field, Detail: detail}) }
+
+// warn warns of a place in the field.
+func (c *compiler) warn(at int, detail string) {
+	c.add(Warning{Field: c.field, Line: c.lines.of(at), Detail: detail})
+}
+
+// add keeps the first of those that say the same.
+func (c *compiler) add(w Warning) {
+	same := func(other Warning) bool { return other.Field == w.Field && other.Detail == w.Detail }
+	if len(c.warnings) < manyWarnings && !slices.ContainsFunc(c.warnings, same) {
 		c.warnings = append(c.warnings, w)
 	}
 }
 
 // plain compiles a text that is not HTML.
 func (c *compiler) plain(field, source string, esc escape) program {
-	c.field = field
+	folded := source
 	if esc == escapeLine {
-		source = string(esc.append(nil, source))
+		folded = string(esc.append(nil, source))
 	}
+	c.begin(field, folded, folded != source)
+	source = folded
 	marks := parse(source)
 	c.note(source, marks)
 	if c.raw && esc == escapePlain {
@@ -72,21 +92,23 @@ func (c *compiler) plain(field, source string, esc escape) program {
 			placed[i].literal = true
 		}
 	}
+	c.use(marks, placed)
 	return link(source, marks, placed, nil)
 }
 
 // html compiles a text that is HTML.
 func (c *compiler) html(field, source string) program {
 	if c.raw {
-		c.warn(field, `is filled in as it is ("escape": "none"): whoever chooses a name chooses the mail's HTML`)
+		c.warnField(field, `is filled in as it is ("escape": "none"): whoever chooses a name chooses the mail's HTML`)
 		return c.plain(field, source, escapePlain)
 	}
-	c.field = field
+	c.begin(field, source, false)
 	marks := parse(source)
 	c.note(source, marks)
 	a := newAnalysis(source, marks)
 	a.run()
 	c.warnPlaces(a)
+	c.use(marks, a.placed)
 	return link(source, marks, a.placed, a.values)
 }
 
@@ -94,22 +116,61 @@ func (c *compiler) html(field, source string) program {
 func (c *compiler) note(source string, marks []mark) {
 	at := 0
 	for _, m := range marks {
-		if !slices.Contains(c.variables, m.path) {
+		if c.isNew(Use{Variable: m.path}) {
 			c.variables = append(c.variables, m.path)
 		}
-		c.warnLiteral(source[at:m.start])
+		c.warnLiteral(source, at, m.start)
 		at = m.end
 	}
-	c.warnLiteral(source[at:])
+	c.warnLiteral(source, at, len(source))
 }
 
-// warnLiteral warns of braces that are no placeholder.
-func (c *compiler) warnLiteral(text string) {
+func (c *compiler) isNew(use Use) bool {
+	if c.known[use] {
+		return false
+	}
+	c.known[use] = true
+	return true
+}
+
+// maxUnder keeps sections in sections from costing their square.
+const maxUnder = 8
+
+// use keeps how the variables are used. What is left as written is no use.
+func (c *compiler) use(marks []mark, placed []placement) {
+	var open []string
+	for i, m := range marks {
+		switch {
+		case placed[i].literal:
+			continue
+		case m.kind == kindEnd:
+			open = open[:len(open)-1]
+			continue
+		}
+		under := slices.DeleteFunc(slices.Clone(open[:min(len(open), maxUnder)]), func(path string) bool { return path == "" })
+		use := Use{Variable: m.path, Field: c.field, Asks: m.kind != kindValue, Under: strings.Join(under, " ")}
+		if c.isNew(use) {
+			use.Line = c.lines.of(m.start)
+			c.uses = append(c.uses, use)
+		}
+		switch m.kind {
+		case kindSection:
+			open = append(open, m.path)
+		case kindInverted:
+			open = append(open, "") // is shown without
+		}
+	}
+}
+
+// warnLiteral warns of braces in source[at:end] that are no placeholder.
+func (c *compiler) warnLiteral(source string, at, end int) {
+	text := source[at:end]
 	for len(c.warnings) < manyWarnings {
-		_, after, found := strings.Cut(text, "{{")
+		before, after, found := strings.Cut(text, "{{")
 		if !found {
 			return
 		}
+		place := end - len(text) + len(before)
 		near := after[:min(len(after), 2*longExcerpt)]
 		inside, _, closed := strings.Cut(near, "}}")
 		text = after
@@ -117,7 +178,7 @@ func (c *compiler) warnLiteral(text string) {
 			text = after[len(inside):]
 			near = inside + "}}"
 		}
-		c.warn(c.field, excerpt("{{"+near)+" is no placeholder and stays as written")
+		c.warn(place, excerpt("{{"+near)+" is no placeholder and stays as written")
 	}
 }
 
@@ -140,7 +201,7 @@ func excerpt(s string) string {
 }
 
 func (c *compiler) warnUnpaired(source string, m mark) {
-	c.warn(c.field, fmt.Sprintf("%s has no counterpart that it nests with, and stays as written", excerpt(source[m.start:m.end])))
+	c.warn(m.start, fmt.Sprintf("%s has no counterpart that it nests with, and stays as written", excerpt(source[m.start:m.end])))
 }
 
 // warnPlaces warns of marks that do not do in their place what they do in text.
@@ -152,16 +213,16 @@ func (c *compiler) warnPlaces(a *analysis) {
 		case m.kind != kindValue && p.literal && p.where == "":
 			c.warnUnpaired(a.source, m)
 		case m.kind != kindValue && p.literal:
-			c.warn(c.field, fmt.Sprintf("%s stands in %s, where sections do not work, and stays as written", written, p.where))
+			c.warn(m.start, fmt.Sprintf("%s stands in %s, where sections do not work, and stays as written", written, p.where))
 		case m.kind == kindValue && p.escape == escapeNothing:
-			c.warn(c.field, fmt.Sprintf("%s stands in %s: nothing of its value is shown there", written, p.where))
+			c.warn(m.start, fmt.Sprintf("%s stands in %s: nothing of its value is shown there", written, p.where))
 		case m.kind == kindValue && p.escape == escapeWord:
-			c.warn(c.field, fmt.Sprintf("%s stands in %s: only letters and digits of its value are shown there", written, p.where))
+			c.warn(m.start, fmt.Sprintf("%s stands in %s: only letters and digits of its value are shown there", written, p.where))
 		}
 	}
 	for _, v := range a.values {
 		if v.url != notURL && v.fixed {
-			c.warn(c.field, fmt.Sprintf("%s begins with a scheme that is not allowed, and becomes #", v))
+			c.warn(v.start, fmt.Sprintf("%s begins with a scheme that is not allowed, and becomes #", v))
 		}
 	}
 }

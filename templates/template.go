@@ -36,7 +36,20 @@ const (
 // A Warning says what in a template is probably not meant.
 type Warning struct {
 	Field  string // "subject", "content", "text", "replyTo" or "sendFrom"
+	Line   int    // in the field, from 1 on; 0 if it is about all of it
 	Detail string
+}
+
+// A Use is a variable's use in a template, and the first place where it is used
+// like that.
+type Use struct {
+	Variable string // as written, such as "user.name"
+	Field    string // as in [Warning]
+	Line     int    // as in [Warning]
+	Asks     bool   // a section asks for it; else its value is shown
+	// Under names the variables without which it is not shown, as sections around
+	// it ask for them: the outermost eight, apart by spaces.
+	Under string
 }
 
 // A Template is a compiled [Source]. It is safe for concurrent use.
@@ -49,18 +62,19 @@ type Template struct {
 	sender  program
 
 	variables []string
+	uses      []Use
 }
 
 // Compile prepares a template. It never fails: what is no placeholder is text,
 // as in Logto. The warnings are in the order of the fields.
 func Compile(src Source) (*Template, []Warning) {
 	t := &Template{source: src}
-	c := compiler{raw: src.Escape == escapeNone}
+	c := compiler{raw: src.Escape == escapeNone, known: make(map[Use]bool)}
 	t.subject = c.plain("subject", src.Subject, escapeLine)
 	if src.ContentType == plainText {
 		t.text = c.plain("content", src.Content, escapePlain)
 		if src.Text != "" {
-			c.warn("text", "is not used, as the content is plain text already")
+			c.warnField("text", "is not used, as the content is plain text already")
 		}
 	} else {
 		t.html = c.html("content", src.Content)
@@ -68,7 +82,7 @@ func Compile(src Source) (*Template, []Warning) {
 	}
 	t.replyTo = c.plain("replyTo", src.ReplyTo, escapeLine)
 	t.sender = c.plain("sendFrom", src.SendFrom, escapeLine)
-	t.variables = c.variables
+	t.variables, t.uses = c.variables, c.uses
 	return t, c.warnings
 }
 
@@ -79,3 +93,7 @@ func (t *Template) Source() Source { return t.source }
 // sections, each once, as written: "code", "user.name". The slice is the
 // caller's own.
 func (t *Template) Variables() []string { return slices.Clone(t.variables) }
+
+// Uses returns how and where the template uses its variables, field by field. The
+// slice is the caller's own.
+func (t *Template) Uses() []Use { return slices.Clone(t.uses) }

@@ -332,3 +332,33 @@ func heap() int64 {
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)
 }
+
+// A program that has authorised its callers shows the inbox without the sandbox's
+// token.
+func TestInboxForTheAuthorised(t *testing.T) {
+	s := newSandbox(sandbox.Options{Token: "sandbox-token-0123456789"})
+	want := receive(t, s, mailTo("user@example.com"))
+	call := func(method string) *httptest.ResponseRecorder {
+		w := httptest.NewRecorder()
+		s.Inbox().ServeHTTP(w, httptest.NewRequest(method, "/anything", http.NoBody))
+		return w
+	}
+	mails := func() []sandbox.Mail {
+		t.Helper()
+		w := call("GET")
+		var inbox struct{ Mails []sandbox.Mail }
+		if err := json.Unmarshal(w.Body.Bytes(), &inbox); err != nil || w.Code != http.StatusOK || inbox.Mails == nil {
+			t.Fatalf("%d %s", w.Code, w.Body)
+		}
+		return inbox.Mails
+	}
+	if diff := cmp.Diff([]sandbox.Mail{want}, mails()); diff != "" {
+		t.Error(diff)
+	}
+	if w := call("POST"); w.Code != http.StatusMethodNotAllowed {
+		t.Errorf("POST: %d", w.Code)
+	}
+	if w := call("DELETE"); w.Code != http.StatusNoContent || len(mails()) != 0 {
+		t.Errorf("DELETE: %d", w.Code)
+	}
+}

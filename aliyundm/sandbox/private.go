@@ -36,6 +36,22 @@ func (s *Sandbox) routes() http.Handler {
 	return mux
 }
 
+// Inbox shows the mails as {"mails": […]}, newest first, and empties the inbox on
+// DELETE, whatever the path. It asks for no token: it is for a program whose own
+// callers it has authorised already.
+func (s *Sandbox) Inbox() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.Method {
+		case http.MethodGet, http.MethodHead:
+			answer(w, map[string][]Mail{"mails": s.Mails()})
+		case http.MethodDelete:
+			s.clearMails(w, r)
+		default:
+			problem(w, http.StatusMethodNotAllowed, "method_not_allowed", "the inbox is read with GET, and emptied with DELETE")
+		}
+	})
+}
+
 // guard keeps others out: whoever has no token, and web pages of other sites,
 // which a browser on this machine may have open.
 func (s *Sandbox) guard(next http.Handler) http.Handler {

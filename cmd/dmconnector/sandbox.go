@@ -118,6 +118,14 @@ func (s *localSandbox) url() string {
 	return "http://" + s.address.String()
 }
 
+// inbox is for the admin API, which asks for a token itself; nil without a sandbox.
+func (s *localSandbox) inbox() http.Handler {
+	if s == nil {
+		return nil
+	}
+	return s.sandbox.Inbox()
+}
+
 // know gives the sandbox the keys and senders that the connectors use.
 func (s *localSandbox) know(connectors map[string]delivery.Connector) {
 	if s == nil {

@@ -14,6 +14,7 @@ import (
 
 	"dmconnector/aliyundm"
 	"dmconnector/connector"
+	"dmconnector/internal/console"
 	"dmconnector/internal/delivery"
 	"dmconnector/internal/httpapi"
 	"dmconnector/internal/registry"
@@ -122,6 +123,8 @@ func (s *service) wire(ctx context.Context) error {
 	s.api = httpapi.New(httpapi.Options{
 		Delivery: s.messages, Registry: s.registry, Messages: s.state, Ready: s.state.Ready, Log: s.log,
 		SendTokens: s.send.values, AdminTokens: s.admin.values, NewSender: newSender,
+		Console: console.New(), Sessions: s.state, Inbox: s.sandbox.inbox(),
+		TLS: s.scheme == "https", Version: version(), State: string(s.state.Kind()),
 	})
 	return s.readStoredTokens(ctx)
 }

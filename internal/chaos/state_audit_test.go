@@ -247,6 +247,13 @@ func insideAt(visits []visit, kills []span) []visit {
 	return list
 }
 
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
 // overlaps takes a span that has not ended for one that lasts.
 func (s span) overlaps(other span) bool {
 	return (s.ended.IsZero() || !s.ended.Before(other.begun)) && (other.ended.IsZero() || !s.begun.After(other.ended))
@@ -254,7 +261,7 @@ func (s span) overlaps(other span) bool {
 
 const (
 	// settleTime is what it may take to remember an outcome, on a busy disk.
-	settleTime = 400 * ms
+	settleTime = time.Second
 	// recoverTime is what it may take to remember it when the state is back, and
 	// connections that broke are found to be so one by one.
 	recoverTime = 4 * time.Second
@@ -271,7 +278,7 @@ func unsettledAt(visits []visit, kills, outages []span) map[string]int {
 		open := span{v.begun, v.ended.Add(settleTime)}
 		for _, outage := range outages {
 			if back := outage.ended.Add(recoverTime); open.overlaps(span{outage.begun, back}) {
-				open.ended = back
+				open.ended = later(open.ended, back)
 			}
 		}
 		for _, kill := range kills {

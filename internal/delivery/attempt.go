@@ -29,6 +29,9 @@ type turn interface {
 func attemptAll(ctx context.Context, c Connector, req Request, report *Report, t turn) *Error {
 	mail, trace, err := c.Composer.Compose(req.Message)
 	report.Trace = &trace
+	if req.Progress != nil {
+		req.Progress(report.soFar())
+	}
 	if err != nil {
 		return composeError(report.ID, err)
 	}
@@ -46,7 +49,7 @@ func attemptAll(ctx context.Context, c Connector, req Request, report *Report, t
 		if failure != nil {
 			return failure
 		}
-		last = attempt(aliyundm.WithAbort(ctx, wanted), c, mail, report, release)
+		last = attempt(aliyundm.WithAbort(ctx, wanted), c, mail, report, release, req.Progress)
 		if last == nil {
 			report.Outcome = StateSent
 			return nil
@@ -62,20 +65,29 @@ func attemptAll(ctx context.Context, c Connector, req Request, report *Report, t
 	return last
 }
 
-// attempt calls the provider once, and releases its turn.
-func attempt(ctx context.Context, c Connector, mail *aliyundm.Mail, report *Report, release func()) *Error {
+// attempt calls the provider once, and releases its turn. It tells progress, unless
+// that is nil, when the call begins and when it has ended.
+func attempt(ctx context.Context, c Connector, mail *aliyundm.Mail, report *Report, release func(), progress func(Report)) *Error {
 	defer release()
 	begun := time.Now()
+	if progress != nil {
+		progress(report.soFar(Attempt{At: begun.UTC(), Pending: true}))
+	}
 	receipt, err := c.Sender.SingleSendMail(ctx, mail)
 	entry := Attempt{At: begun.UTC(), Milliseconds: time.Since(begun).Milliseconds()}
-	if err == nil {
-		report.add(entry)
+	if err != nil {
+		entry.Error = err.Error()
+	} else {
 		report.Receipt = receipt
-		return nil
 	}
-	entry.Error = err.Error()
 	report.add(entry)
-	return providerError(report.ID, err)
+	if progress != nil {
+		progress(report.soFar())
+	}
+	if err != nil {
+		return providerError(report.ID, err)
+	}
+	return nil
 }
 
 // backoff is how long to wait before attempt n, counted from 0: none before the

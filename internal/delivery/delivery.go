@@ -47,6 +47,10 @@ type Request struct {
 	BodySum        [sha256.Size]byte // of the whole request's body
 	IdempotencyKey string            // empty if the caller gave none
 	Queue          bool              // the caller would rather not wait
+	// Progress, if not nil, is told of each step of a test as it happens: the choice
+	// of the template, and each attempt's beginning and end. The report is its own;
+	// the test waits for its return.
+	Progress func(Report)
 }
 
 // Options are what a [Delivery] needs.

@@ -34,6 +34,7 @@ type Attempt struct {
 	At           time.Time `json:"at"`
 	Milliseconds int64     `json:"milliseconds"`
 	Error        string    `json:"error,omitempty"`
+	Pending      bool      `json:"pending,omitempty"` // it has not ended yet; only of a test that is followed
 }
 
 // maxAttemptsTold bounds the report of a message that is tried for a day.
@@ -44,6 +45,15 @@ func (r *Report) add(a Attempt) {
 		r.Attempts = slices.Delete(r.Attempts, 1, 2) // the first tells most
 	}
 	r.Attempts = append(r.Attempts, a)
+}
+
+// soFar returns a copy of the report of a message that is still on its way, with
+// an attempt that has just begun.
+func (r *Report) soFar(begun ...Attempt) Report {
+	step := *r
+	step.Outcome = StateSending
+	step.Attempts = slices.Concat(r.Attempts, begun)
+	return step
 }
 
 // logLine writes the one line of a message, or of one try of it.

@@ -20,6 +20,7 @@ import (
 func (s *Server) adminRoutes(r chi.Router) {
 	r.Get("/api/connector-factories", s.admin(s.listFactories))
 	r.Get("/api/connector-factories/{id}", s.admin(s.readFactory))
+	r.Get("/api/connector-factories/{id}/templates", s.admin(s.readyMade))
 	r.Post("/api/connector-factories/{id}/validate", s.admin(s.validate))
 
 	r.Get("/api/connectors", s.admin(s.listConnectors))
@@ -43,9 +44,11 @@ func (s *Server) adminRoutes(r chi.Router) {
 // messageRoutes tell what became of the messages.
 func (s *Server) messageRoutes(r chi.Router) {
 	r.Get("/api/messages", s.admin(s.listMessages))
+	r.Get("/api/messages/events", s.admin(s.followMessages))
 	r.Post("/api/messages/search", s.admin(s.searchMessages))
 	r.Get("/api/messages/{id}", s.admin(s.readMessage))
 	r.Post("/api/messages/{id}/retry", s.admin(s.retryMessage))
+	r.Get("/api/statistics", s.admin(s.readStatistics))
 }
 
 // admin adapts a handler that is for admins, and that returns its error instead

@@ -17,6 +17,7 @@ import (
 var adminRoutes = []string{
 	"GET /api/connector-factories",
 	"GET /api/connector-factories/x",
+	"GET /api/connector-factories/x/templates",
 	"POST /api/connector-factories/x/validate",
 	"GET /api/connectors",
 	"POST /api/connectors",
@@ -160,6 +161,7 @@ func TestAdminRequestsThatAreRefused(t *testing.T) {
 		"none to delete":           {"DELETE /api/connectors/x", ``, 404, "connector_not_found", ""},
 		"none to preview":          {"POST /api/connectors/x/preview", `{"type":"SignIn"}`, 404, "connector_not_found", ""},
 		"no such factory":          {"GET /api/connector-factories/x", ``, 404, "factory_not_found", ""},
+		"no factory's templates":   {"GET /api/connector-factories/x/templates", ``, 404, "factory_not_found", ""},
 		"no factory to validate":   {"POST /api/connector-factories/x/validate", `{"config":{}}`, 404, "factory_not_found", ""},
 		"nothing to validate":      {"POST /api/connector-factories/aliyun-direct-mail/validate", `{}`, 400, "invalid_request", "/config"},
 		"a misspelt member":        {"POST /api/connectors/mine/preview", `{"type":"SignIn","paylaod":{}}`, 400, "invalid_request", "/paylaod"},
@@ -228,6 +230,17 @@ func TestBodiesOfAdminsMayBeLarge(t *testing.T) {
 		t.Errorf("a send of 2 MiB: %d", send.status)
 	}
 	checkPublic(t, send)
+}
+
+// A ready-made template can be put into a connector as it comes.
+func TestReadyMadeTemplatesMakeAConnector(t *testing.T) {
+	s := newService(t, "filed")
+	list := s.do("GET", "/api/connector-factories/aliyun-direct-mail/templates", adminToken, "").body
+	config := `{"accessKeyId":"k","accessKeySecret":"s","accountName":"noreply@mail.example.com","templates":` + list + `}`
+	got := s.do("POST", "/api/connector-factories/aliyun-direct-mail/validate", adminToken, `{"config":`+config+`}`)
+	if !strings.Contains(list, `"languageTag":"zh-TW"`) || !strings.Contains(got.body, `"valid":true`) || !strings.Contains(got.body, `"warnings":[]`) {
+		t.Errorf("%.300s\n%s", list, got.body)
+	}
 }
 
 func TestSecretsAreNeverShown(t *testing.T) {

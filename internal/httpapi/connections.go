@@ -15,7 +15,7 @@ import (
 // and ConnContext.
 type Connections struct {
 	mu   sync.Mutex
-	open map[net.Conn]time.Time // since when idle; zero while a request is on it
+	open map[net.Conn]time.Time // until when to wait for a request; zero while one is on it
 }
 
 // Listener returns a listener whose connections are watched.
@@ -70,10 +70,12 @@ func (c *Connections) State(conn net.Conn, state http.ConnState) {
 		c.open = map[net.Conn]time.Time{}
 	}
 	switch state {
-	case http.StateNew, http.StateActive:
+	case http.StateNew:
+		c.open[conn] = time.Now().Add(unusedTime)
+	case http.StateActive:
 		c.open[conn] = time.Time{}
 	case http.StateIdle:
-		c.open[conn] = time.Now()
+		c.open[conn] = time.Now().Add(reuseTime)
 		if watched, ok := conn.(*watchedConn); ok {
 			watched.began.Store(0)
 		}
@@ -85,9 +87,12 @@ func (c *Connections) State(conn net.Conn, state http.ConnState) {
 const (
 	// reuseTime is how long an idle connection is kept for a caller that does not
 	// know of the stop yet: Node's HTTP agent, which Logto uses, reuses none that was
-	// idle for longer. A successor may be waiting.
-	reuseTime = 5 * time.Second
-	openEvery = 20 * time.Millisecond
+	// idle for 5 s. A successor may be waiting.
+	reuseTime = 6 * time.Second
+	// unusedTime is the same for one that has had no request yet: Go's client keeps
+	// such that it opened needlessly.
+	unusedTime = 2 * time.Second
+	openEvery  = 20 * time.Millisecond
 )
 
 // Wait returns when no connection is open any more, or when ctx ends. Connections
@@ -110,12 +115,12 @@ func (c *Connections) Wait(ctx context.Context) error {
 func (c *Connections) closeIdle() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for conn, since := range c.open {
+	for conn, until := range c.open {
 		if watched, ok := conn.(*watchedConn); ok && watched.began.Load() != 0 {
 			continue // a request has just begun
 		}
-		if !since.IsZero() && time.Since(since) >= reuseTime {
-			conn.Close() // its State follows
+		if !until.IsZero() && !time.Now().Before(until) {
+			_ = conn.Close() // its State follows
 		}
 	}
 	return len(c.open)

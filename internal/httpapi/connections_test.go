@@ -117,11 +117,12 @@ func TestIdleConnectionsHoldAStopOnlyWhileTheyMayBeUsed(t *testing.T) {
 	for _, c := range []struct {
 		name         string
 		idle, waited time.Duration
-		next         bool // a request comes while the server waits
+		used, next   bool // a request came before, and comes while the server waits
 	}{
-		{"used lately", time.Second, 4 * time.Second, false},
-		{"idle for long", time.Minute, 0, false},
-		{"used again", 2 * time.Second, 9 * time.Second, true},
+		{"used lately", time.Second, 5 * time.Second, true, false},
+		{"idle for long", time.Minute, 0, true, false},
+		{"used again", 3 * time.Second, 10 * time.Second, true, true},
+		{"never used", time.Second, time.Second, false, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -146,7 +147,9 @@ func TestIdleConnectionsHoldAStopOnlyWhileTheyMayBeUsed(t *testing.T) {
 						t.Error(err)
 					}
 				}
-				request("first")
+				if c.used {
+					request("first")
+				}
 				<-time.After(c.idle)
 				close(listener.conns)
 				stopped := time.Now()

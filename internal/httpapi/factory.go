@@ -91,3 +91,12 @@ func (s *Server) validate(w http.ResponseWriter, r *http.Request, _ caller) erro
 	})
 	return nil
 }
+
+// readyMade lists the ready-made templates, to begin one's own from.
+func (s *Server) readyMade(w http.ResponseWriter, r *http.Request, _ caller) error {
+	if chi.URLParam(r, "id") != FactoryID {
+		return problemOf(codeFactoryNotFound)
+	}
+	writeAnswer(w, connector.BuiltinTemplates())
+	return nil
+}

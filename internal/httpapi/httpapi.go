@@ -41,6 +41,17 @@ type Options struct {
 
 	// NewSender makes the sender of a connector that is only tried.
 	NewSender func(*connector.Config) (delivery.Sender, error)
+
+	// Console answers / and /assets/, Sessions remembers who is signed in there, and
+	// Inbox shows and empties the sandbox's inbox. Without one its routes do not
+	// exist.
+	Console  http.Handler
+	Sessions Sessions
+	Inbox    http.Handler
+	// TLS says that callers speak HTTPS with the service itself.
+	TLS bool
+	// Version is the program's and State the kind of its state, to be shown.
+	Version, State string
 }
 
 // A Server answers the service's HTTP requests.
@@ -49,6 +60,8 @@ type Server struct {
 	router   chi.Router
 	factory  factoryObject
 	draining atomic.Pointer[time.Time] // since when
+	stopping chan struct{}             // closed by Drain
+	streams  chan struct{}             // one for each that is open
 
 	flagTokens tokens
 	tokens     atomic.Pointer[tokens]
@@ -56,7 +69,10 @@ type Server struct {
 
 // New returns a Server that is ready to serve.
 func New(opts Options) *Server {
-	s := &Server{opts: opts, factory: decodeFactory(), flagTokens: newTokens(opts.SendTokens, opts.AdminTokens)}
+	s := &Server{
+		opts: opts, factory: decodeFactory(), flagTokens: newTokens(opts.SendTokens, opts.AdminTokens),
+		stopping: make(chan struct{}), streams: make(chan struct{}, maxStreams),
+	}
 	s.SetTokens(nil)
 	r := chi.NewRouter()
 	r.NotFound(s.handle(func(http.ResponseWriter, *http.Request) error { return problemOf(codeNotFound) }))
@@ -71,15 +87,18 @@ func New(opts Options) *Server {
 	if opts.Messages != nil {
 		s.messageRoutes(r)
 	}
+	s.consoleRoutes(r)
 	s.router = r
 	return s
 }
 
 // Drain makes the server tell load balancers and callers to go elsewhere: it is
-// no longer ready, and every answer closes its connection.
+// no longer ready, every answer closes its connection, and streams end.
 func (s *Server) Drain() {
 	now := time.Now()
-	s.draining.CompareAndSwap(nil, &now)
+	if s.draining.CompareAndSwap(nil, &now) {
+		close(s.stopping)
+	}
 }
 
 // lateAfter is when a server that stops begins no more sends: they could outlast

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"regexp"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 
@@ -18,6 +19,10 @@ type Messages interface {
 	Messages(ctx context.Context, f delivery.Filter) ([]delivery.Record, error)
 	// Message reports false if there is none of that id.
 	Message(ctx context.Context, id string) (delivery.Record, bool, error)
+	// Tally calls f for the newest messages created from since on and before until,
+	// from the newest on, up to a number. Of each record it gives only connector,
+	// type, state and times. It reports whether these were all.
+	Tally(ctx context.Context, since, until time.Time, most int, f func(delivery.Record)) (complete bool, err error)
 	// Retry has a message sent again. If it cannot be, the error is a
 	// [*delivery.Error] with the code message_not_found, payload_gone or
 	// not_retryable.
@@ -59,19 +64,27 @@ func (s *Server) writeMessages(w http.ResponseWriter, r *http.Request, f *fields
 	if err := f.err(); err != nil {
 		return err
 	}
+	page, err := s.messagePage(r.Context(), filter)
+	if err != nil {
+		return err
+	}
+	writeAnswer(w, page)
+	return nil
+}
+
+func (s *Server) messagePage(ctx context.Context, filter delivery.Filter) (messagePage, error) {
 	limit := filter.Limit
 	filter.Limit++ // one more tells whether there is a next page
-	list, err := s.opts.Messages.Messages(r.Context(), filter)
+	list, err := s.opts.Messages.Messages(ctx, filter)
 	if err != nil {
-		return stateProblem(err)
+		return messagePage{}, stateProblem(err)
 	}
 	page := messagePage{}
 	page.Messages, page.Next = cut(list, limit, func(m delivery.Record) string { return m.ID })
 	if page.Messages == nil {
 		page.Messages = []delivery.Record{}
 	}
-	writeAnswer(w, page)
-	return nil
+	return page, nil
 }
 
 func (s *Server) readMessage(w http.ResponseWriter, r *http.Request, _ caller) error {

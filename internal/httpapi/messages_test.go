@@ -32,6 +32,14 @@ func (m *remembered) Messages(_ context.Context, f delivery.Filter) ([]delivery.
 	return m.list[:min(f.Limit, len(m.list))], m.err
 }
 
+func (m *remembered) Tally(_ context.Context, since, until time.Time, most int, f func(delivery.Record)) (bool, error) {
+	m.filter = delivery.Filter{Since: since, Until: until, Limit: most}
+	for _, r := range m.list[:min(most, len(m.list))] {
+		f(r)
+	}
+	return len(m.list) <= most, m.err
+}
+
 func (m *remembered) Message(_ context.Context, id string) (delivery.Record, bool, error) {
 	if len(id) != len(messageID(0)) {
 		return delivery.Record{}, false, errors.New("that is no UUID") // as PostgreSQL has it

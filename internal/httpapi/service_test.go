@@ -134,6 +134,7 @@ func startService(t *testing.T, folder string) *service {
 		Delivery: messages, Log: log, NewSender: newSender,
 		Registry: s.registry, Messages: s.state, Ready: s.ready,
 		SendTokens: []string{recordedToken, newerToken}, AdminTokens: []string{adminToken, newerAdminToken},
+		Sessions: s.state, Inbox: s.sandbox.Inbox(), Version: "1.2.3", State: "memory",
 	})
 	server := httptest.NewServer(s.api)
 	s.url = server.URL

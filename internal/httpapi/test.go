@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
+	"strings"
 
 	"github.com/go-chi/chi/v5"
 
@@ -45,7 +46,11 @@ func (s *Server) test(w http.ResponseWriter, r *http.Request, by caller) error {
 			return &problem{Code: codeInvalidConfig, Detail: err.Error()}
 		}
 	}
-	report, err := s.opts.Delivery.Test(r.Context(), target, delivery.Request{Message: request.message(), Arrived: arrived}, by.actor)
+	wanted := delivery.Request{Message: request.message(), Arrived: arrived}
+	if wantsEvents(r) {
+		return s.testFollowed(w, r, target, wanted, by)
+	}
+	report, err := s.opts.Delivery.Test(r.Context(), target, wanted, by.actor)
 	if r.URL.Query().Get("trace") == "true" {
 		writeAnswer(w, traced{Report: report, Error: tracedError(err)})
 		return nil
@@ -54,6 +59,48 @@ func (s *Server) test(w http.ResponseWriter, r *http.Request, by caller) error {
 		return failure(err)
 	}
 	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// wantsEvents reports whether the caller accepts server-sent events by name.
+func wantsEvents(r *http.Request) bool {
+	for _, line := range r.Header.Values("Accept") {
+		for accepted := range strings.SplitSeq(line, ",") {
+			mediaType, _, _ := strings.Cut(accepted, ";")
+			if strings.EqualFold(strings.TrimSpace(mediaType), "text/event-stream") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// testFollowed sends the report of a test after each step, and at last the whole
+// story. What fails before the first step is answered as any failure.
+func (s *Server) testFollowed(w http.ResponseWriter, r *http.Request, target delivery.Connector, wanted delivery.Request, by caller) error {
+	var (
+		stream *eventStream
+		gone   error
+	)
+	send := func(event string, v any) {
+		if stream == nil {
+			stream = newEventStream(w)
+		}
+		data, err := json.Marshal(v)
+		if err != nil {
+			panic(err) // our own types always marshal
+		}
+		if gone == nil {
+			gone = stream.send(event, data)
+		}
+	}
+	wanted.Progress = func(step delivery.Report) { send("report", step) }
+	report, err := s.opts.Delivery.Test(r.Context(), target, wanted, by.actor)
+	if stream == nil && err != nil {
+		return failure(err)
+	}
+	send("done", traced{Report: report, Error: tracedError(err)})
+	stream.close()
 	return nil
 }
 

@@ -73,14 +73,18 @@ type caller struct {
 // sendsThrough reports whether the caller may send through the connector.
 func (c caller) sendsThrough(id string) bool { return c.connector == "" || c.connector == id }
 
+// authorize checks that the request carries a token of the wanted scope, or for an
+// admin instead the cookie of a session.
 func (s *Server) authorize(r *http.Request, want Scope) (caller, error) {
-	return s.tokens.Load().authorize(r, want)
+	if secret := sessionSecret(r); secret != "" && want == ScopeAdmin && s.opts.Sessions != nil {
+		by, _, err := s.resume(r, secret)
+		return by, err
+	}
+	return s.tokens.Load().find(sha256.Sum256([]byte(bearer(r))), want)
 }
 
-// authorize checks that the request carries a token of the wanted scope, with
-// "Bearer " in front or without: Logto sends its setting as it stands.
-func (list tokens) authorize(r *http.Request, want Scope) (caller, error) {
-	hash := sha256.Sum256([]byte(bearer(r)))
+// find returns whose token of the wanted scope has that hash.
+func (list tokens) find(hash [sha256.Size]byte, want Scope) (caller, error) {
 	now := time.Now()
 	known := false
 	var found *token
@@ -106,7 +110,8 @@ func (list tokens) authorize(r *http.Request, want Scope) (caller, error) {
 	}
 }
 
-// bearer returns the token that the request carries, or "".
+// bearer returns the token that the request carries, with "Bearer " in front or
+// without, as Logto sends its setting as it stands; or "".
 func bearer(r *http.Request) string {
 	given := r.Header.Get("Authorization")
 	if len(r.Header["Authorization"]) > 1 {

@@ -1,0 +1,151 @@
+// Package console serves the page for the people who run the service, from files
+// that are built from the sources in web and embedded here. It knows nothing of
+// the API that the page talks to.
+package console
+
+import (
+	"crypto/sha256"
+	"embed"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"path"
+	"strings"
+	"time"
+)
+
+//go:embed all:dist
+var dist embed.FS
+
+// policy lets the page load nothing but its own files and talk to nobody but its
+// own origin. Inline styles are allowed since the preview of a mail inherits the
+// policy, and mails have style attributes.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; " +
+	"font-src 'self'; connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+
+// contentTypes are told by us: what a system knows of them differs.
+var contentTypes = map[string]string{
+	".css":   "text/css; charset=utf-8",
+	".html":  "text/html; charset=utf-8",
+	".js":    "text/javascript; charset=utf-8",
+	".json":  "application/json",
+	".png":   "image/png",
+	".svg":   "image/svg+xml",
+	".txt":   "text/plain; charset=utf-8",
+	".woff2": "font/woff2",
+}
+
+const index = "index.html"
+
+// A handler serves built files.
+type handler struct {
+	files fs.FS
+	sums  map[string]string // of each file's content, by its name
+}
+
+// New returns a handler of / and /assets/.
+func New() http.Handler {
+	files, err := fs.Sub(dist, "dist")
+	if err != nil {
+		panic(err) // the name is valid
+	}
+	h, err := newHandler(files)
+	if err != nil {
+		panic(err) // embedded files can be read
+	}
+	return h
+}
+
+func newHandler(files fs.FS) (*handler, error) {
+	h := &handler{files: files, sums: make(map[string]string)}
+	err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		h.sums[name], err = sum(files, name)
+		return err
+	})
+	return h, err
+}
+
+func sum(files fs.FS, name string) (string, error) {
+	f, err := files.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close() //nolint:errcheck // it was only read
+	hash := sha256.New()
+	if _, err := io.Copy(hash, f); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf(`"%x"`, hash.Sum(nil)[:12]), nil
+}
+
+// ServeHTTP serves index.html at /, and the files of assets, whose names change
+// with their content.
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	header := w.Header()
+	header.Set("Content-Security-Policy", policy)
+	header.Set("Referrer-Policy", "no-referrer")
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("X-Frame-Options", "DENY")
+	header.Set("Cross-Origin-Opener-Policy", "same-origin")
+	name := strings.TrimPrefix(r.URL.Path, "/")
+	if name == "" {
+		header.Set("Cache-Control", "no-cache")
+		h.serve(w, r, index)
+		return
+	}
+	contentType := contentTypes[path.Ext(name)]
+	if h.sums[name] == "" || !strings.HasPrefix(name, "assets/") || contentType == "" {
+		notFound(w)
+		return
+	}
+	header.Set("Cache-Control", "public, max-age=31536000, immutable")
+	h.serve(w, r, name)
+}
+
+// serve serves a file, compressed if that has been built and the browser takes it.
+func (h *handler) serve(w http.ResponseWriter, r *http.Request, name string) {
+	header := w.Header()
+	header.Set("Content-Type", contentTypes[path.Ext(name)])
+	if compressed := name + ".gz"; h.sums[compressed] != "" {
+		header.Add("Vary", "Accept-Encoding")
+		if takesGzip(r) {
+			header.Set("Content-Encoding", "gzip")
+			name = compressed
+		}
+	}
+	f, err := h.files.Open(name)
+	if err != nil {
+		notFound(w)
+		return
+	}
+	defer f.Close() //nolint:errcheck // it was only read
+	header.Set("ETag", h.sums[name])
+	http.ServeContent(w, r, name, time.Time{}, f.(io.ReadSeeker)) // as embed says
+}
+
+// takesGzip reports whether the request's Accept-Encoding has gzip, and does not
+// rule it out.
+func takesGzip(r *http.Request) bool {
+	for given := range strings.SplitSeq(strings.Join(r.Header.Values("Accept-Encoding"), ","), ",") {
+		coding, weight, _ := strings.Cut(given, ";")
+		if strings.EqualFold(strings.TrimSpace(coding), "gzip") {
+			q := strings.ReplaceAll(weight, " ", "")
+			return strings.Trim(strings.TrimPrefix(q, "q="), "0.") != "" || !strings.HasPrefix(q, "q=")
+		}
+	}
+	return false
+}
+
+// notFound answers as the API does.
+func notFound(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Del("Content-Encoding")
+	w.WriteHeader(http.StatusNotFound)
+	// A browser that has gone cannot be told so.
+	_, _ = io.WriteString(w, `{"type":"urn:dmconnector:problem:not_found","title":"There is no such file","status":404,"code":"not_found"}`+"\n")
+}

@@ -1,0 +1,70 @@
+// Builds the console into ../dist, byte for byte the same on every machine, so
+// that CI can prove that the committed files match their sources.
+import { createHash } from "node:crypto";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { pathToFileURL } from "node:url";
+import { gzipSync } from "node:zlib";
+import { build } from "esbuild";
+
+const dist = process.env.DIST ? pathToFileURL(process.env.DIST) : new URL("../dist/", import.meta.url);
+const repository = new URL("../../../", import.meta.url);
+
+// The flows that a real Logto was recorded with: what each sends.
+async function flows() {
+  const folder = new URL("testdata/logto/", repository);
+  const list = [];
+  for (const name of (await readdir(folder)).sort()) {
+    const recording = JSON.parse(await readFile(new URL(name, folder), "utf8"));
+    for (const request of recording.requests.slice(0, 1)) {
+      const { type, payload } = JSON.parse(request.body);
+      list.push({ id: recording.flow, about: recording.about, type, payload });
+    }
+  }
+  return list;
+}
+
+const virtual = {
+  name: "virtual",
+  setup(b) {
+    b.onResolve({ filter: /^virtual:/ }, ({ path }) => ({ path, namespace: "virtual" }));
+    b.onLoad({ filter: /^virtual:flows$/, namespace: "virtual" }, async () => ({ contents: JSON.stringify(await flows()), loader: "json" }));
+    b.onLoad({ filter: /^virtual:schema$/, namespace: "virtual" }, async () => ({
+      contents: await readFile(new URL("config.schema.json", repository), "utf8"),
+      loader: "json",
+    }));
+  },
+};
+
+const result = await build({
+  entryPoints: { console: "src/main.tsx" },
+  absWorkingDir: new URL(".", import.meta.url).pathname,
+  bundle: true,
+  minify: true,
+  format: "esm",
+  target: "es2022",
+  jsx: "automatic",
+  jsxImportSource: "preact",
+  charset: "utf8",
+  legalComments: "none",
+  outdir: "out",
+  write: false,
+  plugins: [virtual],
+  logLevel: "warning",
+});
+
+await rm(dist, { recursive: true, force: true });
+await mkdir(new URL("assets/", dist), { recursive: true });
+
+const names = {};
+for (const file of result.outputFiles) {
+  const [, stem, extension] = /([^/]+)\.(js|css)$/.exec(file.path);
+  const hash = createHash("sha256").update(file.contents).digest("hex").slice(0, 10);
+  const name = `assets/${stem}-${hash}.${extension}`;
+  names[extension] = name;
+  await writeFile(new URL(name, dist), file.contents);
+  const packed = gzipSync(file.contents, { level: 9 });
+  await writeFile(new URL(`${name}.gz`, dist), packed);
+  console.log(`${name}: ${file.contents.length} bytes, ${packed.length} compressed`);
+}
+const page = await readFile(new URL("src/index.html", import.meta.url), "utf8");
+await writeFile(new URL("index.html", dist), page.replace("{script}", names.js).replace("{style}", names.css));

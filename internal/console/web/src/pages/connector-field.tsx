@@ -1,0 +1,84 @@
+// The fields of a connector's form. Each is tied to a place in the config.
+import type { ComponentChildren } from "preact";
+import { createContext } from "preact";
+import { useContext } from "preact/hooks";
+import type { Config, FieldProblem } from "../api";
+import { Field } from "../ui";
+import { detailText, help, label, type Key } from "./config-words";
+import { objectAt, textAt, withValue } from "./draft";
+import { configPath, type Report } from "./json-assist";
+import { pointerOf } from "./jsonschema";
+
+export type FieldPath = [string] | [string, string];
+
+export interface Form {
+  config: Config;
+  change: (config: Config) => void;
+  report: Report;
+}
+
+export const FormContext = createContext<Form>({ config: {}, change: () => undefined, report: { errors: [], warnings: [] } });
+
+export function useForm(): Form {
+  return useContext(FormContext);
+}
+
+/** What the service says of the value at a path itself. */
+export function noted(report: Report, path: string[]): { error?: string; warning?: string } {
+  const about = (list: FieldProblem[]) =>
+    list.filter((p) => isAt(p, path) && configPath(p)!.length === path.length).map((p) => detailText(p.detail)).join(" ") || undefined;
+  return { error: about(report.errors), warning: about(report.warnings) };
+}
+
+/** Says whether the problem is about the value at a path, or about something in it. */
+export function isAt(problem: FieldProblem, path: string[]): boolean {
+  const place = configPath(problem);
+  return place !== null && path.every((part, i) => place[i] === part);
+}
+
+export function valueAt(config: Config, path: FieldPath): string {
+  return path[1] === undefined ? textAt(config, path[0]) : textAt(objectAt(config, path[0]), path[1]);
+}
+
+interface Props {
+  path: FieldPath;
+  name: Key;
+  required?: boolean;
+  hint?: ComponentChildren;
+}
+
+export function TextField(props: Props & { placeholder?: string; mono?: boolean; email?: boolean; list?: string[] }) {
+  const { config, change, report } = useForm();
+  const { path, name, required, hint, placeholder, mono, email, list } = props;
+  const pointer = pointerOf(path);
+  return (
+    <Field label={label(name)} hint={hint ?? help(name)} required={required} {...noted(report, path)}>
+      {(ids) => (
+        <>
+          <input {...ids} class={mono ? "mono" : ""} type="text" inputMode={email ? "email" : undefined} data-pointer={pointer} value={valueAt(config, path)} placeholder={placeholder}
+            autocomplete="off" autocapitalize="off" spellcheck={false} aria-required={required} list={list && `${ids.id}-list`}
+            onInput={(e) => change(withValue(config, path, e.currentTarget.value))} />
+          {list && <datalist id={`${ids.id}-list`}>{list.map((value) => <option key={value} value={value} />)}</datalist>}
+        </>
+      )}
+    </Field>
+  );
+}
+
+export function ChoiceField(props: Props & { options: [string, string][]; fallback: string }) {
+  const { config, change, report } = useForm();
+  const { path, name, hint, options, fallback } = props;
+  const value = valueAt(config, path) || fallback;
+  // A value that is none of these is shown all the same; the service says what it thinks of it.
+  const all = options.some(([v]) => v === value) ? options : [...options, [value, value] as [string, string]];
+  return (
+    <Field label={label(name)} hint={hint ?? help(name)} {...noted(report, path)}>
+      {(ids) => (
+        <select {...ids} data-pointer={pointerOf(path)} value={value}
+          onChange={(e) => change(withValue(config, path, e.currentTarget.value === fallback ? undefined : e.currentTarget.value))}>
+          {all.map(([v, text]) => <option key={v} value={v}>{text}</option>)}
+        </select>
+      )}
+    </Field>
+  );
+}

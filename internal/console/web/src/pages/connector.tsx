@@ -1,0 +1,268 @@
+// One connector: its settings, its templates and a test mail, with one draft that
+// all three share.
+import type { EditorView } from "@codemirror/view";
+import type { RefObject } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { factory, get, send, type Answer, type Config, type Connector, type Session } from "../api";
+import { Editor } from "../editor";
+import { texts } from "../i18n";
+import { href, useRoute, useUnsaved } from "../route";
+import { Button, ButtonLink, explain, Field, Notice, Page, Show, useLoad } from "../ui";
+import { ProblemBadges, SourceBadge, StateBadge } from "./connector-badges";
+import { ConnectorForm, type Region } from "./connector-form";
+import { focusField, Problems } from "./connector-problems";
+import { Review } from "./connector-review";
+import { detailText, nameAt } from "./config-words";
+import { useWork, type Work } from "./connector-work";
+import { blank, withoutMasks } from "./draft";
+import { assistance, foldTemplates, goTo, schema, showProblems } from "./json-assist";
+import { valuesOf } from "./jsonschema";
+import { TemplateEditor } from "./templates";
+import { TestMail } from "./testmail";
+import "./connector.css";
+
+const t = texts({
+  en: {
+    newTitle: "New connector", settings: "Settings", templates: "Templates", test: "Test mail", parts: "Parts of the connector", copy: "Copy as a new connector", all: "All connectors",
+    readOnly: "This connector comes from a file that the service was started with, or is the sandbox's example. It is read-only here: change its file, and the service takes that up by itself. Or copy it; its secret must then be entered anew.",
+    copied: "A copy of {id}. Enter its secret: it cannot be copied.", id: "ID", idHint: "Letters, digits, - _ and . — part of URLs and of Logto's settings; it cannot be changed later. Without one the service makes one up.", idNew: "“new” stands for this page.",
+    json: "The same as JSON", jsonHint: "Ctrl-Space completes; the pointer on a key tells what it means.", jsonLabel: "Connector as JSON", saving: "Saving", problems: "Problems: {n}", dismiss: "Dismiss", unsaved: "You have unsaved changes.", newNote: "The connector is not created yet.",
+    leave: "Leave this page? What you have changed is not saved.", discard: "Discard", discardAsk: "Discard all your changes?", review: "Review and save", create: "Create the connector",
+    saved: "Saved. It is in force now.", created: "The connector is created and in force.", createdTest: "Send a test mail",
+    conflict: "Somebody else saved a newer version while you were editing. Yours is not saved yet, and nothing is lost.", merge: "Load the newer one, keep my changes", take: "Load the newer one, drop my changes",
+    merged: "Your changes are now on top of the newer version. Review and save them.", contested: "Both of you changed: {keys}. Yours is kept here; compare before you save.",
+    taken: "This is the newer version.", brokenTemplates: "The JSON under “Settings” cannot be read at the moment. The templates can be changed again once it can.", brokenSave: "The JSON cannot be read. Mend it first.",
+  },
+  zh: {
+    newTitle: "新建连接器", settings: "设置", templates: "模板", test: "测试邮件", parts: "连接器的各部分", copy: "复制为新连接器", all: "所有连接器",
+    readOnly: "此连接器来自服务启动时指定的文件，或是沙箱的示例，在这里只读：修改其文件后，服务会自动采用。也可以复制它，但须重新输入密钥。",
+    copied: "{id} 的副本。密钥无法复制，请重新输入。", id: "ID", idHint: "字母、数字、- _ 和 .；会出现在网址和 Logto 的设置中，之后不能更改。不填则由服务生成。", idNew: "“new” 是本页面的名称，不能使用。",
+    json: "对应的 JSON", jsonHint: "按 Ctrl-空格补全；将指针停在键上可查看说明。", jsonLabel: "JSON 形式的连接器", saving: "保存", problems: "问题：{n}", dismiss: "关闭", unsaved: "有未保存的更改。", newNote: "连接器尚未创建。",
+    leave: "离开此页？您的更改尚未保存。", discard: "放弃更改", discardAsk: "放弃所有更改？", review: "查看并保存", create: "创建连接器",
+    saved: "已保存并生效。", created: "连接器已创建并生效。", createdTest: "发送测试邮件",
+    conflict: "在您编辑期间，其他人保存了更新的版本。您的更改尚未保存，也没有丢失。", merge: "载入新版本，保留我的更改", take: "载入新版本，放弃我的更改",
+    merged: "您的更改已叠加到新版本上，请查看并保存。", contested: "双方都修改了：{keys}。这里保留的是您的内容，保存前请比较。",
+    taken: "这是更新后的版本。", brokenTemplates: "“设置”中的 JSON 暂时无法读取，修正后才能编辑模板。", brokenSave: "JSON 无法读取，请先修正。",
+  },
+  ja: {
+    newTitle: "コネクタを作成", settings: "設定", templates: "テンプレート", test: "テストメール", parts: "コネクタの各部分", copy: "コピーして新規作成", all: "すべてのコネクタ",
+    readOnly: "このコネクタは、サービスの起動時に指定されたファイル、またはサンドボックスの例によるもので、ここでは読み取り専用です。ファイルを変更すると自動的に反映されます。コピーする場合は、シークレットを改めて入力してください。",
+    copied: "{id} のコピーです。シークレットはコピーできないため、入力してください。", id: "ID", idHint: "英数字と - _ . が使えます。URL と Logto の設定に現れ、後から変更できません。省略するとサービスが決めます。", idNew: "「new」はこのページの名前のため使えません。",
+    json: "同じ内容の JSON", jsonHint: "Ctrl-Space で補完します。キーにポインタを置くと説明が出ます。", jsonLabel: "コネクタの JSON", saving: "保存", problems: "問題：{n} 件", dismiss: "閉じる", unsaved: "保存されていない変更があります。", newNote: "コネクタはまだ作成されていません。",
+    leave: "このページを離れますか？変更は保存されていません。", discard: "変更を破棄", discardAsk: "すべての変更を破棄しますか？", review: "確認して保存", create: "コネクタを作成",
+    saved: "保存され、有効になりました。", created: "コネクタが作成され、有効になりました。", createdTest: "テストメールを送信",
+    conflict: "編集中に他の人が新しい版を保存しました。あなたの変更はまだ保存されていませんが、失われてはいません。", merge: "新しい版を読み込み、自分の変更を残す", take: "新しい版を読み込み、自分の変更を捨てる",
+    merged: "あなたの変更を新しい版に重ねました。確認して保存してください。", contested: "双方が変更した項目：{keys}。ここではあなたのものを残しています。保存する前に比べてください。",
+    taken: "新しい版です。", brokenTemplates: "「設定」の JSON を現在読み取れません。直すとテンプレートを編集できます。", brokenSave: "JSON を読み取れません。先に直してください。",
+  },
+});
+
+interface PageProps {
+  id: string;
+  part: string;
+  session: Session;
+}
+
+const newId = "new";
+
+export function ConnectorPage(props: PageProps) {
+  return props.id === newId ? <NewConnector {...props} /> : <StoredConnector {...props} />;
+}
+
+function StoredConnector(props: PageProps) {
+  const loaded = useLoad((signal) => send<Connector>("GET", `api/connectors/${encodeURIComponent(props.id)}`, undefined, undefined, signal), [props.id]);
+  if (loaded.data === undefined) return <Page title={props.id}><Show of={loaded}>{() => null}</Show></Page>;
+  return <Workbench {...props} loaded={loaded.data} start={loaded.data.data.config} />;
+}
+
+function NewConnector(props: PageProps) {
+  const { query } = useRoute();
+  const [from] = useState(query.get("from"));
+  const start = useLoad(async (signal) => {
+    if (!from) return blank;
+    const source = await get<Connector>(`api/connectors/${encodeURIComponent(from)}`, signal);
+    return withoutMasks(source.config);
+  }, [from]);
+  if (start.data === undefined) return <Page title={t("newTitle")}><Show of={start}>{() => null}</Show></Page>;
+  return <Workbench {...props} start={start.data} copyOf={from ?? undefined} />;
+}
+
+interface WorkbenchProps extends PageProps {
+  loaded?: Answer<Connector>;
+  start: Config;
+  copyOf?: string;
+}
+
+function Workbench(props: WorkbenchProps) {
+  const { part } = props;
+  const { query } = useRoute();
+  const work = useWork({ place: props.id, loaded: props.loaded, start: props.start, said: query.has("created") ? "created" : "" });
+  const { stored, draft, dirty } = work;
+  const editor = useRef<EditorView | null>(null);
+  useUnsaved(dirty, t("leave"), href("connectors", props.id));
+  useEffect(() => {
+    // The problems are listed beside the settings.
+    if (work.called && part !== "settings") location.hash = href("connectors", props.id, "settings");
+  }, [work.called]);
+  const connectorId = stored?.id ?? factory;
+  return (
+    <Page title={stored?.id ?? t("newTitle")} actions={<Actions connector={stored} />}>
+      {stored && <div class="row facts"><StateBadge connector={stored} /><SourceBadge connector={stored} /><ProblemBadges connector={stored} /></div>}
+      <Parts id={props.id} part={part} />
+      {props.copyOf && <Notice kind="info">{t("copied", { id: props.copyOf })}</Notice>}
+      {work.readOnly && <Notice kind="info">{t("readOnly")}</Notice>}
+      {part === "settings" && <Settings work={work} place={props.id} session={props.session} editor={editor} />}
+      {part === "templates" && (
+        <>
+          {draft.broken && <Notice kind="warning">{t("brokenTemplates")}</Notice>}
+          <TemplateEditor config={draft.config} connectorId={connectorId} change={work.change} report={work.checked.report} readOnly={work.readOnly || draft.broken} />
+        </>
+      )}
+      {part === "test" && <TestMail connectorId={connectorId} config={work.readOnly ? undefined : draft.config} dirty={dirty} />}
+      <div class="save-area">
+        <Told work={work} place={props.id} />
+        {(dirty || (!stored && part !== "test")) && <SaveBar work={work} />}
+      </div>
+      {work.reviewing && <Review old={work.base} mine={draft.config} busy={work.busy} error={work.failure} close={work.stopReview} save={work.save} />}
+    </Page>
+  );
+}
+
+/** What became of the attempt to save, where the attempt was made. */
+function Told(props: { work: Work; place: string }) {
+  const { said, contested, newer, failure, reviewing, takeNewer, dismiss } = props.work;
+  return (
+    <div aria-live="polite">
+      {said && (
+        <Notice kind={contested.length ? "warning" : "good"}>
+          <div class="said">
+            <span>
+              {t(said)} {said === "created" && <a href={href("connectors", props.place, "test")}>{t("createdTest")}</a>}
+              {contested.length > 0 && t("contested", { keys: contested.map((key) => nameAt([key])).join(", ") })}
+            </span>
+            <button type="button" class="link" aria-label={t("dismiss")} onClick={dismiss}>✕</button>
+          </div>
+        </Notice>
+      )}
+      {newer && (
+        <Notice kind="warning">
+          <p>{t("conflict")}</p>
+          <div class="actions">
+            <Button kind="primary" onClick={() => takeNewer(true)}>{t("merge")}</Button>
+            <Button onClick={() => takeNewer(false)}>{t("take")}</Button>
+          </div>
+        </Notice>
+      )}
+      {failure !== undefined && !reviewing && <Notice kind="error">{explain(failure)}</Notice>}
+    </div>
+  );
+}
+
+function SaveBar(props: { work: Work }) {
+  const { stored, dirty, draft, discard, prepare, busy, id, newer, checked, lead } = props.work;
+  const n = checked.report.errors.length;
+  const note = draft.broken ? t("brokenSave") : stored ? t("unsaved") : t("newNote");
+  const ask = () => {
+    if (window.confirm(t("discardAsk"))) discard();
+  };
+  return (
+    <div class="save-bar" role="region" aria-label={t("saving")}>
+      <span aria-live="polite">{note} {n > 0 && !draft.broken && <button type="button" class="link bad" onClick={lead}>{t("problems", { n })}</button>}</span>
+      <div class="actions">
+        {dirty && <Button onClick={ask}>{t("discard")}</Button>}
+        <Button kind="primary" busy={busy} disabled={id === newId || draft.broken || newer !== undefined} onClick={prepare}>{stored ? t("review") : t("create")}</Button>
+      </div>
+    </div>
+  );
+}
+
+function Actions(props: { connector?: Connector }) {
+  return (
+    <>
+      <a href={href("connectors")}>{t("all")}</a>
+      {props.connector && <ButtonLink href={`${href("connectors", newId)}?from=${encodeURIComponent(props.connector.id)}`}>{t("copy")}</ButtonLink>}
+    </>
+  );
+}
+
+function Parts(props: { id: string; part: string }) {
+  return (
+    <nav class="tabs parts" aria-label={t("parts")}>
+      {(["settings", "templates", "test"] as const).map((part) => (
+        <a key={part} href={href("connectors", props.id, part)} aria-current={part === props.part ? "page" : undefined}>{t(part)}</a>
+      ))}
+    </nav>
+  );
+}
+
+interface SettingsProps {
+  work: Work;
+  place: string;
+  session: Session;
+  editor: RefObject<EditorView | null>;
+}
+
+function Settings(props: SettingsProps) {
+  const { work, editor } = props;
+  const { draft, checked, readOnly, stored } = work;
+  const { report } = checked;
+  const regions = useRegions();
+  useEffect(() => {
+    if (editor.current) showProblems(editor.current, report);
+  }, [draft.text, report]);
+  const own = Array.isArray(draft.config.templates);
+  useEffect(() => {
+    if (own && editor.current && !editor.current.hasFocus) foldTemplates(editor.current);
+  }, [own]);
+  useEffect(() => () => {
+    editor.current = null;
+  }, []);
+  const go = (place: string[]) => {
+    if (!focusField(place) && editor.current) goTo(editor.current, place);
+  };
+  return (
+    <>
+      <Problems checked={checked} called={work.called} go={go} readOnly={readOnly} />
+      <div class="bench">
+        <div class="card">
+          {!stored && <IdField work={work} />}
+          <ConnectorForm config={draft.config} stored={stored?.config} change={work.change} report={report} readOnly={readOnly} broken={draft.broken}
+            regions={regions} place={props.place} volatile={props.session.state === "memory"} />
+        </div>
+        <section class="card json-side">
+          <h2>{t("json")}</h2>
+          <Editor value={draft.text} change={work.changeText} label={t("jsonLabel")} extensions={extensions} readOnly={readOnly} height="var(--json-height)"
+            ready={(view) => { editor.current = view; }} />
+          <p class="hint">{t("jsonHint")}</p>
+        </section>
+      </div>
+    </>
+  );
+}
+
+function IdField(props: { work: Work }) {
+  const { id, setId, checked } = props.work;
+  const error = id === newId ? t("idNew") : checked.report.errors.find((p) => p.pointer === "/id")?.detail;
+  return (
+    <div class="form">
+      <section>
+        <Field label={t("id")} hint={t("idHint")} error={error && detailText(error)}>
+          {(ids) => <input {...ids} class="mono" data-pointer="/id" value={id} autocomplete="off" spellcheck={false} onInput={(e) => setId(e.currentTarget.value.trim())} />}
+        </Field>
+      </section>
+    </div>
+  );
+}
+
+const extensions = [assistance];
+
+interface Factory {
+  formItems: { key: string; selectItems?: Region[] }[];
+}
+
+/** The regions that the service knows; before they are there, those of the schema. */
+function useRegions(): Region[] {
+  const { data } = useLoad((signal) => get<Factory>(`api/connector-factories/${factory}`, signal), []);
+  const listed = data?.formItems.find(({ key }) => key === "regionId")?.selectItems;
+  return listed ?? valuesOf([schema.properties!.regionId!]).map((value) => ({ value: String(value), title: String(value) }));
+}

@@ -1,0 +1,143 @@
+// A connector's config while it is edited: one config, that the form, the JSON
+// editor and the templates share.
+import { useEffect, useState } from "preact/hooks";
+import { factory, send, type Config } from "../api";
+import { schema, type Report } from "./json-assist";
+import { inOrder } from "./jsonschema";
+
+export const mask = "***";
+
+/** What a new connector begins with. */
+export const blank: Config = { accessKeyId: "", accessKeySecret: "", regionId: "cn-hangzhou", accountName: "", fromAlias: "", templates: "builtin" };
+
+export interface Draft {
+  /** As the JSON editor shows it. */
+  text: string;
+  /** The last one that could be read. */
+  config: Config;
+  /** The text is no JSON object at the moment. */
+  broken: boolean;
+}
+
+export function draftOf(config: Config): Draft {
+  const ordered = inOrder(config, schema) as Config;
+  return { config: ordered, text: textOf(ordered), broken: false };
+}
+
+export function textOf(config: Config): string {
+  return JSON.stringify(config, null, 2);
+}
+
+/** Returns the draft after its text was changed. A text that cannot be read is kept, too. */
+export function withText(draft: Draft, text: string): Draft {
+  const config = read(text);
+  return config ? { text, config, broken: false } : { ...draft, text, broken: true };
+}
+
+function read(text: string): Config | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Config) : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Returns the config with the value at the path; undefined and "" remove it, and what that leaves empty. */
+export function withValue(config: Config, path: [string] | [string, string], value: unknown): Config {
+  const [key, inner] = path;
+  if (inner === undefined) return put(config, key, value);
+  const group = put(objectAt(config, key), inner, value);
+  return put(config, key, Object.keys(group).length ? group : undefined);
+}
+
+function put(object: Record<string, unknown>, key: string, value: unknown): Record<string, unknown> {
+  const rest = { ...object };
+  if (value === undefined || value === "") delete rest[key];
+  else rest[key] = value;
+  return rest;
+}
+
+export function objectAt(config: Config, key: string): Record<string, unknown> {
+  const value = config[key];
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
+}
+
+export function textAt(object: Record<string, unknown>, key: string): string {
+  const value = object[key];
+  return typeof value === "string" ? value : "";
+}
+
+/** Says the same for configs that mean the same: the order of keys and what is empty do not count. */
+function meaning(value: unknown): string {
+  return JSON.stringify(value, (_, v: unknown) => {
+    if (typeof v !== "object" || v === null || Array.isArray(v)) return v;
+    return Object.fromEntries(Object.entries(v).filter(([, child]) => child !== "" && child !== null).sort(([a], [b]) => (a < b ? -1 : 1)));
+  }) ?? "";
+}
+
+export function sameMeaning(a: unknown, b: unknown): boolean {
+  return meaning(a) === meaning(b);
+}
+
+export function changedKeys(from: Config, to: Config): string[] {
+  const keys = Object.keys(inOrder({ ...from, ...to }, schema) as Config);
+  return keys.filter((key) => !sameMeaning(from[key] ?? "", to[key] ?? ""));
+}
+
+/** Lays the draft's changes over a newer config, and names the keys that both have changed differently. */
+export function rebased(draft: Config, base: Config, newer: Config): { config: Config; contested: string[] } {
+  const mine = changedKeys(base, draft);
+  let config: Config = { ...newer };
+  for (const key of mine) config = put(config, key, draft[key]);
+  const contested = changedKeys(base, newer).filter((key) => mine.includes(key) && !sameMeaning(draft[key] ?? "", newer[key] ?? ""));
+  return { config, contested };
+}
+
+/** A misspelt secret is one, too; the service sees it the same way. */
+export function isSecret(key: string): boolean {
+  return /secret|token|password/i.test(key);
+}
+
+/** Returns the config with nothing in place of its masks, for a connector that has no secrets yet. */
+export function withoutMasks(config: Config): Config {
+  const kept = Object.entries(config).filter(([key, value]) => !(isSecret(key) && value === mask));
+  return { accessKeySecret: "", ...Object.fromEntries(kept) };
+}
+
+/** Returns the config as it may be shown to who looks over one's shoulder. */
+export function withSecretsHidden(config: Config, words: string): Config {
+  const shown = Object.entries(config).map(([key, value]) => [key, isSecret(key) && value !== mask && value !== "" ? words : value]);
+  return inOrder(Object.fromEntries(shown), schema) as Config;
+}
+
+export function check(config: Config, id: string | undefined, signal?: AbortSignal): Promise<Report> {
+  return send<Report>("POST", `api/connector-factories/${factory}/validate`, id ? { config, id } : { config }, undefined, signal)
+    .then(({ data }) => ({ errors: data.errors ?? [], warnings: data.warnings ?? [] }));
+}
+
+export interface Checked {
+  report: Report;
+  /** Why the draft could not be checked. */
+  failed?: unknown;
+}
+
+/** Has the service check the config when it has not been changed for a moment. */
+export function useChecks(config: Config, id: string | undefined, skip: boolean, first: Report): [Checked, (report: Report) => void] {
+  const [checked, setChecked] = useState<Checked>({ report: first });
+  useEffect(() => {
+    if (skip) return;
+    const gone = new AbortController();
+    const wait = setTimeout(() => {
+      check(config, id, gone.signal).then(
+        (report) => gone.signal.aborted || setChecked({ report }),
+        (failed) => gone.signal.aborted || setChecked((old) => ({ ...old, failed })),
+      );
+    }, 400);
+    return () => {
+      clearTimeout(wait);
+      gone.abort();
+    };
+  }, [config, id, skip]);
+  return [checked, (report) => setChecked({ report })];
+}

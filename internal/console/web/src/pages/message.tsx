@@ -1,0 +1,164 @@
+// One message's story, from its arrival to what became of it.
+import { useState } from "preact/hooks";
+import { get, type Message, type Report, send } from "../api";
+import { formatTime, texts } from "../i18n";
+import { href } from "../route";
+import { Badge, Button, ButtonLink, CopyButton, Dialog, explain, Notice, Page, Show, Time, useLoad } from "../ui";
+import { useEvery } from "./live";
+import { formatDuration, otherTypes, reasonName, stateName, tone } from "./message-words";
+import "./messages.css";
+import { usageTypeName } from "./template-names";
+import { AdviceCard, AttemptStep, LimitStep, Receipt, Step, Steps, type StepState, TemplateStep } from "./trace";
+
+const t = texts({
+  en: {
+    title: "Message to {to}", back: "All messages", story: "What happened", arrived: "Arrived", direct: "Its caller waited for the outcome.", queued: "It was queued: its caller was told that it is safe.", test: "It was a test mail.",
+    sent: "Aliyun accepted it", failed: "It was not sent", dead: "It was given up", expired: "It could not be sent while its code was good", unknown: "It may have been sent", waiting: "It waits", due: "Next try {time}", sending: "It is being sent",
+    id: "Id", connector: "Connector", type: "Usage type", recipient: "Recipient", created: "Arrived", updated: "Last change", expires: "Good until", after: "after {time}", facts: "Facts",
+    retry: "Send again", retryTitle: "Send this message again?", retryDead: "It is queued again and sent as it was, with the same code.", retryUnknown: "It may already have arrived. Sent again, it may arrive twice.", cancel: "Cancel",
+    shortened: "Only some of the attempts are shown.", noReport: "Nothing more is remembered of this message.",
+  },
+  zh: {
+    title: "发往 {to} 的邮件", back: "全部邮件", story: "经过", arrived: "收到请求", direct: "调用方等待了结果。", queued: "已进入队列：调用方得知它已保存妥当。", test: "这是一封测试邮件。",
+    sent: "阿里云已接受", failed: "没有发送", dead: "已放弃发送", expired: "在验证码有效期内未能发出", unknown: "可能已发送", waiting: "正在等待", due: "下次尝试：{time}", sending: "正在发送",
+    id: "Id", connector: "连接器", type: "用途", recipient: "收件人", created: "收到时间", updated: "最后变化", expires: "有效至", after: "用时 {time}", facts: "详情",
+    retry: "重新发送", retryTitle: "重新发送这封邮件？", retryDead: "将重新进入队列，按原样发送，验证码不变。", retryUnknown: "它可能已经送达。重新发送后，收件人可能收到两封。", cancel: "取消",
+    shortened: "只显示部分尝试。", noReport: "这封邮件没有更多记录。",
+  },
+  ja: {
+    title: "{to} 宛のメッセージ", back: "すべてのメッセージ", story: "経過", arrived: "リクエストを受信", direct: "呼び出し側は結果を待ちました。", queued: "キューに入りました。呼び出し側には保存済みと伝えられています。", test: "テストメールです。",
+    sent: "Aliyun が受け付けました", failed: "送信されませんでした", dead: "送信を断念しました", expired: "コードの有効期間内に送信できませんでした", unknown: "送信された可能性があります", waiting: "待機中です", due: "次の試行：{time}", sending: "送信中です",
+    id: "Id", connector: "コネクタ", type: "用途", recipient: "宛先", created: "受信日時", updated: "最終更新", expires: "有効期限", after: "{time}後", facts: "詳細",
+    retry: "再送信", retryTitle: "このメッセージを再送信しますか？", retryDead: "キューに戻り、同じコードのまま送信されます。", retryUnknown: "すでに届いている可能性があります。再送信すると二重に届くことがあります。", cancel: "キャンセル",
+    shortened: "試行の一部だけを表示しています。", noReport: "このメッセージの記録はこれ以上ありません。",
+  },
+});
+
+export function MessagePage(props: { id: string }) {
+  const message = useLoad((signal) => get<Message>(`api/messages/${encodeURIComponent(props.id)}`, signal), [props.id]);
+  const moves = message.data?.state === "queued" || message.data?.state === "sending";
+  useEvery(2000, () => moves && message.reload());
+  const title = t("title", { to: message.data?.recipient ?? "…" });
+  return (
+    <Page title={title} actions={<ButtonLink href={href("messages")}>{t("back")}</ButtonLink>}>
+      <Show of={message}>{(m) => <Story message={m} reload={message.reload} />}</Show>
+    </Page>
+  );
+}
+
+function Story(props: { message: Message; reload: () => void }) {
+  const { message: m } = props;
+  const failed = ["failed", "dead", "expired", "unknown"].includes(m.state) && m.code;
+  return (
+    <div class="story">
+      <section class="card" aria-labelledby="story">
+        <header class="page-head"><h2 id="story">{t("story")}</h2><Badge tone={tone(m.state)}>{stateName(m.state)}</Badge></header>
+        <Timeline message={m} />
+        {m.retryable && <Retry message={m} done={props.reload} />}
+      </section>
+      <div class="stack">
+        {failed && <div class="card"><AdviceCard link failure={{ code: m.code!, said: saidOf(m.report) }} connectorId={m.connector} /></div>}
+        <Facts message={m} />
+      </div>
+    </div>
+  );
+}
+
+/** What Aliyun said last: to an attempt, or to one before for whose sake this was not tried. */
+function saidOf(report: Report | undefined): string {
+  const detail = report?.detail ?? "";
+  return report?.attempts?.at(-1)?.error ?? (detail.includes("direct mail: ") ? detail : "");
+}
+
+function Timeline(props: { message: Message }) {
+  const { message: m } = props;
+  const report = m.report;
+  const attempts = report?.attempts ?? [];
+  const modes = ["direct", "queued", "test"] as const;
+  const mode = modes.find((x) => x === m.mode);
+  return (
+    <Steps label={t("story")}>
+      <Step state="done" title={t("arrived")} aside={formatTime(m.createdAt)}>{mode && <p>{t(mode)}</p>}</Step>
+      {report?.limits && report.limits.length > 0 && <LimitStep limits={report.limits} />}
+      {report?.template && <TemplateStep trace={report.template} />}
+      {attempts.length >= attemptsTold && <Step state="warn" title={t("shortened")} />}
+      {attempts.map((a, i) => <AttemptStep key={a.at} n={i + 1} attempt={a} unknown={m.state === "unknown" && i === attempts.length - 1} />)}
+      <End message={m} />
+    </Steps>
+  );
+}
+
+/** The service remembers no more than these. */
+const attemptsTold = 50;
+
+const ends: Record<string, [StepState, "sent" | "failed" | "dead" | "expired" | "unknown" | "waiting" | "sending"]> = {
+  sent: ["done", "sent"], failed: ["failed", "failed"], dead: ["failed", "dead"], expired: ["failed", "expired"],
+  unknown: ["warn", "unknown"], queued: ["waiting", "waiting"], sending: ["running", "sending"],
+};
+
+function End(props: { message: Message }) {
+  const { message: m } = props;
+  const [state, key] = ends[m.state] ?? ["waiting", "waiting"];
+  const took = Date.parse(m.updatedAt) - Date.parse(m.createdAt);
+  const receipt = m.report?.receipt;
+  return (
+    <Step state={state} title={t(key)} aside={m.state === "sent" ? t("after", { time: formatDuration(took) }) : undefined}>
+      {m.code && <p>{reasonName(m.code)}</p>}
+      {m.state === "queued" && m.dueAt && <p class="muted">{t("due", { time: formatTime(m.dueAt) })}</p>}
+      {receipt && <Receipt receipt={receipt} />}
+    </Step>
+  );
+}
+
+function Facts(props: { message: Message }) {
+  const { message: m } = props;
+  return (
+    <section class="card" aria-labelledby="facts">
+      <h2 id="facts">{t("facts")}</h2>
+      <dl class="facts">
+        <dt>{t("recipient")}</dt><dd>{m.recipient}</dd>
+        <dt>{t("type")}</dt><dd>{m.type === "other" ? otherTypes() : usageTypeName(m.type)}</dd>
+        <dt>{t("connector")}</dt><dd><a href={href("connectors", m.connector)}>{m.connector}</a></dd>
+        <dt>{t("created")}</dt><dd>{formatTime(m.createdAt)} <span class="muted small">(<Time iso={m.createdAt} />)</span></dd>
+        <dt>{t("updated")}</dt><dd>{formatTime(m.updatedAt)}</dd>
+        <dt>{t("expires")}</dt><dd>{formatTime(m.expiresAt)}</dd>
+        <dt>{t("id")}</dt><dd><code>{m.id}</code> <CopyButton text={m.id} /></dd>
+      </dl>
+      {!m.report && <p class="muted">{t("noReport")}</p>}
+    </section>
+  );
+}
+
+function Retry(props: { message: Message; done: () => void }) {
+  const [asked, setAsked] = useState(false);
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<unknown>();
+  const unknown = props.message.state === "unknown";
+  const retry = async () => {
+    setBusy(true);
+    setError(undefined);
+    try {
+      await send("POST", `api/messages/${encodeURIComponent(props.message.id)}/retry`);
+      setAsked(false);
+      props.done();
+    } catch (e) {
+      setError(e);
+    }
+    setBusy(false);
+  };
+  return (
+    <div class="row retry">
+      <Button kind="primary" onClick={() => setAsked(true)}>{t("retry")}</Button>
+      {asked && (
+        <Dialog title={t("retryTitle")} close={() => setAsked(false)}>
+          {unknown ? <Notice kind="warning">{t("retryUnknown")}</Notice> : <p>{t("retryDead")}</p>}
+          {error !== undefined && <Notice kind="error">{explain(error)}</Notice>}
+          <div class="row">
+            <Button kind={unknown ? "danger" : "primary"} busy={busy} onClick={retry}>{t("retry")}</Button>
+            <Button onClick={() => setAsked(false)}>{t("cancel")}</Button>
+          </div>
+        </Dialog>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,247 @@
+// A mail as it would be sent, beside what it was made of.
+import type { ComponentChildren } from "preact";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { type Config, factory, type FieldProblem, type Preview, Problem, send, type Template } from "../api";
+import { texts } from "../i18n";
+import { Badge, explain, Notice, Tabs } from "../ui";
+import { languageName, templateName } from "./template-names";
+import { retell } from "./template-words";
+import { type Payload, unsent } from "./variables";
+
+const t = texts({
+  en: {
+    title: "Preview", view: "Shown as", desktop: "Desktop", phone: "Phone", text: "Text", colours: "Colours of the mail program", light: "Light", dark: "Dark",
+    from: "From", subject: "Subject", replyTo: "Reply to", frame: "The mail's content", waiting: "The preview is being made…", scale: "at {percent} %",
+    noText: "This mail has no text form of its own. Mail programs without HTML show its HTML as text, or nothing.",
+    noHTML: "This mail is text only.",
+    images: "This mail has images from elsewhere. They are not loaded here, so that nobody learns of the preview; its readers see them if their mail program allows it.",
+    why: "Why this template", missing: "Not sent by this flow, so shown as written: {names}.", notes: "Changed so that the mail is safe and accepted:",
+    other: "For these values another template is sent: {name}. The one that you edit serves other languages.", elsewhere: "{name} of the shared templates",
+    standIn: "The connector's settings have errors, so this shows the template with the settings that are right, and without the other templates.", cannot: "There is no preview until this is right:",
+  },
+  zh: {
+    title: "预览", view: "显示方式", desktop: "桌面", phone: "手机", text: "纯文本", colours: "邮件程序的配色", light: "浅色", dark: "深色",
+    from: "发件人", subject: "主题", replyTo: "回复至", frame: "邮件内容", waiting: "正在生成预览…", scale: "缩放至 {percent}%",
+    noText: "这封邮件没有单独的纯文本形式。不支持 HTML 的邮件程序会把 HTML 显示为文字，或什么都不显示。",
+    noHTML: "这封邮件只有纯文本。",
+    images: "这封邮件含有外部图片。此处不加载，以免他人得知预览；收件人的邮件程序允许时会显示。",
+    why: "为什么是这个模板", missing: "该流程不发送，因此原样显示：{names}。", notes: "为使邮件安全并被接受而做的改动：",
+    other: "对于这些值，发送的是另一个模板：{name}。您正在编辑的模板用于其他语言。", elsewhere: "共享模板中的 {name}",
+    standIn: "连接器的设置有错误，因此这里只用其中正确的设置来显示该模板，不含其他模板。", cannot: "改正以下内容后才能预览：",
+  },
+  ja: {
+    title: "プレビュー", view: "表示", desktop: "デスクトップ", phone: "スマートフォン", text: "テキスト", colours: "メールソフトの配色", light: "ライト", dark: "ダーク",
+    from: "差出人", subject: "件名", replyTo: "返信先", frame: "メールの内容", waiting: "プレビューを作成中…", scale: "{percent}% で表示",
+    noText: "このメールには独自のテキスト形式がありません。HTML に対応しないメールソフトでは、HTML が文字として表示されるか、何も表示されません。",
+    noHTML: "このメールはテキストのみです。",
+    images: "このメールには外部の画像があります。プレビューしたことが外部に知られないよう、ここでは読み込みません。受信者にはメールソフトが許可すれば表示されます。",
+    why: "このテンプレートが選ばれた理由", missing: "このフローが送らないため、そのまま表示されます：{names}", notes: "メールを安全に、受け付けられる形にするための変更：",
+    other: "この値では別のテンプレートが送られます：{name}。編集中のテンプレートは他の言語で使われます。", elsewhere: "共有テンプレートの {name}",
+    standIn: "コネクタの設定に誤りがあるため、正しい設定だけを使い、他のテンプレートなしで表示しています。", cannot: "次の点を直すとプレビューできます：",
+  },
+});
+
+/** What a preview is made of. */
+export interface Asked {
+  connectorId: string;
+  config: Config;
+  /** Where the template stands in the config's list. */
+  index: number;
+  template: Template;
+  payload: Payload;
+}
+
+interface Shown {
+  preview: Preview;
+  index: number;
+  standIn: boolean;
+}
+
+// The service fills in what a payload lacks from a sample of its own. A preview
+// of one flow is to show what that flow sends, so the sample's keys are emptied.
+const sampled: Record<string, string[]> = {
+  Generic: ["code"],
+  OrganizationInvitation: ["organization", "inviter", "link"],
+  UserPermissionValidation: ["code", "locale", "application", "user"],
+  BindNewIdentifier: ["code", "locale", "application", "user"],
+};
+
+function exactly(usageType: string, payload: Payload): Payload {
+  const keys = sampled[usageType] ?? ["code", "locale", "application"];
+  return { ...Object.fromEntries(keys.map((key) => [key, null])), ...payload };
+}
+
+const required = ["Register", "SignIn", "ForgotPassword", "Generic"];
+
+/**
+ * A valid config with this template first, and only what the settings say that
+ * can be seen in a mail: for what is not one connector's own, and for a
+ * connector whose settings are not right yet.
+ */
+export function standIn(settings: Config, template: Template, without: string[] = []): Config {
+  const seen = ["accountName", "fromAlias", "replyAddress", "tagName", "defaultLanguage", "onMissing"];
+  const kept = seen.filter((key) => settings[key] && !without.includes(key)).map((key) => [key, settings[key]]);
+  const others = required.filter((type) => type !== template.usageType).map((usageType) => ({ usageType, subject: "–", content: "{{code}}" }));
+  return { accessKeyId: "preview", accessKeySecret: "preview", accountName: "no-reply@example.com", ...Object.fromEntries(kept), templates: [template, ...others] };
+}
+
+/** No mail shows its connector's credentials: masks and references need not be resolved. */
+function withoutSecrets(config: Config): Config {
+  const { securityToken: _, endpoint: __, ...rest } = config;
+  return { ...rest, accessKeyId: "preview", accessKeySecret: "preview" };
+}
+
+async function compose(asked: Asked, signal: AbortSignal): Promise<Shown> {
+  const { template, config } = asked;
+  const request = (id: string, tried: Config) =>
+    send<Preview>("POST", `api/connectors/${encodeURIComponent(id)}/preview`,
+      { type: template.usageType, payload: exactly(template.usageType, asked.payload), config: tried }, undefined, signal);
+  try {
+    return { preview: (await request(asked.connectorId, withoutSecrets(config))).data, index: asked.index, standIn: false };
+  } catch (error) {
+    if (!(error instanceof Problem) || error.code !== "invalid_config") throw error;
+    const wrong = error.errors.map((e) => e.pointer.split("/")[2] ?? "");
+    return { preview: (await request(factory, standIn(config, template, wrong))).data, index: 0, standIn: true };
+  }
+}
+
+/** Asks for the preview once the typing pauses; the last good one stays meanwhile. */
+function usePreview(asked: Asked): { shown?: Shown; error?: unknown } {
+  const [state, setState] = useState<{ shown?: Shown; error?: unknown }>({});
+  const key = JSON.stringify(asked);
+  useEffect(() => {
+    const gone = new AbortController();
+    const waiting = setTimeout(() => {
+      compose(asked, gone.signal).then(
+        (shown) => setState({ shown }),
+        (error) => gone.signal.aborted || setState((s) => ({ ...s, error })),
+      );
+    }, 300);
+    return () => {
+      clearTimeout(waiting);
+      gone.abort();
+    };
+  }, [key]);
+  return state;
+}
+
+type View = "desktop" | "phone" | "text";
+type Colours = "light" | "dark";
+
+export function PreviewPane(props: { asked: Asked; about: ComponentChildren }) {
+  const { shown, error } = usePreview(props.asked);
+  const [view, setView] = useState<View>(() => (window.innerWidth < 700 ? "phone" : "desktop"));
+  const [colours, setColours] = useState<Colours>("light");
+  return (
+    <section class="card preview" aria-label={t("title")}>
+      <header class="page-head">
+        <h3>{t("title")}</h3>
+        <div class="row">
+          <Tabs<View> label={t("view")} chosen={view} choose={setView} tabs={[["desktop", t("desktop")], ["phone", t("phone")], ["text", t("text")]]} />
+          <Tabs<Colours> label={t("colours")} chosen={colours} choose={setColours} tabs={[["light", t("light")], ["dark", t("dark")]]} />
+        </div>
+      </header>
+      {error !== undefined && <Refusal error={error} />}
+      {!shown && error === undefined && <p class="muted" role="status">{t("waiting")}</p>}
+      {shown && <MailShown shown={shown} asked={props.asked} view={view} colours={colours} />}
+      <p class="hint about">{props.about}</p>
+    </section>
+  );
+}
+
+function Refusal(props: { error: unknown }) {
+  const errors: FieldProblem[] = props.error instanceof Problem ? props.error.errors : [];
+  if (errors.length === 0) return <Notice kind="error">{explain(props.error)}</Notice>;
+  return (
+    <Notice kind="warning">
+      {t("cannot")}
+      <ul>{errors.map((e) => <li key={e.pointer}><code>{e.pointer.replace(/^\/config\//, "")}</code> {retell(e.detail)}</li>)}</ul>
+    </Notice>
+  );
+}
+
+function MailShown(props: { shown: Shown; asked: Asked; view: View; colours: Colours }) {
+  const { preview } = props.shown;
+  const html = preview.html ?? "";
+  return (
+    <>
+      {props.shown.standIn && <Notice kind="info">{t("standIn")}</Notice>}
+      <dl class="mail-head">
+        <dt>{t("subject")}</dt><dd class="subject">{preview.subject}</dd>
+        <dt>{t("from")}</dt><dd>{preview.fromAlias ? `${preview.fromAlias} <${preview.accountName}>` : preview.accountName}</dd>
+        {preview.replyAddress && <><dt>{t("replyTo")}</dt><dd>{preview.replyAddress}</dd></>}
+      </dl>
+      {props.view === "text" ? <TextForm preview={preview} colours={props.colours} /> : <Content html={html} text={preview.text} view={props.view} colours={props.colours} />}
+      {hasRemoteImages(html) && <p class="hint images">{t("images")}</p>}
+      <Reasons {...props} />
+    </>
+  );
+}
+
+function TextForm(props: { preview: Preview; colours: Colours }) {
+  if (!props.preview.text) return <p class="muted">{t("noText")}</p>;
+  return <pre class="mail-text" style={{ colorScheme: props.colours }}>{props.preview.text}</pre>;
+}
+
+function Content(props: { html: string; text?: string; view: "desktop" | "phone"; colours: Colours }) {
+  if (!props.html) return <><p class="hint">{t("noHTML")}</p><pre class={`mail-text ${props.view}`} style={{ colorScheme: props.colours }}>{props.text}</pre></>;
+  return <MailFrame html={props.html} width={props.view === "phone" ? 360 : 640} colours={props.colours} label={t("frame")} />;
+}
+
+// Over what the page's own policy forbids, the mail may not even ask this service
+// for anything, and its links open nothing.
+const guard = `<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'"><base target="_blank">`;
+
+/** The guard after the doctype, which decides how the mail is laid out. */
+function guarded(html: string): string {
+  const doctype = /^\s*<!doctype[^>]*>/i.exec(html)?.[0] ?? "";
+  return doctype + guard + html.slice(doctype.length);
+}
+
+/**
+ * A mail in a frame of its own, where nothing of it runs. The frame's colour
+ * scheme is what the mail sees as its reader's preference.
+ */
+export function MailFrame(props: { html: string; width: number; colours: "light" | "dark"; label: string; height?: number }) {
+  const box = useRef<HTMLDivElement>(null);
+  const [room, setRoom] = useState(props.width);
+  useLayoutEffect(() => {
+    const watch = new ResizeObserver(() => setRoom(box.current!.clientWidth));
+    watch.observe(box.current!);
+    return () => watch.disconnect();
+  }, []);
+  const height = props.height ?? 560;
+  const scale = Math.min(1, room / props.width);
+  return (
+    <>
+      <div class="mail-frame" ref={box} style={{ height: `${height}px`, colorScheme: props.colours }}>
+        {/* A frame keeps the colours that it was loaded with. */}
+        <iframe key={props.colours} sandbox="" srcdoc={guarded(props.html)} title={props.label}
+          style={{ width: `${props.width}px`, height: `${height / scale}px`, transform: `scale(${scale})`, colorScheme: props.colours }} />
+      </div>
+      {scale < 0.995 && <p class="hint">{t("scale", { percent: Math.round(scale * 100) })}</p>}
+    </>
+  );
+}
+
+function hasRemoteImages(html: string): boolean {
+  return /(?:src|srcset|background|poster)\s*=\s*["']?\s*(?:https?:)?\/\//i.test(html) || /url\(\s*["']?\s*(?:https?:)?\/\//i.test(html);
+}
+
+function Reasons(props: { shown: Shown; asked: Asked }) {
+  const trace = props.shown.preview.template;
+  const missing = [...new Set([...unsent(props.asked.template, props.asked.payload), ...(trace.missing ?? [])])];
+  const other = trace.template !== props.shown.index;
+  const name = templateName(trace);
+  return (
+    <div class="reasons" aria-live="polite">
+      {other && <Notice kind="warning">{t("other", { name: trace.emailTemplate ? t("elsewhere", { name }) : name })}</Notice>}
+      {!other && missing.length > 0 && <p><Badge tone="warn">{missing.length}</Badge> {t("missing", { names: missing.map((m) => `{{${m}}}`).join(", ") })}</p>}
+      {trace.notes && <><p>{t("notes")}</p><ul>{trace.notes.map((n) => <li key={n}>{retell(n)}</li>)}</ul></>}
+      <details>
+        <summary>{t("why")}: {languageName(trace.languageTag)}</summary>
+        <ol>{(trace.choice ?? []).map((step) => <li key={step}>{retell(step)}</li>)}</ol>
+      </details>
+    </div>
+  );
+}

@@ -1,0 +1,60 @@
+import type { ComponentChildren } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { Problem, send, type Session } from "./api";
+import { Mark } from "./app";
+import { texts } from "./i18n";
+import { Button, explain, Field, Notice } from "./ui";
+
+const t = texts({
+  en: { title: "Sign in", token: "Admin token", hint: "It is in the file admin-token in the data folder, or on the terminal that started the sandbox.", go: "Sign in",
+    ended: "Your session has ended. Sign in again; what you were editing is still here.", wrong: "This is not an admin token of this service.", send: "This token is for sending only. The console wants an admin token." },
+  zh: { title: "登录", token: "管理令牌", hint: "它在数据目录的 admin-token 文件中，或显示在启动沙箱的终端上。", go: "登录",
+    ended: "会话已结束。请重新登录，正在编辑的内容仍然保留。", wrong: "这不是本服务的管理令牌。", send: "此令牌只能用于发送。控制台需要管理令牌。" },
+  ja: { title: "サインイン", token: "管理トークン", hint: "データフォルダの admin-token ファイル、またはサンドボックスを起動した端末にあります。", go: "サインイン",
+    ended: "セッションが終了しました。もう一度サインインしてください。編集中の内容は残っています。", wrong: "このサービスの管理トークンではありません。", send: "このトークンは送信専用です。コンソールには管理トークンが必要です。" },
+});
+
+/** Asks for the admin token, on a page of its own or over what was being edited. */
+export function SignIn(props: { ended: boolean; over: boolean; signedIn: (s: Session) => void; children: ComponentChildren }) {
+  const [token, setToken] = useState("");
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState("");
+  const input = useRef<HTMLInputElement>(null);
+  useEffect(() => input.current?.focus(), []);
+
+  const submit = async (e: Event) => {
+    e.preventDefault();
+    setBusy(true);
+    setError("");
+    try {
+      props.signedIn((await send<Session>("POST", "api/session", { token: token.trim() })).data);
+    } catch (cause) {
+      const status = cause instanceof Problem ? cause.status : 0;
+      const code = cause instanceof Problem ? cause.code : "";
+      setError(status === 401 ? t("wrong") : status === 403 && code === "forbidden" ? t("send") : explain(cause));
+      input.current?.focus();
+    } finally {
+      setBusy(false);
+    }
+  };
+
+  return (
+    <div class={props.over ? "signin over" : "signin"}>
+      <main>
+        <form class="card" onSubmit={submit}>
+          <h1 class="brand"><Mark />dmconnector</h1>
+          {props.ended && <Notice kind="warning">{t("ended")}</Notice>}
+          <Field label={t("token")} hint={t("hint")} error={error}>
+            {(ids) => (
+              <input {...ids} ref={input} type="password" autocomplete="current-password" spellcheck={false} required
+                value={token} onInput={(e) => setToken(e.currentTarget.value)} />
+            )}
+          </Field>
+          {error && <span class="visually-hidden" role="alert">{error}</span>}
+          <Button kind="primary" type="submit" busy={busy}>{t("go")}</Button>
+        </form>
+        {props.children}
+      </main>
+    </div>
+  );
+}
