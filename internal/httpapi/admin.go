@@ -95,7 +95,7 @@ func stateProblem(err error) error {
 func inConfig(problems []connector.Problem) []connector.Problem {
 	moved := make([]connector.Problem, len(problems))
 	for i, p := range problems {
-		moved[i] = connector.Problem{Pointer: "/config" + p.Pointer, Detail: p.Detail}
+		moved[i] = connector.Problem{Pointer: "/config" + p.Pointer, Line: p.Line, Detail: p.Detail}
 	}
 	return moved
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -434,12 +435,18 @@ func TestFactoryFormMakesAGoodConnector(t *testing.T) {
 	}
 }
 
+// A problemAt is where a problem is.
+type problemAt struct {
+	Pointer string
+	Line    int
+}
+
 func TestValidationTellsEverything(t *testing.T) {
 	s := newService(t)
 	s.create("mine")
 	validate := func(members string) (v struct {
 		Valid            bool
-		Errors, Warnings []struct{ Pointer string }
+		Errors, Warnings []problemAt
 	},
 	) {
 		t.Helper()
@@ -458,5 +465,9 @@ func TestValidationTellsEverything(t *testing.T) {
 	}
 	if v := validate(`{"id":"mine",` + masked + "}"); !v.Valid {
 		t.Errorf("the stored one's mask: %+v", v)
+	}
+	lined := strings.Replace(masked, `"builtin"`, `[{"usageType":"SignIn","subject":"s","content":"{{code}}\n{{cdoe}}"}]`, 1)
+	if v := validate(`{"id":"mine",` + lined + "}"); !slices.Contains(v.Warnings, problemAt{"/config/templates/0/content", 2}) {
+		t.Errorf("no warning has its line: %+v", v)
 	}
 }
