@@ -25,7 +25,7 @@ type previewed struct {
 }
 
 // preview composes a mail and sends nothing. What the payload does not say is
-// taken from a sample.
+// taken from a sample, unless the request says `"sample": false`.
 func (s *Server) preview(w http.ResponseWriter, r *http.Request, _ caller) error {
 	f, err := readFields(w, r, adminBody)
 	if err != nil {
@@ -54,8 +54,11 @@ func (s *Server) preview(w http.ResponseWriter, r *http.Request, _ caller) error
 }
 
 func parsePreview(f *fields) connector.Message {
-	f.only("type", "payload", "locale", "config", "to")
+	f.only("type", "payload", "sample", "locale", "config", "to")
 	message := connector.SampleMessage(f.required("type", "a usage type, such as SignIn"))
+	if sample := f.flag("sample"); sample != nil && !*sample {
+		message.Payload = map[string]any{}
+	}
 	if locale := f.text("locale"); locale != "" {
 		message.Payload["locale"] = locale
 	}

@@ -20,6 +20,7 @@ func TestPreview(t *testing.T) {
 	}{
 		"stored":          {"mine", `{"type":"SignIn"}`, map[string]string{"subject": "SignIn code 123456", "accountName": "noreply@mail.example.com", "to": "user@example.com"}},
 		"own values":      {"mine", `{"type":"SignIn","payload":{"code":"7"},"to":"other@Example.com"}`, map[string]string{"subject": "SignIn code 7", "to": "other@example.com"}},
+		"no sample":       {"aliyun-direct-mail", `{"type":"SignIn","payload":{"code":"7"},"sample":false,` + config + `}`, map[string]string{"subject": "S 7", "html": "<p>{{application.name}}</p>"}},
 		"another type":    {"mine", `{"type":"Whatever"}`, map[string]string{"subject": "Generic code 123456"}},
 		"an unsaved one":  {"mine", `{"type":"SignIn",` + config + `}`, map[string]string{"subject": "S 123456", "html": "<p>Sample App</p>", "text": "text 123456", "fromAlias": "Example", "replyAddress": "help@example.com", "tagName": "codes"}},
 		"by its language": {"aliyun-direct-mail", `{"type":"SignIn","locale":"zh-CN",` + config + `}`, map[string]string{"subject": "中 123456"}},

@@ -138,7 +138,12 @@ export function Dialog(props: { title: string; close: () => void; wide?: boolean
   const ref = useRef<HTMLDialogElement>(null);
   const id = useId();
   useEffect(() => {
+    const before = document.activeElement;
     ref.current!.showModal();
+    // A dialog that is taken away gives the focus back to nobody.
+    return () => {
+      if (before instanceof HTMLElement) before.focus();
+    };
   }, []);
   return (
     <dialog ref={ref} class={props.wide ? "wide" : ""} aria-labelledby={id} onCancel={(e) => { e.preventDefault(); props.close(); }}>

@@ -1,6 +1,7 @@
 // What to do about a mail that was not sent, by the service's own code and by what
 // Aliyun answered.
 import { type Language, language } from "../i18n";
+import { regionName } from "./config-words";
 
 /** What is known of a failure. Region and sender are the connector's. */
 export interface Failure {
@@ -75,16 +76,13 @@ const byCode: Record<string, Topic> = {
 };
 
 // Direct Mail takes mail in these; sender addresses belong to one each.
-export const regions: Record<string, Record<Language, string>> = {
-  "cn-hangzhou": { en: "China (Hangzhou)", zh: "华东1（杭州）", ja: "中国（杭州）" },
-  "ap-southeast-1": { en: "Singapore", zh: "新加坡", ja: "シンガポール" },
-  "us-east-1": { en: "US (Virginia)", zh: "美国（弗吉尼亚）", ja: "米国（バージニア）" },
-  "eu-central-1": { en: "Germany (Frankfurt)", zh: "德国（法兰克福）", ja: "ドイツ（フランクフルト）" },
-};
+const regions = ["cn-hangzhou", "ap-southeast-1", "us-east-1", "eu-central-1"];
 
-function regionName(id: string): string {
-  const name = regions[id]?.[language()];
-  return name ? `${name}, ${id}` : id;
+/** "Singapore (ap-southeast-1)" */
+function regionText(id: string): string {
+  const name = regionName(id);
+  if (name === id) return id;
+  return language() === "en" ? `${name} (${id})` : `${name} ${id}`;
 }
 
 const policy = JSON.stringify({ Version: "1", Statement: [{ Effect: "Allow", Action: "dm:SingleSendMail", Resource: "*" }] }, null, 2);
@@ -95,14 +93,19 @@ function topicOf(failure: Failure): Topic {
   return (beginning && byAnswer[beginning]) || byCode[failure.code] || "other";
 }
 
+/** Whether there is something to say of one of the service's own codes. */
+export function isAdvised(code: string): boolean {
+  return Object.hasOwn(byCode, code);
+}
+
 /** In plain words, a step each. */
 export function advise(failure: Failure): Advice {
   const topic = topicOf(failure);
-  const asked = failure.region || "cn-hangzhou";
+  const asked = failure.region || regions[0]!;
   const values: Record<string, string> = {
     sender: failure.sender || "accountName",
-    region: regionName(asked),
-    regions: Object.keys(regions).filter((id) => id !== asked).map((id) => `${regions[id]![language()]} (${id})`).join({ en: "; ", zh: "；", ja: "、" }[language()]),
+    region: regionText(asked),
+    regions: regions.filter((id) => id !== asked).map(regionText).join({ en: "; ", zh: "；", ja: "、" }[language()]),
   };
   const [title = "", ...steps] = topics[topic][language()].map((s) => s.replace(/\{(\w+)\}/g, (whole, name: string) => values[name] ?? whole));
   return { title, steps, snippet: topic === "permission" ? policy : undefined };

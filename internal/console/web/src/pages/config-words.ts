@@ -90,6 +90,7 @@ export function helpAt(path: Path): string | undefined {
 /** Returns a name for a path of the config: "Sender name", or "templates › 2 › subject". */
 export function nameAt(path: string[]): string {
   const [first = "", second = ""] = path;
+  if (path.length === 1 && first === "id") return "ID";
   if (path.length === 1 && isKey(first)) return labels(first);
   if (path.length === 2 && first === "limits" && isKey(second)) return `${labels("limits")} › ${labels(second)}`;
   if (path.length > 1 && isKey(first)) return [labels(first), ...path.slice(1).map((p) => (/^\d+$/.test(p) ? String(Number(p) + 1) : p))].join(" › ");
@@ -123,6 +124,7 @@ const sentences: [RegExp, string, string][] = [
   [/^there is a connector (\S+) already$/, "已有名为 $1 的连接器", "$1 というコネクタはすでにあります"],
   [/^the id (\S+) is reserved$/, "ID $1 是保留的", "ID $1 は予約されています"],
   [/^must be at most 128 letters.*$/, "最多 128 个字母、数字、-、_ 和 .，且不能以点开头", "英数字と - _ . で 128 文字まで。先頭に点は使えません"],
+  [/^looks like an example's placeholder.*$/, "像是示例中未替换的占位内容", "例の記入欄がそのまま残っているようです"],
   [/^has no template for (.*): Logto cannot do without$/, "缺少以下用途的模板：$1，Logto 不能没有它们", "次の用途のテンプレートがありません：$1。Logto に必要です"],
   [/^.*is to be delivered "queued", which needs state.*$/, "排队投递需要重启后仍在的存储，而内存不是", "キュー配信には再起動後も残るストレージが必要です。メモリでは使えません"],
 ];

@@ -131,8 +131,13 @@ function Workbench(props: WorkbenchProps) {
 /** What became of the attempt to save, where the attempt was made. */
 function Told(props: { work: Work; place: string }) {
   const { said, contested, newer, failure, reviewing, takeNewer, dismiss } = props.work;
+  const box = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    // The button that led here may be gone, and the focus with it.
+    if ((said || newer) && document.activeElement === document.body) box.current!.focus();
+  }, [said, newer]);
   return (
-    <div aria-live="polite">
+    <div ref={box} class="told" tabIndex={-1} aria-live="polite">
       {said && (
         <Notice kind={contested.length ? "warning" : "good"}>
           <div class="said">
@@ -170,7 +175,8 @@ function SaveBar(props: { work: Work }) {
       <span aria-live="polite">{note} {n > 0 && !draft.broken && <button type="button" class="link bad" onClick={lead}>{t("problems", { n })}</button>}</span>
       <div class="actions">
         {dirty && <Button onClick={ask}>{t("discard")}</Button>}
-        <Button kind="primary" busy={busy} disabled={id === newId || draft.broken || newer !== undefined} onClick={prepare}>{stored ? t("review") : t("create")}</Button>
+        {/* Not disabled while busy: that would take the focus away. */}
+        <Button kind="primary" aria-busy={busy} disabled={id === newId || draft.broken || newer !== undefined} onClick={busy ? undefined : prepare}>{stored ? t("review") : t("create")}</Button>
       </div>
     </div>
   );

@@ -83,7 +83,7 @@ function Row(props: { connector: Connector; ask: (c: Connector) => void }) {
         <StateBadge connector={connector} />
         <div class="row badges"><ProblemBadges connector={connector} /></div>
       </td>
-      <td class="who" data-name={t("sender")}>
+      <td class="who sender" data-name={t("sender")}>
         {text(config.accountName) || "—"}
         {text(config.fromAlias) && <div class="small muted">{text(config.fromAlias)}</div>}
       </td>

@@ -6,26 +6,26 @@ import { href } from "../route";
 import { Button, CopyButton, copyText, Dialog, Empty, explain, Notice, Page, Tabs, Time } from "../ui";
 import { useEvery } from "./live";
 import "./messages.css";
-import { MailFrame } from "./preview";
+import { hasRemoteImages, MailFrame } from "./preview";
 
 const t = texts({
   en: {
     title: "Sandbox inbox", clear: "Empty the inbox", clearTitle: "Empty the inbox?", clearText: "All {n} mails are deleted.", cancel: "Cancel", list: "Mails", none: "No mail yet", noneText: "Mails appear here as soon as the service sends them. Send one:", copy: "Copy the command",
-    loading: "Loading…", from: "From", to: "To", replyTo: "Reply to", subject: "Subject", time: "Time", tag: "Tag", code: "Code", copyCode: "Copy the code {code}", copied: "Copied", click: "Click to copy", view: "Shown as", html: "HTML", text: "Text",
-    colours: "Colours of the mail program", light: "Light", dark: "Dark", gone: "This mail is not in the inbox any more.", frame: "The mail's content", noSubject: "(no subject)", noText: "This mail has no text form of its own.", noHTML: "This mail is text only.", back: "All mails", choose: "Choose a mail.", noCode: "no code",
-    ids: "For Aliyun's support", curlToken: "Take a send token in place of $SEND_TOKEN.",
+    loading: "Loading…", from: "From", to: "To", replyTo: "Reply to", subject: "Subject", time: "Time", tag: "Tag", code: "Code", copied: "Copied", click: "Click to copy", view: "Shown as", html: "HTML", text: "Text",
+    colours: "Colours of the mail program", light: "Light", dark: "Dark", gone: "This mail is not in the inbox any more.", frame: "The mail's content", noSubject: "(no subject)", noText: "This mail has no text form of its own.", noHTML: "This mail is text only.", back: "All mails", images: "Images from elsewhere are not loaded here; the mail's readers see them if their mail program allows it.",
+    curlToken: "Take a send token in place of $SEND_TOKEN.",
   },
   zh: {
     title: "沙箱收件箱", clear: "清空收件箱", clearTitle: "清空收件箱？", clearText: "将删除全部 {n} 封邮件。", cancel: "取消", list: "邮件", none: "还没有邮件", noneText: "服务一发送，邮件就会出现在这里。发送一封：", copy: "复制命令",
-    loading: "正在加载…", from: "发件人", to: "收件人", replyTo: "回复至", subject: "主题", time: "时间", tag: "标签", code: "验证码", copyCode: "复制验证码 {code}", copied: "已复制", click: "点击复制", view: "显示方式", html: "HTML", text: "纯文本",
-    colours: "邮件程序的配色", light: "浅色", dark: "深色", gone: "这封邮件已不在收件箱中。", frame: "邮件内容", noSubject: "（无主题）", noText: "这封邮件没有单独的纯文本形式。", noHTML: "这封邮件只有纯文本。", back: "全部邮件", choose: "请选择一封邮件。", noCode: "无验证码",
-    ids: "供阿里云支持查询", curlToken: "请用发送令牌替换 $SEND_TOKEN。",
+    loading: "正在加载…", from: "发件人", to: "收件人", replyTo: "回复至", subject: "主题", time: "时间", tag: "标签", code: "验证码", copied: "已复制", click: "点击复制", view: "显示方式", html: "HTML", text: "纯文本",
+    colours: "邮件程序的配色", light: "浅色", dark: "深色", gone: "这封邮件已不在收件箱中。", frame: "邮件内容", noSubject: "（无主题）", noText: "这封邮件没有单独的纯文本形式。", noHTML: "这封邮件只有纯文本。", back: "全部邮件", images: "此处不加载外部图片；收件人的邮件程序允许时会显示。",
+    curlToken: "请用发送令牌替换 $SEND_TOKEN。",
   },
   ja: {
     title: "サンドボックス受信箱", clear: "受信箱を空にする", clearTitle: "受信箱を空にしますか？", clearText: "{n} 通すべてを削除します。", cancel: "キャンセル", list: "メール", none: "メールはまだありません", noneText: "サービスが送信すると、すぐここに表示されます。1 通送ってみましょう：", copy: "コマンドをコピー",
-    loading: "読み込み中…", from: "差出人", to: "宛先", replyTo: "返信先", subject: "件名", time: "日時", tag: "タグ", code: "コード", copyCode: "コード {code} をコピー", copied: "コピーしました", click: "クリックでコピー", view: "表示", html: "HTML", text: "テキスト",
-    colours: "メールソフトの配色", light: "ライト", dark: "ダーク", gone: "このメールはもう受信箱にありません。", frame: "メールの内容", noSubject: "（件名なし）", noText: "このメールには独自のテキスト形式がありません。", noHTML: "このメールはテキストのみです。", back: "すべてのメール", choose: "メールを選んでください。", noCode: "コードなし",
-    ids: "Aliyun のサポート用", curlToken: "$SEND_TOKEN を送信用トークンに置き換えてください。",
+    loading: "読み込み中…", from: "差出人", to: "宛先", replyTo: "返信先", subject: "件名", time: "日時", tag: "タグ", code: "コード", copied: "コピーしました", click: "クリックでコピー", view: "表示", html: "HTML", text: "テキスト",
+    colours: "メールソフトの配色", light: "ライト", dark: "ダーク", gone: "このメールはもう受信箱にありません。", frame: "メールの内容", noSubject: "（件名なし）", noText: "このメールには独自のテキスト形式がありません。", noHTML: "このメールはテキストのみです。", back: "すべてのメール", images: "外部の画像はここでは読み込みません。受信者にはメールソフトが許可すれば表示されます。",
+    curlToken: "$SEND_TOKEN を送信用トークンに置き換えてください。",
   },
 });
 
@@ -150,10 +150,19 @@ function pageColours(): Colours {
 
 function Body(props: { mail: Mail; view: View; colours: Colours }) {
   const { mail, colours } = props;
-  if (props.view === "html" && mail.html) return <MailFrame html={mail.html} width={640} colours={colours} label={t("frame")} />;
+  if (props.view === "html" && mail.html) return <HTML html={mail.html} colours={colours} />;
   if (props.view === "html") return <p class="muted">{t("noHTML")}</p>;
   if (!mail.text) return <p class="muted">{t("noText")}</p>;
   return <pre class="mail-text" style={{ colorScheme: colours }}>{mail.text}</pre>;
+}
+
+function HTML(props: { html: string; colours: Colours }) {
+  return (
+    <>
+      <MailFrame html={props.html} width={window.innerWidth <= 760 ? 360 : 640} colours={props.colours} label={t("frame")} />
+      {hasRemoteImages(props.html) && <p class="hint images">{t("images")}</p>}
+    </>
+  );
 }
 
 function Code(props: { code: string }) {
@@ -167,10 +176,11 @@ function Code(props: { code: string }) {
     timer.current = window.setTimeout(() => setCopied(false), 2000);
   };
   return (
-    <button type="button" class="code" onClick={copy} aria-label={t("copyCode", { code: props.code })}>
+    <button type="button" class="code" onClick={copy}>
       <span class="muted small">{t("code")}</span>
       <span class="digits">{props.code}</span>
-      <span class="small" aria-live="polite">{t(copied ? "copied" : "click")}</span>
+      <span class="small">{t(copied ? "copied" : "click")}</span>
+      <span class="visually-hidden" role="status">{copied && t("copied")}</span>
     </button>
   );
 }

@@ -1,6 +1,6 @@
 // One message's story, from its arrival to what became of it.
 import { useState } from "preact/hooks";
-import { get, type Message, type Report, send } from "../api";
+import { get, type Message, Problem, type Report, send } from "../api";
 import { formatTime, texts } from "../i18n";
 import { href } from "../route";
 import { Badge, Button, ButtonLink, CopyButton, Dialog, explain, Notice, Page, Show, Time, useLoad } from "../ui";
@@ -15,21 +15,21 @@ const t = texts({
     title: "Message to {to}", back: "All messages", story: "What happened", arrived: "Arrived", direct: "Its caller waited for the outcome.", queued: "It was queued: its caller was told that it is safe.", test: "It was a test mail.",
     sent: "Aliyun accepted it", failed: "It was not sent", dead: "It was given up", expired: "It could not be sent while its code was good", unknown: "It may have been sent", waiting: "It waits", due: "Next try {time}", sending: "It is being sent",
     id: "Id", connector: "Connector", type: "Usage type", recipient: "Recipient", created: "Arrived", updated: "Last change", expires: "Good until", after: "after {time}", facts: "Facts",
-    retry: "Send again", retryTitle: "Send this message again?", retryDead: "It is queued again and sent as it was, with the same code.", retryUnknown: "It may already have arrived. Sent again, it may arrive twice.", cancel: "Cancel",
+    retry: "Send again", retryTitle: "Send this message again?", retryDead: "It is queued again and sent as it was, with the same code.", retryUnknown: "It may already have arrived. Sent again, it may arrive twice.", cancel: "Cancel", payload_gone: "Its content is erased: its code is not good any more.", not_retryable: "It cannot be sent again: somebody may have done so already.",
     shortened: "Only some of the attempts are shown.", noReport: "Nothing more is remembered of this message.",
   },
   zh: {
     title: "发往 {to} 的邮件", back: "全部邮件", story: "经过", arrived: "收到请求", direct: "调用方等待了结果。", queued: "已进入队列：调用方得知它已保存妥当。", test: "这是一封测试邮件。",
     sent: "阿里云已接受", failed: "没有发送", dead: "已放弃发送", expired: "在验证码有效期内未能发出", unknown: "可能已发送", waiting: "正在等待", due: "下次尝试：{time}", sending: "正在发送",
     id: "Id", connector: "连接器", type: "用途", recipient: "收件人", created: "收到时间", updated: "最后变化", expires: "有效至", after: "用时 {time}", facts: "详情",
-    retry: "重新发送", retryTitle: "重新发送这封邮件？", retryDead: "将重新进入队列，按原样发送，验证码不变。", retryUnknown: "它可能已经送达。重新发送后，收件人可能收到两封。", cancel: "取消",
+    retry: "重新发送", retryTitle: "重新发送这封邮件？", retryDead: "将重新进入队列，按原样发送，验证码不变。", retryUnknown: "它可能已经送达。重新发送后，收件人可能收到两封。", cancel: "取消", payload_gone: "其内容已删除：验证码已失效。", not_retryable: "无法重新发送：可能已有人重新发送过。",
     shortened: "只显示部分尝试。", noReport: "这封邮件没有更多记录。",
   },
   ja: {
     title: "{to} 宛のメッセージ", back: "すべてのメッセージ", story: "経過", arrived: "リクエストを受信", direct: "呼び出し側は結果を待ちました。", queued: "キューに入りました。呼び出し側には保存済みと伝えられています。", test: "テストメールです。",
     sent: "Aliyun が受け付けました", failed: "送信されませんでした", dead: "送信を断念しました", expired: "コードの有効期間内に送信できませんでした", unknown: "送信された可能性があります", waiting: "待機中です", due: "次の試行：{time}", sending: "送信中です",
     id: "Id", connector: "コネクタ", type: "用途", recipient: "宛先", created: "受信日時", updated: "最終更新", expires: "有効期限", after: "{time}後", facts: "詳細",
-    retry: "再送信", retryTitle: "このメッセージを再送信しますか？", retryDead: "キューに戻り、同じコードのまま送信されます。", retryUnknown: "すでに届いている可能性があります。再送信すると二重に届くことがあります。", cancel: "キャンセル",
+    retry: "再送信", retryTitle: "このメッセージを再送信しますか？", retryDead: "キューに戻り、同じコードのまま送信されます。", retryUnknown: "すでに届いている可能性があります。再送信すると二重に届くことがあります。", cancel: "キャンセル", payload_gone: "コードの有効期限が切れ、内容は消去されています。", not_retryable: "再送信できません。すでに他の人が再送信した可能性があります。",
     shortened: "試行の一部だけを表示しています。", noReport: "このメッセージの記録はこれ以上ありません。",
   },
 });
@@ -129,6 +129,11 @@ function Facts(props: { message: Message }) {
   );
 }
 
+function refusal(error: unknown): string {
+  if (error instanceof Problem && (error.code === "payload_gone" || error.code === "not_retryable")) return t(error.code);
+  return explain(error);
+}
+
 function Retry(props: { message: Message; done: () => void }) {
   const [asked, setAsked] = useState(false);
   const [busy, setBusy] = useState(false);
@@ -152,7 +157,7 @@ function Retry(props: { message: Message; done: () => void }) {
       {asked && (
         <Dialog title={t("retryTitle")} close={() => setAsked(false)}>
           {unknown ? <Notice kind="warning">{t("retryUnknown")}</Notice> : <p>{t("retryDead")}</p>}
-          {error !== undefined && <Notice kind="error">{explain(error)}</Notice>}
+          {error !== undefined && <Notice kind="error">{refusal(error)}</Notice>}
           <div class="row">
             <Button kind={unknown ? "danger" : "primary"} busy={busy} onClick={retry}>{t("retry")}</Button>
             <Button onClick={() => setAsked(false)}>{t("cancel")}</Button>

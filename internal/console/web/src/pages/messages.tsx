@@ -4,6 +4,7 @@ import { type Connector, get, type Message, type MessagePage, send, usageTypes }
 import { texts } from "../i18n";
 import { href } from "../route";
 import { Badge, Button, ButtonLink, Empty, explain, Field, Notice, Page, Time, useLoad } from "../ui";
+import { Choice, type Option } from "./choice";
 import { useEvery, useFeed } from "./live";
 import { formatDuration, isState, otherTypes, reasonName, stateName, states, tone } from "./message-words";
 import "./messages.css";
@@ -122,40 +123,10 @@ function Filters(props: { filter: Filter; change: (next: Partial<Filter>) => voi
   };
   return (
     <form class="filters" aria-label={t("filters")} onSubmit={submit}>
-      <Field label={t("state")}>
-        {(ids) => (
-          <select {...ids} value={filter.state} onChange={(e) => change({ state: e.currentTarget.value })}>
-            <option value="">{t("any")}</option>
-            <option value={trouble}>{t("trouble")}</option>
-            {states.map((s) => <option key={s} value={s}>{stateName(s)}</option>)}
-          </select>
-        )}
-      </Field>
-      <Field label={t("type")}>
-        {(ids) => (
-          <select {...ids} value={filter.type} onChange={(e) => change({ type: e.currentTarget.value })}>
-            <option value="">{t("any")}</option>
-            {usageTypes.map((u) => <option key={u} value={u}>{usageTypeName(u)}</option>)}
-            <option value="other">{otherTypes()}</option>
-          </select>
-        )}
-      </Field>
-      <Field label={t("connector")}>
-        {(ids) => (
-          <select {...ids} value={filter.connector} onChange={(e) => change({ connector: e.currentTarget.value })}>
-            <option value="">{t("any")}</option>
-            {props.connectors.map((id) => <option key={id} value={id}>{id}</option>)}
-          </select>
-        )}
-      </Field>
-      <Field label={t("time")}>
-        {(ids) => (
-          <select {...ids} value={filter.time} onChange={(e) => change({ time: e.currentTarget.value as Span, from: "", to: "" })}>
-            <option value="">{t("always")}</option>
-            {(["1h", "24h", "7d", "30d", "custom"] as const).map((s) => <option key={s} value={s}>{t(s)}</option>)}
-          </select>
-        )}
-      </Field>
+      <Choice label={t("state")} value={filter.state} choose={(state) => change({ state })} options={[["", t("any")], [trouble, t("trouble")], ...states.map((s): Option => [s, stateName(s)])]} />
+      <Choice label={t("type")} value={filter.type} choose={(type) => change({ type })} options={[["", t("any")], ...usageTypes.map((u): Option => [u, usageTypeName(u)]), ["other", otherTypes()]]} />
+      <Choice label={t("connector")} value={filter.connector} choose={(connector) => change({ connector })} options={[["", t("any")], ...props.connectors.map((id): Option => [id, id])]} />
+      <Choice label={t("time")} value={filter.time} choose={(time) => change({ time: time as Span, from: "", to: "" })} options={[["", t("always")], ...times.map((s): Option => [s, t(s)])]} />
       {filter.time === "custom" && <Between filter={filter} change={change} />}
       <Field label={t("address")}>
         {(ids) => (
@@ -169,6 +140,8 @@ function Filters(props: { filter: Filter; change: (next: Partial<Filter>) => voi
     </form>
   );
 }
+
+const times = ["1h", "24h", "7d", "30d", "custom"] as const;
 
 function Between(props: { filter: Filter; change: (next: Partial<Filter>) => void }) {
   const input = (value: string) => (value ? new Date(value).toISOString() : "");
@@ -250,7 +223,7 @@ function List(props: { page: MessagePage; filter: Filter; fresh: Set<string> }) 
   if (page.messages.length === 0) return <Empty>{t(filtered ? "none" : "nothing")}{filter.before && <p><ButtonLink href={addressOf({ ...filter, before: "" })}>{t("newest")}</ButtonLink></p>}</Empty>;
   return (
     <>
-      <div class="table" tabIndex={0} role="region" aria-label={t("list")}>
+      <div class="table" tabIndex={0} role="region" aria-label={t("title")}>
         <table class="message-list">
           <thead><tr><th scope="col">{t("state")}</th><th scope="col">{t("recipient")}</th><th scope="col" class="wide-only">{t("type")}</th><th scope="col" class="wide-only">{t("connector")}</th><th scope="col" class="wide-only number">{t("took")}</th><th scope="col">{t("when")}</th></tr></thead>
           <tbody>{page.messages.map((m) => <Row key={m.id} message={m} fresh={props.fresh.has(m.id)} />)}</tbody>

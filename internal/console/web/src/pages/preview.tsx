@@ -57,20 +57,6 @@ interface Shown {
   standIn: boolean;
 }
 
-// The service fills in what a payload lacks from a sample of its own. A preview
-// of one flow is to show what that flow sends, so the sample's keys are emptied.
-const sampled: Record<string, string[]> = {
-  Generic: ["code"],
-  OrganizationInvitation: ["organization", "inviter", "link"],
-  UserPermissionValidation: ["code", "locale", "application", "user"],
-  BindNewIdentifier: ["code", "locale", "application", "user"],
-};
-
-function exactly(usageType: string, payload: Payload): Payload {
-  const keys = sampled[usageType] ?? ["code", "locale", "application"];
-  return { ...Object.fromEntries(keys.map((key) => [key, null])), ...payload };
-}
-
 const required = ["Register", "SignIn", "ForgotPassword", "Generic"];
 
 /**
@@ -95,7 +81,7 @@ async function compose(asked: Asked, signal: AbortSignal): Promise<Shown> {
   const { template, config } = asked;
   const request = (id: string, tried: Config) =>
     send<Preview>("POST", `api/connectors/${encodeURIComponent(id)}/preview`,
-      { type: template.usageType, payload: exactly(template.usageType, asked.payload), config: tried }, undefined, signal);
+      { type: template.usageType, payload: asked.payload, sample: false, config: tried }, undefined, signal);
   try {
     return { preview: (await request(asked.connectorId, withoutSecrets(config))).data, index: asked.index, standIn: false };
   } catch (error) {
@@ -224,7 +210,7 @@ export function MailFrame(props: { html: string; width: number; colours: "light"
   );
 }
 
-function hasRemoteImages(html: string): boolean {
+export function hasRemoteImages(html: string): boolean {
   return /(?:src|srcset|background|poster)\s*=\s*["']?\s*(?:https?:)?\/\//i.test(html) || /url\(\s*["']?\s*(?:https?:)?\/\//i.test(html);
 }
 

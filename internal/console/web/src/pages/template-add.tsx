@@ -63,7 +63,7 @@ export function AddDialog(props: Props) {
     props.add(made);
   };
   const choice = (value: Origin, label: string) => (
-    <label class="choice"><input type="radio" name="origin" checked={origin === value} onChange={() => setOrigin(value)} /> {label}</label>
+    <label class="origin"><input type="radio" name="origin" checked={origin === value} onChange={() => setOrigin(value)} /> {label}</label>
   );
   return (
     <Dialog title={t("title")} close={props.close}>
@@ -81,7 +81,7 @@ export function AddDialog(props: Props) {
             )}
           </Field>
         </div>
-        <fieldset class="choices">
+        <fieldset class="origins">
           <legend>{t("from")}</legend>
           {ready && choice("ready", t("ready", { name: templateName(ready) }))}
           {props.templates.length > 0 && choice("copy", t("copy"))}

@@ -104,8 +104,8 @@ const slim = EditorView.theme({
 
 /** Where a problem stands: its line, or its excerpt, or nowhere in particular. */
 function place(doc: Text, problem: FieldProblem): { from: number; to: number } | null {
-  const excerpt = /^(\{\{[^}]*\}\}|<<code>>|\S+)/.exec(problem.detail)?.[0] ?? "";
-  const marked = /[{<]/.test(excerpt) ? excerpt : "";
+  const quoted = /^says "(.+?)",/.exec(problem.detail)?.[1];
+  const marked = quoted ?? /^(\{\{[^}]*\}\}|<<code>>|<\S+)/.exec(problem.detail)?.[0] ?? "";
   if (problem.line && problem.line <= doc.lines) {
     const line = doc.line(problem.line);
     const at = marked ? line.text.indexOf(marked) : -1;
@@ -156,7 +156,7 @@ export function TemplateField(props: Props) {
       props.kind === "html" ? html() : [],
       props.kind === "line" ? [oneLine, slim] : lintGutter(),
       EditorState.languageData.of(() => offered),
-      EditorView.contentAttributes.of({ "aria-describedby": id }),
+      EditorView.contentAttributes.of({ "aria-describedby": id, tabindex: "0" }),
       hover(current),
     ];
   }, [props.kind, id]);
@@ -175,8 +175,8 @@ export function TemplateField(props: Props) {
         height={props.kind === "line" ? "auto" : props.height} extensions={extensions} ready={(v) => { view.current = v; }} />
       <div id={id} aria-live="polite">
         {props.hint && <div class="hint">{props.hint}</div>}
-        {props.errors.map((p) => <div class="error" key={p.detail}><Line problem={p} />{retell(p.detail)}</div>)}
-        {props.warnings.map((p) => <div class="warning" key={p.detail}><Line problem={p} />{retell(p.detail)}</div>)}
+        {props.errors.map((p) => <div class="error" key={`${p.line} ${p.detail}`}>{props.kind !== "line" && <Line problem={p} />}{retell(p.detail)}</div>)}
+        {props.warnings.map((p) => <div class="warning" key={`${p.line} ${p.detail}`}>{props.kind !== "line" && <Line problem={p} />}{retell(p.detail)}</div>)}
       </div>
     </div>
   );

@@ -8,11 +8,11 @@ import { languageName, usageTypeName } from "./template-names";
 import { plainFlow, sketch } from "./variables";
 
 const t = texts({
-  en: { label: "Templates by usage type and language", type: "Usage type", uses: "uses {name}", none: "no template", edit: "Edit {type}, {language}: {subject}", add: "Add {type}, {language}",
+  en: { label: "Templates by usage type and language", type: "Usage type", uses: "uses {name}", none: "no template", ownOnly: "connectors’ own only", edit: "Edit {type}, {language}: {subject}", add: "Add {type}, {language}",
     legend: "Muted entries have no template of their own: they say which one serves instead. Choose one to add it.", legendReadOnly: "Muted entries have no template of their own: they say which one serves instead.", noSubject: "(no subject)", problems: "Errors: {n}", warnings: "Warnings: {n}" },
-  zh: { label: "按用途和语言列出的模板", type: "用途", uses: "使用{name}", none: "没有模板", edit: "编辑{type}，{language}：{subject}", add: "添加{type}，{language}",
+  zh: { label: "按用途和语言列出的模板", type: "用途", uses: "使用{name}", none: "没有模板", ownOnly: "只用连接器自己的", edit: "编辑{type}，{language}：{subject}", add: "添加{type}，{language}",
     legend: "灰色项没有自己的模板，写明由哪个代替。点选即可添加。", legendReadOnly: "灰色项没有自己的模板，写明由哪个代替。", noSubject: "（无主题）", problems: "错误：{n}", warnings: "警告：{n}" },
-  ja: { label: "用途と言語ごとのテンプレート", type: "用途", uses: "{name} を使用", none: "テンプレートなし", edit: "{type}・{language} を編集：{subject}", add: "{type}・{language} を追加",
+  ja: { label: "用途と言語ごとのテンプレート", type: "用途", uses: "{name} を使用", none: "テンプレートなし", ownOnly: "コネクタ自身のもののみ", edit: "{type}・{language} を編集：{subject}", add: "{type}・{language} を追加",
     legend: "薄い項目には専用のテンプレートがなく、代わりに使われるものを示します。選ぶと追加できます。", legendReadOnly: "薄い項目には専用のテンプレートがなく、代わりに使われるものを示します。", noSubject: "（件名なし）", problems: "エラー：{n}", warnings: "警告：{n}" },
 });
 
@@ -24,6 +24,7 @@ interface Props {
   /** undefined shows all. */
   language?: string;
   readOnly: boolean;
+  shared: boolean;
   choose: (index: number) => void;
   add: (usageType: string, languageTag: string) => void;
   count: (index: number) => { errors: number; warnings: number };
@@ -82,7 +83,7 @@ function Cell(props: Props & { usageType: string; languageTag: string }) {
 function Absent(props: Props & { usageType: string; languageTag: string; label: string }) {
   const found = fallback(props.templates, props.usageType, props.languageTag, props.defaultLanguage);
   const name = found && [found.generic ? usageTypeName("Generic") : "", found.template.languageTag || languageName("")].filter(Boolean).join(", ");
-  const text = name ? t("uses", { name }) : t("none");
+  const text = name ? t("uses", { name }) : t(props.shared ? "ownOnly" : "none");
   if (props.readOnly) return <span class="muted small">{text}</span>;
   return (
     <button type="button" class="cell absent" aria-label={`${text}. ${props.label}`} onClick={() => props.add(props.usageType, props.languageTag)}>

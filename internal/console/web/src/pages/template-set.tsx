@@ -78,7 +78,7 @@ function All(props: Props & { open: (index: number) => void; add: (adding: Addin
       </div>
       {props.templates.length === 0 && <Empty>{t("none")}</Empty>}
       {props.templates.length > 0 && (
-        <Matrix templates={props.templates} defaultLanguage={props.defaultLanguage} type={props.type} language={props.language} readOnly={props.readOnly}
+        <Matrix templates={props.templates} defaultLanguage={props.defaultLanguage} type={props.type} language={props.language} readOnly={props.readOnly} shared={props.shared}
           choose={props.open} add={(usageType, languageTag) => props.add({ usageType, languageTag })} count={count} />
       )}
     </>

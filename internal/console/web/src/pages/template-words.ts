@@ -1,6 +1,7 @@
 // The service speaks English. What it says of templates is told here in the
 // reader's language; a sentence that is not known stays as it is.
 import { language } from "../i18n";
+import { detailText } from "./config-words";
 
 const joined: [RegExp, string, string][] = [
   [/^Test is Logto's former name for Generic\.$/, "Test 是 Generic 在 Logto 中的旧名。", "Test は Logto での Generic の旧名です。"],
@@ -22,6 +23,12 @@ const joined: [RegExp, string, string][] = [
   [/^the template's replyTo did not become one mail address.*$/, "模板的 replyTo 没有得出一个邮箱地址，改用连接器的 replyAddress", "テンプレートの replyTo が 1 つのメールアドレスにならなかったため、コネクタの replyAddress を使います"],
   [/^the attribute (\S+) of (\S+) became #: (\S+) is not allowed$/, "$2 的属性 $1 变成了 #：不允许 $3", "$2 の属性 $1 は # になりました：$3 は使えません"],
   [/^shows no code.*$/, "没有显示验证码：主题和正文里都没有 {{code}}", "コードが表示されません：件名にも本文にも {{code}} がありません"],
+  [/^(\{\{.+\}\}) comes with no (.+); did you mean (.+)\?$/, "$1 不随此类邮件发送；是否想写 $3？", "$1 はこの種類のメールでは送られません。$3 のことですか？"],
+  [/^(\{\{.+\}\}) comes with no (.+); these may come: (.+)$/, "$1 不随此类邮件发送；可能发送的有：$3", "$1 はこの種類のメールでは送られません。送られる可能性があるもの：$3"],
+  [/^says "(.+)", but codeLifetime is 10 minutes.*$/, "写着“$1”，但 codeLifetime 是 10 分钟，Logto 的验证码也总是 10 分钟有效；请写 10 分钟", "「$1」とありますが、codeLifetime は 10 分で、Logto のコードの有効期間も常に 10 分です。10 分と書いてください"],
+  [/^says "(.+)", but codeLifetime is not set and means 10 minutes.*$/, "写着“$1”，但未设 codeLifetime，即 10 分钟，Logto 的验证码也总是 10 分钟有效；请写 10 分钟", "「$1」とありますが、codeLifetime は未設定で 10 分を意味し、Logto のコードの有効期間も常に 10 分です。10 分と書いてください"],
+  [/^says "(.+)", but codeLifetime is (.+); say the same in both.*$/, "写着“$1”，但 codeLifetime 是 $2；两处应一致。Logto 的验证码总是 10 分钟有效", "「$1」とありますが、codeLifetime は $2 です。両方を揃えてください。Logto のコードの有効期間は常に 10 分です"],
+  [/^is not a usage type that Logto sends; did you mean (.+)\?$/, "不是 Logto 发送的用途；是否想写 $1？", "Logto が送る用途ではありません。$1 のことですか？"],
   [/^is never used: .*$/, "永远不会用到：前面已有同一用途和语言的模板", "使われません：同じ用途と言語のテンプレートが先にあります"],
   [/^has (\d+) characters besides its variables; .* only (\d+)$/, "除变量外有 $1 个字符；Direct Mail 的部分文档只允许 $2 个", "変数を除いて $1 文字あります。Direct Mail の一部の資料では $2 文字までです"],
   [/^has (\d+) bytes; mail programs cut mails of that size$/, "有 $1 字节；邮件程序会截断这么大的邮件", "$1 バイトあります。この大きさのメールはメールソフトで途中までしか表示されません"],
@@ -42,5 +49,5 @@ export function retell(sentence: string): string {
   for (const [pattern, zh, ja] of joined) {
     if (pattern.test(sentence)) return sentence.replace(pattern, now === "zh" ? zh : ja);
   }
-  return sentence;
+  return detailText(sentence);
 }

@@ -4,7 +4,8 @@ import { type Config, events, factory, get, type Mail, onSignedOut, Problem, typ
 import { texts } from "../i18n";
 import { href } from "../route";
 import { Button, ButtonLink, explain, Field } from "../ui";
-import type { Failure } from "./advice";
+import { type Failure, isAdvised } from "./advice";
+import { Choice, type Option } from "./choice";
 import { formatDuration, reasonName } from "./message-words";
 import { flowName, languageName, usageTypeName } from "./template-names";
 import { AdviceCard, AttemptStep, LimitStep, Problems, Receipt, Step, Steps, TemplateStep } from "./trace";
@@ -96,19 +97,12 @@ export function TestMail(props: { connectorId: string; config?: Config; dirty: b
   );
 }
 
-function TestForm(props: { draft: boolean; busy: boolean; submit: (request: Request) => void }) {
-  const [email, setEmail] = useState(address);
-  const [missing, setMissing] = useState(false);
+/** What the request is to carry, as far as it is chosen. */
+function useDraft() {
   const [type, setType] = useState<string>("Generic");
   const [flowId, setFlowId] = useState(() => firstFlow("Generic"));
   const [locale, setLocale] = useState("");
   const [json, setJSON] = useState(() => recorded(flowId));
-  const payload = parse(json);
-  const typed = (next: string) => {
-    address = next;
-    setEmail(next);
-    setMissing(false);
-  };
   const chooseFlow = (id: string) => {
     setFlowId(id);
     setJSON(recorded(id));
@@ -117,47 +111,44 @@ function TestForm(props: { draft: boolean; busy: boolean; submit: (request: Requ
     setType(next);
     chooseFlow(firstFlow(next));
   };
+  return { type, chooseType, flowId, chooseFlow, locale, setLocale, json, setJSON, payload: parse(json) };
+}
+
+function TestForm(props: { draft: boolean; busy: boolean; submit: (request: Request) => void }) {
+  const draft = useDraft();
+  const [email, setEmail] = useState(address);
+  const [missing, setMissing] = useState(false);
+  const values = useRef<HTMLDetailsElement>(null);
+  const type = (next: string) => {
+    address = next;
+    setEmail(next);
+    setMissing(false);
+  };
   const submit = (e: Event) => {
     e.preventDefault();
+    const { payload, locale } = draft;
+    if (props.busy) return;
     setMissing(email.trim() === "");
-    if (email.trim() === "" || !payload || props.busy) return;
-    props.submit({ email: email.trim(), type, payload: locale ? { ...payload, locale } : payload });
+    if (email.trim() === "") return document.getElementsByName("test-address")[0]?.focus();
+    if (!payload) return void (values.current!.open = true);
+    props.submit({ email: email.trim(), type: draft.type, payload: locale ? { ...payload, locale } : payload });
   };
   return (
     <form class="card" onSubmit={submit} noValidate>
       <Field label={t("to")} hint={t("toHint")} error={missing ? t("toNeeded") : undefined} required>
-        {(ids) => <input {...ids} type="email" name="test-address" autocomplete="off" spellcheck={false} value={email} onInput={(e) => typed(e.currentTarget.value)} />}
+        {(ids) => <input {...ids} type="email" name="test-address" autocomplete="off" spellcheck={false} value={email} onInput={(e) => type(e.currentTarget.value)} />}
       </Field>
       <div class="pair">
-        <Field label={t("type")}>
-          {(ids) => (
-            <select {...ids} value={type} onChange={(e) => chooseType(e.currentTarget.value)}>
-              {usageTypes.map((u) => <option key={u} value={u}>{usageTypeName(u)} ({u})</option>)}
-            </select>
-          )}
-        </Field>
-        <Field label={t("language")}>
-          {(ids) => (
-            <select {...ids} value={locale} onChange={(e) => setLocale(e.currentTarget.value)}>
-              <option value="">{asSent(payload)}</option>
-              {common.map((tag) => <option key={tag} value={tag}>{languageName(tag)} ({tag})</option>)}
-            </select>
-          )}
-        </Field>
+        <Choice label={t("type")} value={draft.type} choose={draft.chooseType} options={usageTypes.map((u) => [u, `${usageTypeName(u)} (${u})`])} />
+        <Choice label={t("language")} value={draft.locale} choose={draft.setLocale} options={[["", asSent(draft.payload)], ...common.map((tag): Option => [tag, `${languageName(tag)} (${tag})`])]} />
       </div>
-      <details class="more">
+      <details class="more" ref={values}>
         <summary>{t("values")}</summary>
-        <Field label={t("flow")}>
-          {(ids) => (
-            <select {...ids} value={flowId} onChange={(e) => chooseFlow(e.currentTarget.value)}>
-              {flowsFor(type).fitting.map((f) => <option key={f.id} value={f.id}>{flowName(f)}</option>)}
-            </select>
-          )}
+        <Choice label={t("flow")} value={draft.flowId} choose={draft.chooseFlow} options={flowsFor(draft.type).fitting.map((f) => [f.id, flowName(f)])} />
+        <Field label={t("asJSON")} hint={t("valuesHint")} error={draft.payload ? undefined : t("notJSON")}>
+          {(ids) => <textarea {...ids} class="mono" rows={10} spellcheck={false} value={draft.json} onInput={(e) => draft.setJSON(e.currentTarget.value)} />}
         </Field>
-        <Field label={t("asJSON")} hint={t("valuesHint")} error={payload ? undefined : t("notJSON")}>
-          {(ids) => <textarea {...ids} class="mono" rows={10} spellcheck={false} value={json} onInput={(e) => setJSON(e.currentTarget.value)} />}
-        </Field>
-        <Button kind="plain" disabled={json === recorded(flowId)} onClick={() => setJSON(recorded(flowId))}>{t("reset")}</Button>
+        <Button kind="plain" disabled={draft.json === recorded(draft.flowId)} onClick={() => draft.setJSON(recorded(draft.flowId))}>{t("reset")}</Button>
       </details>
       <div class="row submit">
         <Button type="submit" kind="primary" busy={props.busy}>{t("send")}</Button>
@@ -243,11 +234,11 @@ function RefusedTrace(props: { run: Run; connectorId: string; config?: Config })
     <>
       <Steps label={t("trace")}>
         <Step state="failed" title={t(connectors.includes(problem.code) ? "refusedConnector" : "refusedRequest")}>
-          <p>{explain(problem)}</p>
+          {(!isAdvised(problem.code) || problem.code === "invalid_recipient") && <p>{explain(problem)}</p>}
           <Problems errors={problem.errors} />
         </Step>
       </Steps>
-      {problem.code !== "invalid_request" && <AdviceCard failure={{ code: problem.code }} />}
+      {isAdvised(problem.code) && <AdviceCard failure={{ code: problem.code }} />}
     </>
   );
 }

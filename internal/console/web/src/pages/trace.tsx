@@ -6,6 +6,7 @@ import { href } from "../route";
 import { CopyButton, useLoad } from "../ui";
 import { advise, answerOf, type Failure } from "./advice";
 import { retellAnswer } from "./answer-words";
+import { detailText, nameAt } from "./config-words";
 import { formatDuration, formatSpan } from "./message-words";
 import "./messages.css";
 import { templateName } from "./template-names";
@@ -144,7 +145,7 @@ export function Id(props: { name: string; value: string }) {
 
 export function Problems(props: { errors: FieldProblem[] }) {
   if (props.errors.length === 0) return null;
-  return <ul class="plain-list">{props.errors.map((e) => <li key={e.pointer + e.detail}><code>{e.pointer.replace(/^\/config\//, "")}</code> {retell(e.detail)}</li>)}</ul>;
+  return <ul class="plain-list">{props.errors.map((e) => <li key={e.pointer + e.detail}><strong>{nameAt(e.pointer.replace(/^\/config\//, "").split("/"))}</strong>: {retell(detailText(e.detail))}</li>)}</ul>;
 }
 
 /** What to do about a failure; the region is looked up in the connector unless it is given. */
