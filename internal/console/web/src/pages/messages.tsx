@@ -225,7 +225,7 @@ function List(props: { page: MessagePage; filter: Filter; fresh: Set<string> }) 
     <>
       <div class="table" tabIndex={0} role="region" aria-label={t("title")}>
         <table class="message-list">
-          <thead><tr><th scope="col">{t("state")}</th><th scope="col">{t("recipient")}</th><th scope="col" class="wide-only">{t("type")}</th><th scope="col" class="wide-only">{t("connector")}</th><th scope="col" class="wide-only number">{t("took")}</th><th scope="col">{t("when")}</th></tr></thead>
+          <thead><tr><th scope="col">{t("state")}</th><th scope="col">{t("recipient")}</th><th scope="col" class="wide-only">{t("type")}</th><th scope="col" class="wide-only">{t("connector")}</th><th scope="col" class="wide-only number">{t("took")}</th><th scope="col" class="wide-only">{t("when")}</th></tr></thead>
           <tbody>{page.messages.map((m) => <Row key={m.id} message={m} fresh={props.fresh.has(m.id)} />)}</tbody>
         </table>
       </div>
@@ -247,12 +247,12 @@ function Row(props: { message: Message; fresh: boolean }) {
       <td>
         <a class="open" href={href("messages", m.id)}>{m.recipient}</a>
         {m.mode === "test" && <> <Badge tone="calm">{t("test")}</Badge></>}{m.mode === "queued" && <> <Badge tone="calm">{t("queued")}</Badge></>}
-        <div class="muted small narrow-only">{type} · {m.connector}</div>
+        <div class="muted small narrow-only">{type} · {m.connector} · <Time iso={m.createdAt} /></div>
       </td>
       <td class="wide-only">{type}</td>
       <td class="wide-only">{m.connector}</td>
       <td class="wide-only number">{ended && formatDuration(Math.max(0, Date.parse(m.updatedAt) - Date.parse(m.createdAt)))}</td>
-      <td class="when"><Time iso={m.createdAt} /></td>
+      <td class="wide-only when"><Time iso={m.createdAt} /></td>
     </tr>
   );
 }

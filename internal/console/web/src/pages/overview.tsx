@@ -188,7 +188,7 @@ function KindTable(props: { kinds: Kind[] }) {
     <div class="table figures" tabIndex={0} role="region" aria-label={t("kinds")}>
       <table>
         <caption class="visually-hidden">{t("kinds")}</caption>
-        <thead><tr>{(["connector", "type", "total", "sent", "failed", "unknown", "rate"] as const).map((h) => <th key={h} scope="col">{t(h)}</th>)}</tr></thead>
+        <thead><tr>{(["connector", "type", "total", "sent", "failed", "unknown", "rate"] as const).map((h) => <th key={h} scope="col" class={h === "type" ? "wide-only" : ""}>{t(h)}</th>)}</tr></thead>
         <tbody>{props.kinds.slice(0, kindsShown).map((k) => <KindRow key={k.connector + " " + k.type} kind={k} />)}</tbody>
       </table>
       {props.kinds.length > kindsShown && <p class="muted small more-kinds">{t("more", { n: props.kinds.length - kindsShown })}</p>}
@@ -199,10 +199,11 @@ function KindTable(props: { kinds: Kind[] }) {
 function KindRow(props: { kind: Kind }) {
   const { connector, type, counts } = props.kind;
   const rate = failureRate(counts);
+  const name = type === "other" ? otherTypes() : usageTypeName(type);
   return (
     <tr>
-      <th scope="row">{connector}</th>
-      <td>{type === "other" ? otherTypes() : usageTypeName(type)}</td>
+      <th scope="row">{connector}<div class="narrow-only muted small">{name}</div></th>
+      <td class="wide-only">{name}</td>
       <td>{formatNumber(all(counts))}</td>
       <td>{formatNumber(counts.sent)}</td>
       <td>{formatNumber(counts.failed)}</td>

@@ -16,7 +16,7 @@ const t = texts({
   en: {
     done: "done", running: "under way", failed: "failed", warn: "note", waiting: "not yet",
     template: "Template chosen", noTemplate: "No template was found", shared: "one of the shared templates", why: "Why this one", missing: "Not sent along, so left as written: {names}", notes: "Changed so that the mail is safe and accepted",
-    attempt: "Attempt {n}", limits: "Limits kept", limitUsedUp: "A limit was used up", rate: "{n} in {time}", usedUp: "used up",
+    attempt: "Attempt {n}", limits: "Limits kept", limitUsedUp: "A limit was used up", rate: "{name}: {n} in {time}", usedUp: "used up",
     recipient: "To this recipient", ip: "From this client", connector: "Through this connector", tester: "Test mails by this admin",
     envId: "EnvId", requestId: "RequestId", todo: "What to do", said: "What was answered", status: "HTTP status", code: "Code", message: "Message", policy: "Policy",
     toConnector: "Open the connector",
@@ -24,7 +24,7 @@ const t = texts({
   zh: {
     done: "完成", running: "进行中", failed: "失败", warn: "注意", waiting: "尚未开始",
     template: "已选定模板", noTemplate: "没有找到模板", shared: "共享模板之一", why: "为什么是它", missing: "没有传来，因此原样保留：{names}", notes: "为使邮件安全并被接受而做的改动",
-    attempt: "第 {n} 次尝试", limits: "限额检查通过", limitUsedUp: "达到限额", rate: "每 {time} {n} 封", usedUp: "已用完",
+    attempt: "第 {n} 次尝试", limits: "限额检查通过", limitUsedUp: "达到限额", rate: "{name}：每 {time} {n} 封", usedUp: "已用完",
     recipient: "发往该收件人", ip: "来自该客户端", connector: "经由该连接器", tester: "该管理员的测试邮件",
     envId: "EnvId", requestId: "RequestId", todo: "怎么办", said: "收到的答复", status: "HTTP 状态", code: "错误码", message: "消息", policy: "权限策略",
     toConnector: "打开连接器",
@@ -32,7 +32,7 @@ const t = texts({
   ja: {
     done: "完了", running: "実行中", failed: "失敗", warn: "注意", waiting: "未実行",
     template: "テンプレートを選択", noTemplate: "テンプレートが見つかりません", shared: "共有テンプレートの 1 つ", why: "選ばれた理由", missing: "送られていないため、そのまま残ります：{names}", notes: "メールを安全に、受け付けられる形にするための変更",
-    attempt: "{n} 回目の試行", limits: "上限の確認済み", limitUsedUp: "上限に達しました", rate: "{time}に {n} 通", usedUp: "使用済み",
+    attempt: "{n} 回目の試行", limits: "上限の確認済み", limitUsedUp: "上限に達しました", rate: "{name}：{time}に {n} 通", usedUp: "使用済み",
     recipient: "この宛先への送信", ip: "このクライアントからの送信", connector: "このコネクタ経由", tester: "この管理者のテストメール",
     envId: "EnvId", requestId: "RequestId", todo: "対処方法", said: "受け取った応答", status: "HTTP ステータス", code: "コード", message: "メッセージ", policy: "ポリシー",
     toConnector: "コネクタを開く",
@@ -97,7 +97,7 @@ export function LimitStep(props: { limits: NonNullable<Report["limits"]> }) {
       <ul class="plain-list">
         {props.limits.map((l) => {
           const name = limitNames.find((n) => n === l.limit);
-          return <li key={l.limit}>{name ? t(name) : l.limit}: {rateText(l.rate)}{l.usedUp && <strong class="bad-text"> · {t("usedUp")}</strong>}</li>;
+          return <li key={l.limit}>{rateText(name ? t(name) : l.limit, l.rate)}{l.usedUp && <strong class="bad-text"> · {t("usedUp")}</strong>}</li>;
         })}
       </ul>
     </Step>
@@ -105,11 +105,11 @@ export function LimitStep(props: { limits: NonNullable<Report["limits"]> }) {
 }
 
 /** "10 in 10m0s", as Go writes it, in the reader's words. */
-function rateText(rate: string): string {
+function rateText(name: string, rate: string): string {
   const found = /^(\d+) in (?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?$/.exec(rate);
-  if (!found) return rate;
+  if (!found) return `${name}: ${rate}`;
   const [h, m, s] = [found[2], found[3], found[4]].map((n) => Number(n ?? 0));
-  return t("rate", { n: formatNumber(Number(found[1])), time: formatSpan(h! * 3600 + m! * 60 + s!) });
+  return t("rate", { name, n: formatNumber(Number(found[1])), time: formatSpan(h! * 3600 + m! * 60 + s!) });
 }
 
 export function AttemptStep(props: { n: number; attempt: Attempt; pending?: ComponentChildren; unknown: boolean }) {
