@@ -167,7 +167,9 @@ func (tr *trial) tell(t *testing.T) {
 // again, against what became of it.
 func (c *stateTally) auditQueued(t *testing.T, e *errand, address string, accepted, mayResend int) {
 	if e.outcome != "202" && e.outcome != sent {
-		c.auditDirect(t, e, accepted)
+		// It may be in the queue, though its caller was not told so.
+		c.auditResent(t, e, accepted, mayResend)
+		c.auditDirect(t, e, min(accepted, 1))
 		return
 	}
 	c.queued++
@@ -182,18 +184,25 @@ func (c *stateTally) auditQueued(t *testing.T, e *errand, address string, accept
 		c.refused++
 		t.Logf("%s though it was accepted: %+v", r.State, r)
 	}
+	c.auditResent(t, e, accepted, mayResend)
+}
+
+// auditResent holds how often a queued message was sent against the kills that came
+// while it was on its way.
+func (c *stateTally) auditResent(t *testing.T, e *errand, accepted, mayResend int) {
 	if accepted > 1 {
 		c.resent += accepted - 1
 	}
 	if accepted > 1+mayResend {
 		c.excess++
-		t.Logf("accepted %d times, though %d kills came while it was inside: %s, %+v", accepted, mayResend, e.code, r)
+		t.Logf("accepted %d times, though %d kills came while it was inside: %s, message %s", accepted, mayResend, e.code, e.id)
 	}
 }
 
 func (c *stateTally) auditDirect(t *testing.T, e *errand, accepted int) {
 	if accepted > 1 {
 		c.twice++
+		t.Logf("accepted %d times: %s, answered %s", accepted, e.code, e.outcome)
 	}
 	switch {
 	case e.outcome == sent:
