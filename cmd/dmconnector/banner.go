@@ -17,6 +17,7 @@ type banner struct {
 
 func (b banner) writeTo(w io.Writer) {
 	fmt.Fprintf(w, "dmconnector listens on %s\n", b.url)
+	fmt.Fprintf(w, "Its console, for a browser: %s/\n", b.url)
 	if b.data == "" || isTerminal(w) {
 		printToken(w, "send token: ", b.send)
 		printToken(w, "admin token:", b.admin)
