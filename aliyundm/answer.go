@@ -31,6 +31,11 @@ func readAnswer(status int, body []byte) (*Receipt, error) {
 	if status == http.StatusOK && a.EnvID != "" && a.RequestID != "" {
 		return &Receipt{EnvID: string(a.EnvID), RequestID: string(a.RequestID.requestID())}, nil
 	}
+	return nil, a.refusal(status)
+}
+
+// refusal is the error for an answer without what was asked for.
+func (a answer) refusal(status int) *Error {
 	e := &Error{
 		Class: classify(status, string(a.Code)), Code: string(a.Code), Status: status,
 		RequestID: string(a.RequestID.requestID()), Message: scrub(string(a.Message)),
@@ -38,7 +43,7 @@ func readAnswer(status int, body []byte) (*Receipt, error) {
 	if e.Code == "" {
 		e.Message = "the answer is not one of Direct Mail's"
 	}
-	return nil, e
+	return e
 }
 
 // parseAnswer returns the zero answer for what is none.

@@ -96,7 +96,7 @@ func (c *Client) SingleSendMail(ctx context.Context, m *Mail) (*Receipt, error) 
 	if strings.Contains(m.To, ",") {
 		return nil, &Error{Class: Recipient, Message: "the recipient is not one address"}
 	}
-	form, err := c.form(m)
+	form, err := c.form(newSendRequest(m))
 	if err != nil {
 		return nil, &Error{Class: Operator, Message: "the call could not be signed", Err: err}
 	}

@@ -51,8 +51,7 @@ func validText(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
 // form returns the signed call as the form to be posted, with a nonce and a
 // timestamp of its own.
-func (c *Client) form(m *Mail) ([]byte, error) {
-	r := newSendRequest(m)
+func (c *Client) form(r requests.AcsRequest) ([]byte, error) {
 	if err := requests.InitParams(r); err != nil {
 		return nil, fmt.Errorf("set the parameters: %w", err)
 	}
@@ -71,7 +70,7 @@ func (c *Client) form(m *Mail) ([]byte, error) {
 	if err := <-signed; err != nil {
 		return nil, fmt.Errorf("sign: %w", err)
 	}
-	// Signing has encoded the mail's parameters. Its own, the signature among
+	// Signing has encoded the call's parameters. Its own, the signature among
 	// them, it leaves for the URL; they join the others here.
 	form := slices.Grow(r.GetContent(), 640)
 	for name, value := range r.GetQueryParams() {

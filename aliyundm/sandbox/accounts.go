@@ -13,7 +13,18 @@ type account struct {
 	secret  string
 	token   string
 	denied  bool
-	senders []string // lower case; empty means any
+	senders []sender // empty means any
+
+	sendOnly   bool
+	status     int
+	frozen     []string // lower case
+	unverified []string // lower case
+}
+
+// A sender is an address that exists, in one region or, if that is empty, in all.
+type sender struct {
+	address string // lower case
+	region  string
 }
 
 func newAccounts(list []Account) accounts {
@@ -25,8 +36,8 @@ func newAccounts(list []Account) accounts {
 		have, again := known[a.AccessKeyID]
 		if !again {
 			known[a.AccessKeyID] = &account{
-				secret: a.AccessKeySecret, token: a.SecurityToken, denied: a.Denied,
-				senders: lowered(a.Senders),
+				secret: a.AccessKeySecret, token: a.SecurityToken, denied: a.Denied, sendOnly: a.SendOnly,
+				senders: sendersOf(a), status: a.Status, frozen: lowered(a.Frozen), unverified: lowered(a.Unverified),
 			}
 			continue
 		}
@@ -34,17 +45,47 @@ func newAccounts(list []Account) accounts {
 			have.senders = nil
 			continue
 		}
-		have.senders = append(have.senders, lowered(a.Senders)...)
+		have.senders = append(have.senders, sendersOf(a)...)
 	}
 	return known
 }
 
-// owns reports whether the sender address exists for the account.
-func (a *account) owns(sender string) bool {
-	if len(a.senders) == 0 {
-		return isAddress(sender)
+func sendersOf(a Account) []sender {
+	list := make([]sender, len(a.Senders))
+	for i, address := range lowered(a.Senders) {
+		list[i] = sender{address, a.Region}
 	}
-	return slices.Contains(a.senders, strings.ToLower(sender))
+	return list
+}
+
+// owns reports whether the sender address exists for the account in the region; a
+// call that names no region is taken to mean all of them.
+func (a *account) owns(address, region string) bool {
+	if len(a.senders) == 0 {
+		return isAddress(address)
+	}
+	return slices.Contains(a.in(region), strings.ToLower(address))
+}
+
+// in are the account's senders in the region, each once.
+func (a *account) in(region string) []string {
+	var list []string
+	for _, s := range a.senders {
+		here := region == "" || s.region == "" || s.region == region
+		if here && !slices.Contains(list, s.address) {
+			list = append(list, s.address)
+		}
+	}
+	return list
+}
+
+func (a *account) froze(sender string) bool {
+	return slices.Contains(a.frozen, strings.ToLower(sender))
+}
+
+// verified reports whether the domain of the address, or the domain itself, is.
+func (a *account) verified(name string) bool {
+	return !slices.Contains(a.unverified, strings.ToLower(name[strings.IndexByte(name, '@')+1:]))
 }
 
 func lowered(list []string) []string {

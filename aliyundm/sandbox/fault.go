@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -20,6 +21,11 @@ type Fault struct {
 	// it is in the inbox. Each kind has its default. After a "delay" or a "hang"
 	// that did not accept the mail before, it is accepted.
 	Accept *bool `json:"accept"`
+
+	// Action is the call that the fault strikes; empty means SingleSendMail. Of the
+	// calls that only ask, a fault strikes those it answers in place of, or delays:
+	// "delay", "hang", "reset", "error", "html" and "empty".
+	Action string `json:"action,omitempty"`
 
 	// To makes the fault strike only calls with this recipient, whatever its case.
 	To string `json:"to,omitempty"`
@@ -69,6 +75,9 @@ func arm(f Fault, cleared chan struct{}) (*armed, error) {
 	if f.Accept == nil {
 		f.Accept = &accept
 	}
+	if err := f.checkAction(); err != nil {
+		return nil, err
+	}
 	if f.Times < 0 {
 		return nil, errors.New("times is negative")
 	}
@@ -80,6 +89,19 @@ func arm(f Fault, cleared chan struct{}) (*armed, error) {
 		a.Remaining = &f.Times
 	}
 	return a, a.readDuration()
+}
+
+func (f *Fault) checkAction() error {
+	if f.Action == "" || f.Action == sendAction {
+		return nil
+	}
+	if queries[f.Action] == nil {
+		return errors.New("action is none that the sandbox answers")
+	}
+	if f.To != "" || !slices.Contains([]string{"delay", "hang", "reset", "error", "html", "empty"}, f.Kind) {
+		return errors.New("a call that only asks has no recipient, and no receipt to be spoilt")
+	}
+	return nil
 }
 
 // checkAnswer checks Code and Status, and fills the default of Status in.
@@ -116,8 +138,8 @@ func (a *armed) readDuration() error {
 }
 
 // strikes reports whether the fault is for a call to these recipients.
-func (a *armed) strikes(recipients []string) bool {
-	if a.Remaining != nil && *a.Remaining == 0 {
+func (a *armed) strikes(action string, recipients []string) bool {
+	if cmp.Or(a.Action, sendAction) != action || a.Remaining != nil && *a.Remaining == 0 {
 		return false
 	}
 	return a.To == "" || slices.ContainsFunc(recipients, func(r string) bool { return strings.EqualFold(r, a.To) })
@@ -162,13 +184,13 @@ func (f *faults) set(list []Fault) error {
 	return nil
 }
 
-// take is the first fault that strikes a call to these recipients, counted, or
-// nil.
-func (f *faults) take(recipients []string) *armed {
+// take is the first fault that strikes such a call to these recipients, counted,
+// or nil.
+func (f *faults) take(action string, recipients []string) *armed {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, a := range f.list {
-		if a.strikes(recipients) {
+		if a.strikes(action, recipients) {
 			a.Struck++
 			if a.Remaining != nil {
 				*a.Remaining--

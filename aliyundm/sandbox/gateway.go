@@ -16,7 +16,16 @@ func (s *Sandbox) check(c *call) *refusal {
 	for _, step := range []func(*call) *refusal{
 		checkRequest, checkFormat, checkAction, checkPresence, checkScheme, s.checkTimestamp,
 		s.checkKey, s.checkSignature, s.checkNonce, s.checkRate, s.checkPermission,
-		checkRequired, checkSender, checkTexts, checkReply, checkRecipients, checkBodies,
+	} {
+		if r := step(c); r != nil {
+			return r
+		}
+	}
+	if c.sign.action != sendAction {
+		return checkQuery(c)
+	}
+	for _, step := range []func(*call) *refusal{
+		checkRequired, checkAccount, checkSender, checkTexts, checkReply, checkRecipients, checkBodies,
 	} {
 		if r := step(c); r != nil {
 			return r
@@ -24,6 +33,8 @@ func (s *Sandbox) check(c *call) *refusal {
 	}
 	return nil
 }
+
+const sendAction = "SingleSendMail"
 
 func checkRequest(c *call) *refusal {
 	if c.method != http.MethodGet && c.method != http.MethodPost {
@@ -47,7 +58,7 @@ func checkAction(c *call) *refusal {
 	switch {
 	case c.sign.action == "":
 		return missing("Action")
-	case c.sign.action != "SingleSendMail":
+	case c.sign.action != sendAction && queries[c.sign.action] == nil:
 		return refuse("InvalidAction.NotFound")
 	case c.sign.version == "":
 		return missing("Version")
@@ -141,7 +152,8 @@ func (s *Sandbox) checkRate(c *call) *refusal {
 }
 
 func (s *Sandbox) checkPermission(c *call) *refusal {
-	if c.account.denied {
+	sends := c.sign.action == sendAction
+	if c.account.denied && sends || c.account.sendOnly && !sends {
 		return refuse("Forbidden.RAM")
 	}
 	return nil

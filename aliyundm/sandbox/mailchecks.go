@@ -30,9 +30,22 @@ func checkRequired(c *call) *refusal {
 	return nil
 }
 
+func checkAccount(c *call) *refusal {
+	if c.account.status != 0 {
+		return refuse("InvalidUserStatus.Malformed")
+	}
+	return nil
+}
+
 func checkSender(c *call) *refusal {
-	if !c.account.owns(c.params["AccountName"]) {
+	sender := c.params["AccountName"]
+	switch {
+	case !c.account.owns(sender, c.params["RegionId"]):
 		return refuse("InvalidMailAddress.NotFound")
+	case c.account.froze(sender):
+		return refuse("InvalidMailAddressStatus.Malformed")
+	case !c.account.verified(sender):
+		return refuse("InvalidMailAddressDomainStatus.Malformed")
 	}
 	return nil
 }

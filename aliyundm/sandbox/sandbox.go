@@ -37,8 +37,23 @@ type Account struct {
 	// case. Empty means that any address does.
 	Senders []string
 
+	// Region is the id of the only region where the senders exist. Empty means
+	// that they exist in every one. A call says by RegionId which one it is for.
+	Region string
+
 	// Denied is a key whose RAM policy does not allow dm:SingleSendMail.
 	Denied bool
+
+	// SendOnly is a key whose RAM policy allows dm:SingleSendMail and nothing else.
+	SendOnly bool
+
+	// Status is the account's UserStatus, a sum: 1 frozen, 2 overdue, 4 restricted,
+	// 8 deleted. Another than 0 keeps it from sending.
+	Status int
+
+	// Frozen are the senders that are frozen, Unverified the sender domains that
+	// are not verified, both whatever their case.
+	Frozen, Unverified []string
 }
 
 // Format prints the account without its secrets, whatever the verb.
@@ -173,6 +188,10 @@ func (s *Sandbox) serveCall(w http.ResponseWriter, r *http.Request) {
 	c.read(r, body)
 	if reason := s.check(c); reason != nil {
 		s.refuse(w, r, c, reason)
+		return
+	}
+	if c.sign.action != sendAction {
+		s.inform(w, r, c)
 		return
 	}
 	s.deliver(w, r, c)

@@ -15,7 +15,7 @@ const hugeAnswer = 16 << 20
 // strikes.
 func (s *Sandbox) deliver(w http.ResponseWriter, r *http.Request, c *call) {
 	v := receipt{EnvID: fmt.Sprintf("600000%013d", s.envelopes.Add(1)), RequestID: c.id}
-	f := s.faults.take(c.recipients)
+	f := s.faults.take(sendAction, c.recipients)
 	accepted := f == nil || *f.Accept
 	if accepted && !s.accept(w, r, c, v) {
 		return

@@ -25,7 +25,7 @@ func main() {
 	if !errors.Is(err, errReported) {
 		fmt.Fprintln(os.Stderr, "dmconnector:", err)
 	}
-	os.Exit(1)
+	os.Exit(exitStatus(err))
 }
 
 // errReported ends the program with status 1 without a further word.
@@ -43,7 +43,7 @@ Try it without an Aliyun account:  dmconnector serve --sandbox`,
 		SilenceErrors: true,
 	}
 	root.AddCommand(
-		newServe(), newValidate(), newPreview(), newSendTest(),
+		newServe(), newValidate(), newPreview(), newSendTest(), newDoctor(),
 		newSandbox(), newTemplates(), newSchema(), newToken(), newState(), newVersion(),
 	)
 	return root

@@ -54,6 +54,8 @@ and the token also as DMCONNECTOR_SANDBOX_<FLAG>_FILE.`,
 	flags.StringVar(&account.AccessKeyID, "access-key-id", "", "the AccessKey `ID` it knows")
 	secret(flags, &account.AccessKeySecret, "access-key-secret", "that key's `secret`")
 	flags.StringVar(&sender, "account-name", "", "the sender `address` it knows (default: any)")
+	flags.StringVar(&account.Region, "region", "", "the only `region` that has the sender (default: all)")
+	flags.BoolVar(&account.SendOnly, "send-only", false, "let the key send, and not ask about account, senders and domains")
 	secret(flags, &token, "token", "`token` for /inbox and /faults, needed beyond loopback")
 	return cmd
 }

@@ -1,0 +1,235 @@
+package aliyundm
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/aliyun/alibaba-cloud-sdk-go/sdk/requests"
+)
+
+// An AccountStatus says what is wrong with an account, a bit each.
+type AccountStatus int
+
+// What stops an account's mail.
+const (
+	AccountFrozen     AccountStatus = 1
+	AccountOverdue    AccountStatus = 2
+	AccountRestricted AccountStatus = 4
+	AccountDeleted    AccountStatus = 8
+)
+
+// An AccountSummary is what DescAccountSummary tells of the account in a region.
+// A number that the answer lacks is -1.
+type AccountSummary struct {
+	Status         AccountStatus
+	DailyQuota     int // mails a day
+	MonthQuota     int
+	QuotaLevel     int // the reputation, which the quota follows
+	MaxQuotaLevel  int
+	FreeQuota      int // what remains of the free mails
+	DailyFreeQuota int
+}
+
+// A MailAddress is a sender address as QueryMailAddressByParam tells it.
+type MailAddress struct {
+	AccountName    string
+	SendType       string // "trigger" or "batch"
+	Frozen         bool
+	DomainInvalid  bool
+	ReplyAddress   string // as set in the console; not that of the mails
+	ReplyUnchecked bool   // ReplyAddress is not verified
+}
+
+// A Domain is a sender domain as QueryDomainByParam tells it.
+type Domain struct {
+	Name     string
+	Sendable bool // it is verified
+	SPFOK    bool
+	MXOK     bool
+}
+
+// DescAccountSummary returns the account's status and quotas in the region. It
+// needs the permission dm:DescAccountSummary; Direct Mail takes ten such calls a
+// minute. The error is an [*Error], as it is for all calls that only ask.
+func (c *Client) DescAccountSummary(ctx context.Context) (*AccountSummary, error) {
+	var a struct {
+		UserStatus           number
+		DailyQuota           number
+		MonthQuota           number
+		QuotaLevel           number
+		MaxQuotaLevel        number
+		RemainFreeQuota      number
+		DailyRemainFreeQuota number
+	}
+	status, body, err := c.query(ctx, newQueryRequest("DescAccountSummary"))
+	if err != nil {
+		return nil, err
+	}
+	if json.Unmarshal(body, &a) != nil || a.UserStatus == "" {
+		return nil, foreign(status)
+	}
+	return &AccountSummary{
+		Status: AccountStatus(a.UserStatus.or(0)), DailyQuota: a.DailyQuota.or(-1), MonthQuota: a.MonthQuota.or(-1),
+		QuotaLevel: a.QuotaLevel.or(-1), MaxQuotaLevel: a.MaxQuotaLevel.or(-1),
+		FreeQuota: a.RemainFreeQuota.or(-1), DailyFreeQuota: a.DailyRemainFreeQuota.or(-1),
+	}, nil
+}
+
+// FindMailAddress returns the sender address of that name, whatever its case, or
+// nil if the region has none. It needs the permission dm:QueryMailAddressByParam.
+func (c *Client) FindMailAddress(ctx context.Context, name string) (*MailAddress, error) {
+	for page := 1; page <= queryPages; page++ {
+		var a struct {
+			TotalCount number
+			Data       struct {
+				MailAddress []struct {
+					AccountName, Sendtype, ReplyAddress      string
+					AccountStatus, DomainStatus, ReplyStatus number
+				}
+			}
+		}
+		if err := c.list(ctx, "QueryMailAddressByParam", addressKeyword(name), page, &a); err != nil {
+			return nil, err
+		}
+		for _, m := range a.Data.MailAddress {
+			if strings.EqualFold(m.AccountName, name) {
+				return &MailAddress{
+					AccountName: m.AccountName, SendType: m.Sendtype, ReplyAddress: m.ReplyAddress,
+					Frozen: m.AccountStatus.or(0) != 0, DomainInvalid: m.DomainStatus.or(0) == 1, ReplyUnchecked: m.ReplyStatus.or(0) != 0,
+				}, nil
+			}
+		}
+		if page*queryPage >= a.TotalCount.or(0) {
+			break
+		}
+	}
+	return nil, nil
+}
+
+// FindDomain returns the sender domain of that name, whatever its case, or nil if
+// the region has none. It needs the permission dm:QueryDomainByParam.
+func (c *Client) FindDomain(ctx context.Context, name string) (*Domain, error) {
+	for page := 1; page <= queryPages; page++ {
+		var a struct {
+			TotalCount number
+			Data       struct {
+				Domain []struct {
+					DomainName                                string
+					DomainStatus, SpfAuthStatus, MxAuthStatus number
+				}
+			}
+		}
+		if err := c.list(ctx, "QueryDomainByParam", last(name, maxDomainKeyword), page, &a); err != nil {
+			return nil, err
+		}
+		for _, d := range a.Data.Domain {
+			if strings.EqualFold(d.DomainName, name) {
+				return &Domain{
+					// 2 to 4 lack a record or the filing, and send all the same.
+					Name: d.DomainName, Sendable: d.DomainStatus.or(1) != 1,
+					SPFOK: d.SpfAuthStatus.or(1) == 0, MXOK: d.MxAuthStatus.or(1) == 0,
+				}, nil
+			}
+		}
+		if page*queryPage >= a.TotalCount.or(0) {
+			break
+		}
+	}
+	return nil, nil
+}
+
+const (
+	queryPage  = 50 // entries a page; an account has some ten
+	queryPages = 20
+
+	maxAddressKeyword = 60
+	maxDomainKeyword  = 50
+)
+
+// addressKeyword is what to search for: the address, or only its domain if it has
+// characters that a search may not have.
+func addressKeyword(address string) string {
+	foreign := func(r rune) bool { return !isLetter(r) && !isDigit(r) && r != '.' && r != '-' && r != '@' }
+	if strings.ContainsFunc(address, foreign) || len(address) > maxAddressKeyword {
+		_, address, _ = strings.Cut(address, "@")
+	}
+	return last(address, maxAddressKeyword)
+}
+
+func last(s string, length int) string { return s[max(0, len(s)-length):] }
+
+// list reads one page of what fits the keyword into v.
+func (c *Client) list(ctx context.Context, action, keyword string, page int, v any) error {
+	r := newQueryRequest(action)
+	r.KeyWord, r.PageNo, r.PageSize = keyword, strconv.Itoa(page), strconv.Itoa(queryPage)
+	status, body, err := c.query(ctx, r)
+	if err != nil {
+		return err
+	}
+	var shape struct {
+		Data json.RawMessage `json:"data"`
+	}
+	if json.Unmarshal(body, &shape) != nil || shape.Data == nil || json.Unmarshal(body, v) != nil {
+		return foreign(status)
+	}
+	return nil
+}
+
+// queryRequest is a call that only asks. Its parameters go into the body as well:
+// the sender address need not be in a proxy's log.
+type queryRequest struct {
+	*requests.RpcRequest
+
+	KeyWord  string `position:"Body" name:"KeyWord"`
+	PageNo   string `position:"Body" name:"PageNo"`
+	PageSize string `position:"Body" name:"PageSize"`
+}
+
+func newQueryRequest(action string) *queryRequest {
+	r := &queryRequest{RpcRequest: new(requests.RpcRequest)}
+	r.InitWithApiInfo("Dm", "2015-11-23", action, "", "")
+	return r
+}
+
+// query makes a call and returns its answer, or the refusal as an [*Error].
+func (c *Client) query(ctx context.Context, r *queryRequest) (status int, body []byte, err error) {
+	form, err := c.form(r)
+	if err != nil {
+		return 0, nil, &Error{Class: Operator, Message: "the call could not be signed", Err: err}
+	}
+	status, body, failure := c.post(ctx, form)
+	if failure != nil {
+		return 0, nil, failure
+	}
+	if status != http.StatusOK {
+		return 0, nil, parseAnswer(body).refusal(status)
+	}
+	return status, body, nil
+}
+
+// foreign is the error for an answer that is none of Direct Mail's.
+func foreign(status int) *Error { return answer{}.refusal(status) }
+
+// number is a JSON number, or one in a string: Direct Mail's documents have both
+// for the same member. What is neither is empty.
+type number string
+
+// UnmarshalJSON never fails, so that one odd member does not hide the others.
+func (n *number) UnmarshalJSON(data []byte) error {
+	*n = number(strings.Trim(string(data), `"`))
+	if _, err := strconv.Atoi(string(*n)); err != nil {
+		*n = ""
+	}
+	return nil
+}
+
+func (n number) or(fallback int) int {
+	if n == "" {
+		return fallback
+	}
+	value, _ := strconv.Atoi(string(n)) // UnmarshalJSON has tried
+	return value
+}
