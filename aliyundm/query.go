@@ -56,13 +56,13 @@ type Domain struct {
 // minute. The error is an [*Error], as it is for all calls that only ask.
 func (c *Client) DescAccountSummary(ctx context.Context) (*AccountSummary, error) {
 	var a struct {
-		UserStatus           number
-		DailyQuota           number
-		MonthQuota           number
-		QuotaLevel           number
-		MaxQuotaLevel        number
-		RemainFreeQuota      number
-		DailyRemainFreeQuota number
+		UserStatus           number `json:"UserStatus"`
+		DailyQuota           number `json:"DailyQuota"`
+		MonthQuota           number `json:"MonthQuota"`
+		QuotaLevel           number `json:"QuotaLevel"`
+		MaxQuotaLevel        number `json:"MaxQuotaLevel"`
+		RemainFreeQuota      number `json:"RemainFreeQuota"`
+		DailyRemainFreeQuota number `json:"DailyRemainFreeQuota"`
 	}
 	status, body, err := c.query(ctx, newQueryRequest("DescAccountSummary"))
 	if err != nil {

@@ -45,8 +45,8 @@ func TestQueriesAreSignedAndKeepTheirParametersOffTheURL(t *testing.T) {
 	var got []url.Values
 	for _, r := range *calls {
 		params := map[string]string{}
-		for name := range r.PostForm {
-			params[name] = r.PostForm.Get(name)
+		for name := range r.Form {
+			params[name] = r.Form.Get(name)
 		}
 		if r.Method != http.MethodPost || r.URL.RawQuery != "" || params["Signature"] != signature("POST", params, testKey.AccessKeySecret) || params["RegionId"] != "us-east-1" {
 			t.Errorf("%s %s %v", r.Method, r.URL, params)
@@ -54,9 +54,9 @@ func TestQueriesAreSignedAndKeepTheirParametersOffTheURL(t *testing.T) {
 		for _, common := range []string{
 			"AccessKeyId", "Format", "RegionId", "Signature", "SignatureMethod", "SignatureNonce", "SignatureType", "SignatureVersion", "Timestamp", "Version",
 		} {
-			r.PostForm.Del(common)
+			r.Form.Del(common)
 		}
-		got = append(got, r.PostForm)
+		got = append(got, r.Form)
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("parameters (-want +got):\n%s", diff)
@@ -79,7 +79,7 @@ func TestKeywords(t *testing.T) {
 			if _, err := client.FindMailAddress(t.Context(), tt.address); err != nil {
 				t.Error(err)
 			}
-			if got := (*calls)[0].PostForm.Get("KeyWord"); got != tt.want {
+			if got := (*calls)[0].Form.Get("KeyWord"); got != tt.want {
 				t.Errorf("%q, want %q", got, tt.want)
 			}
 		})
@@ -147,11 +147,11 @@ func TestInAnotherRegion(t *testing.T) {
 			if _, err := client.FindDomain(t.Context(), "example.com"); err != nil {
 				t.Error(err)
 			}
-			if there := (*calls)[0]; there.URL.String() != tt.want || there.PostForm.Get("RegionId") != "eu-central-1" {
-				t.Errorf("%s, region %s", there.URL, there.PostForm.Get("RegionId"))
+			if there := (*calls)[0]; there.URL.String() != tt.want || there.Form.Get("RegionId") != "eu-central-1" {
+				t.Errorf("%s, region %s", there.URL, there.Form.Get("RegionId"))
 			}
-			if here := (*calls)[1]; here.PostForm.Get("RegionId") != "cn-hangzhou" {
-				t.Errorf("the client itself has moved to %s", here.PostForm.Get("RegionId"))
+			if here := (*calls)[1]; here.Form.Get("RegionId") != "cn-hangzhou" {
+				t.Errorf("the client itself has moved to %s", here.Form.Get("RegionId"))
 			}
 		})
 	}
@@ -176,7 +176,7 @@ func TestProbe(t *testing.T) {
 			if probe != tt.want || (err != nil) != tt.fails {
 				t.Errorf("%+v, %v", probe, err)
 			}
-			form := (*calls)[0].PostForm
+			form := (*calls)[0].Form
 			if to := form.Get("ToAddress"); to == "" || strings.Contains(to, "@") || form.Get("AccountName") != "a@b.example" || form.Get("TagName") != "codes" {
 				t.Errorf("%v", form)
 			}

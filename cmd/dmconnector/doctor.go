@@ -1,15 +1,18 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 
 	"github.com/spf13/cobra"
 
 	"dmconnector/aliyundm"
 	"dmconnector/connector"
 	"dmconnector/internal/doctor"
+	"dmconnector/internal/httpapi"
 )
 
 // A usageError ends the program with status 2: nothing was looked at.
@@ -72,6 +75,17 @@ was called in a wrong way.`,
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, for programs")
 	cmd.Flags().StringSliceVar(&allow, "allow-endpoint", nil, "`hosts` that endpoint may name besides aliyuncs.com and loopback")
 	return cmd
+}
+
+// examiner looks at the connectors of a service.
+func examiner(sandboxURL string, transport *http.Client) httpapi.Examiner {
+	return func(ctx context.Context, cfg *connector.Config) (doctor.Report, error) {
+		client, err := newClient(cfg, sandboxURL, transport)
+		if err != nil {
+			return doctor.Report{}, err
+		}
+		return doctor.Examine(ctx, doctor.Patient{Config: cfg, Client: client}), nil
+	}
 }
 
 func printExamination(w io.Writer, report doctor.Report) {

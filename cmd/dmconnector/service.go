@@ -123,6 +123,7 @@ func (s *service) wire(ctx context.Context) error {
 	s.api = httpapi.New(httpapi.Options{
 		Delivery: s.messages, Registry: s.registry, Messages: s.state, Ready: s.state.Ready, Log: s.log,
 		SendTokens: s.send.values, AdminTokens: s.admin.values, NewSender: newSender,
+		Examine: examiner(s.sandbox.url(), transport),
 		Console: console.New(), Sessions: s.state, Inbox: s.sandbox.inbox(),
 		TLS: s.scheme == "https", Version: version(), State: string(s.state.Kind()),
 	})

@@ -30,6 +30,9 @@ func (s *Server) adminRoutes(r chi.Router) {
 	r.Delete("/api/connectors/{id}", s.admin(s.deleteConnector))
 	r.Post("/api/connectors/{id}/preview", s.admin(s.preview))
 	r.Post("/api/connectors/{id}/test", s.admin(s.test))
+	if s.opts.Examine != nil {
+		r.Post("/api/connectors/{id}/doctor", s.admin(s.examine))
+	}
 
 	r.Get("/api/email-templates", s.admin(s.listTemplates))
 	r.Put("/api/email-templates", s.admin(s.putTemplates))

@@ -42,6 +42,10 @@ type Options struct {
 	// NewSender makes the sender of a connector that is only tried.
 	NewSender func(*connector.Config) (delivery.Sender, error)
 
+	// Examine looks for what keeps a connector from sending. Without one its route
+	// does not exist.
+	Examine Examiner
+
 	// Console answers / and /assets/, Sessions remembers who is signed in there, and
 	// Inbox shows and empties the sandbox's inbox. Without one its routes do not
 	// exist.
@@ -63,6 +67,8 @@ type Server struct {
 	stopping chan struct{}             // closed by Drain
 	streams  chan struct{}             // one for each that is open
 
+	examining chan struct{} // one for the examination under way
+
 	flagTokens tokens
 	tokens     atomic.Pointer[tokens]
 }
@@ -72,6 +78,7 @@ func New(opts Options) *Server {
 	s := &Server{
 		opts: opts, factory: decodeFactory(), flagTokens: newTokens(opts.SendTokens, opts.AdminTokens),
 		stopping: make(chan struct{}), streams: make(chan struct{}, maxStreams),
+		examining: make(chan struct{}, 1),
 	}
 	s.SetTokens(nil)
 	r := chi.NewRouter()

@@ -22,6 +22,7 @@ import (
 	"dmconnector/aliyundm/sandbox"
 	"dmconnector/connector"
 	"dmconnector/internal/delivery"
+	"dmconnector/internal/doctor"
 	"dmconnector/internal/httpapi"
 	"dmconnector/internal/registry"
 	"dmconnector/internal/store"
@@ -132,6 +133,13 @@ func startService(t *testing.T, folder string) *service {
 	}
 	s.api = httpapi.New(httpapi.Options{
 		Delivery: messages, Log: log, NewSender: newSender,
+		Examine: func(ctx context.Context, cfg *connector.Config) (doctor.Report, error) {
+			client, err := newSender(cfg)
+			if err != nil {
+				return doctor.Report{}, err
+			}
+			return doctor.Examine(ctx, doctor.Patient{Config: cfg, Client: client.(*aliyundm.Client)}), nil
+		},
 		Registry: s.registry, Messages: s.state, Ready: s.ready,
 		SendTokens: []string{recordedToken, newerToken}, AdminTokens: []string{adminToken, newerAdminToken},
 		Sessions: s.state, Inbox: s.sandbox.Inbox(), Version: "1.2.3", State: "memory",
