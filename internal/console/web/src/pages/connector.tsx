@@ -14,6 +14,7 @@ import { focusField, Problems } from "./connector-problems";
 import { Review } from "./connector-review";
 import { detailText, nameAt } from "./config-words";
 import { useWork, type Work } from "./connector-work";
+import { Doctor } from "./doctor";
 import { blank, withoutMasks } from "./draft";
 import { assistance, foldTemplates, goTo, schema, showProblems } from "./json-assist";
 import { valuesOf } from "./jsonschema";
@@ -119,6 +120,7 @@ function Workbench(props: WorkbenchProps) {
         </>
       )}
       {part === "test" && <TestMail connectorId={connectorId} config={work.readOnly ? undefined : draft.config} dirty={dirty} />}
+      {part === "test" && <Doctor connectorId={connectorId} config={work.readOnly ? undefined : draft.config} dirty={dirty} />}
       <div class="save-area">
         <Told work={work} place={props.id} />
         {(dirty || (!stored && part !== "test")) && <SaveBar work={work} />}
