@@ -1,39 +1,13 @@
 // Builds the console into ../dist, byte for byte the same on every machine, so
 // that CI can prove that the committed files match their sources.
 import { createHash } from "node:crypto";
-import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
+import { virtual } from "./virtual.mjs";
 
 const dist = process.env.DIST ? pathToFileURL(process.env.DIST) : new URL("../dist/", import.meta.url);
-const repository = new URL("../../../", import.meta.url);
-
-// The flows that a real Logto was recorded with: what each sends.
-async function flows() {
-  const folder = new URL("testdata/logto/", repository);
-  const list = [];
-  for (const name of (await readdir(folder)).sort()) {
-    const recording = JSON.parse(await readFile(new URL(name, folder), "utf8"));
-    for (const request of recording.requests.slice(0, 1)) {
-      const { type, payload } = JSON.parse(request.body);
-      list.push({ id: recording.flow, about: recording.about, type, payload });
-    }
-  }
-  return list;
-}
-
-const virtual = {
-  name: "virtual",
-  setup(b) {
-    b.onResolve({ filter: /^virtual:/ }, ({ path }) => ({ path, namespace: "virtual" }));
-    b.onLoad({ filter: /^virtual:flows$/, namespace: "virtual" }, async () => ({ contents: JSON.stringify(await flows()), loader: "json" }));
-    b.onLoad({ filter: /^virtual:schema$/, namespace: "virtual" }, async () => ({
-      contents: await readFile(new URL("config.schema.json", repository), "utf8"),
-      loader: "json",
-    }));
-  },
-};
 
 const result = await build({
   entryPoints: { console: "src/main.tsx" },

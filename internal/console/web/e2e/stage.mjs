@@ -20,6 +20,11 @@ async function freePort() {
   return port;
 }
 
+/** Asks without keeping the connection, for whose idleness the program's stop would wait. */
+function ask(url, options = {}) {
+  return fetch(url, { ...options, headers: { ...options.headers, Connection: "close" } });
+}
+
 /** Starts the program with its sandbox; flags come on top. */
 export async function startService(...flags) {
   const [port, sandboxPort] = [await freePort(), await freePort()];
@@ -31,7 +36,7 @@ export async function startService(...flags) {
   const url = `http://127.0.0.1:${port}/`;
   for (const begun = Date.now(); ; await pause(50)) {
     if (child.exitCode !== null || Date.now() - begun > 20_000) throw new Error(`the program did not start: ${log}`);
-    if (await fetch(`${url}readyz`).then((r) => r.ok, () => false)) break;
+    if (await ask(`${url}readyz`).then((r) => r.ok, () => false)) break;
   }
   return {
     url,
@@ -39,7 +44,7 @@ export async function startService(...flags) {
     log: () => log,
     /** Calls the API as an admin does with a token. */
     async admin(method, path, body, headers = {}) {
-      const response = await fetch(url + path, {
+      const response = await ask(url + path, {
         method, body: body && JSON.stringify(body), headers: { Authorization: `Bearer ${adminToken}`, "Content-Type": "application/json", ...headers },
       });
       const text = await response.text();
@@ -47,25 +52,25 @@ export async function startService(...flags) {
     },
     /** Sends a code as Logto does. */
     async send(to, type = "SignIn", payload = { code: "123456", locale: "en" }) {
-      const response = await fetch(`${url}api/send`, {
+      const response = await ask(`${url}api/send`, {
         method: "POST", body: JSON.stringify({ to, type, payload }), headers: { Authorization: `Bearer ${sendToken}`, "Content-Type": "application/json" },
       });
       return response.json();
     },
     /** Sends a code through one connector, as an admin does. */
     async sendThrough(connector, to, type = "SignIn", payload = { code: "123456", locale: "en" }) {
-      const response = await fetch(`${url}api/connectors/${connector}/send`, {
+      const response = await ask(`${url}api/connectors/${connector}/send`, {
         method: "POST", body: JSON.stringify({ to, type, payload }), headers: { Authorization: `Bearer ${sendToken}`, "Content-Type": "application/json" },
       });
       return response.json();
     },
     /** Returns the newest mail for an address, waiting for the first one. */
     async latestMail(to) {
-      const response = await fetch(`http://127.0.0.1:${sandboxPort}/inbox/${to}/latest?wait=10s`);
+      const response = await ask(`http://127.0.0.1:${sandboxPort}/inbox/${to}/latest?wait=10s`);
       return response.json();
     },
     async faults(list) {
-      const response = await fetch(`http://127.0.0.1:${sandboxPort}/faults`, { method: "PUT", body: JSON.stringify(list), headers: { "Content-Type": "application/json" } });
+      const response = await ask(`http://127.0.0.1:${sandboxPort}/faults`, { method: "PUT", body: JSON.stringify(list), headers: { "Content-Type": "application/json" } });
       if (!response.ok) throw new Error(`faults: ${response.status} ${await response.text()}`);
     },
     async stop() {
@@ -104,7 +109,9 @@ export async function openPage(browser, url, options = {}) {
     if (!request.url().startsWith(url) && !/^(data|blob|about):/.test(request.url())) complaints.push(`asked ${request.url()}`);
   });
   page.on("dialog", (dialog) => {
-    if (dialog.type() === "alert") complaints.push(`an alert: ${dialog.message()}`);
+    if (dialog.type() !== "alert") return;
+    complaints.push(`an alert: ${dialog.message()}`);
+    dialog.dismiss().catch(() => undefined); // or the page stands still
   });
   await page.goto(url);
   return { page, context, complaints };
