@@ -43,7 +43,7 @@ Try it without an Aliyun account:  dmconnector serve --sandbox`,
 		SilenceErrors: true,
 	}
 	root.AddCommand(
-		newServe(), newValidate(), newPreview(), newSendTest(),
+		newServe(), newValidate(), newPreview(), newSendTest(), newImport(),
 		newSandbox(), newTemplates(), newSchema(), newToken(), newState(), newVersion(),
 	)
 	return root
