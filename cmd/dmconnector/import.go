@@ -140,11 +140,14 @@ func (f *importFlags) here(cmd *cobra.Command, path string, draft *parity.Draft)
 		}
 		return connector.New(cfg, draft.Shared()...), nil
 	}
-	here, report := draft.Connector()
-	for _, p := range report.Warnings {
-		fmt.Fprintf(cmd.ErrOrStderr(), "%s: warning: %s\n", path, p)
+	here, ofConfig, ofEmailTemplates := draft.Connector()
+	files := []connectorFile{{Path: path, Report: ofConfig}, {Path: f.emailTemplates, Report: ofEmailTemplates}}
+	for _, file := range files {
+		for _, p := range file.Report.Warnings {
+			fmt.Fprintf(cmd.ErrOrStderr(), "%s: warning: %s\n", file.Path, p)
+		}
 	}
-	return here, brokenConnectors([]connectorFile{{Path: path, Report: report}})
+	return here, brokenConnectors(files)
 }
 
 func (f *importFlags) tags(from *logto.Connector) []string {
@@ -164,7 +167,7 @@ func (f *importFlags) report(w io.Writer, from *logto.Connector, results []parit
 		})
 	}
 	var text bytes.Buffer
-	printParity(&text, from, results)
+	(&parityReport{&text, f.tags(from)}).all(from, results)
 	_, err := w.Write(text.Bytes())
 	return err
 }

@@ -125,7 +125,7 @@ func ReadEmailTemplates(data []byte) ([]EmailTemplate, error) {
 			SendFrom:     r.text(details, pointer+"/details", "sendFrom", false),
 		}
 		identity := t.TemplateType + " " + t.LanguageTag
-		if first, twice := seen[identity]; twice {
+		if first, twice := seen[identity]; twice && t.TemplateType != "" {
 			r.fault(pointer, fmt.Sprintf("is for the same type and language as /%d", first))
 		}
 		seen[identity] = i

@@ -37,7 +37,7 @@ type Draft struct {
 	DefaultLanguage string               `json:"defaultLanguage,omitempty"`
 	Templates       []connector.Template `json:"templates"`
 
-	origins []string // where each of the templates is from
+	origins []logto.Choice // where each of the templates is from
 	shared  []connector.EmailTemplate
 	leftOut []string
 }
@@ -105,7 +105,7 @@ func unusable(t logto.EmailTemplate, opts DraftOptions) string {
 	return ""
 }
 
-func (d *Draft) add(t connector.Template, origin string) {
+func (d *Draft) add(t connector.Template, origin logto.Choice) {
 	d.Templates = append(d.Templates, t)
 	d.origins = append(d.origins, origin)
 }
@@ -116,7 +116,7 @@ func (d *Draft) addOfConfig(from *logto.Connector, usageType string, opts DraftO
 	for i, t := range from.Config.Templates {
 		if t.UsageType == usageType {
 			choice := logto.Choice{Rule: logto.ByConfig, Index: i}
-			d.add(template(from.Source(choice), usageType, "", opts), nameOf(from, choice))
+			d.add(template(from.Source(choice), usageType, "", opts), choice)
 			return
 		}
 	}
@@ -125,7 +125,7 @@ func (d *Draft) addOfConfig(from *logto.Connector, usageType string, opts DraftO
 func (d *Draft) addEmailTemplates(from *logto.Connector, usageType string, opts DraftOptions) {
 	for i, t := range from.EmailTemplates {
 		if t.TemplateType == usageType && unusable(t, opts) == "" {
-			d.add(template(t, usageType, t.LanguageTag, opts), nameOf(from, logto.Choice{Rule: logto.ByLanguage, Index: i}))
+			d.add(template(t, usageType, t.LanguageTag, opts), logto.Choice{Rule: logto.ByLanguage, Index: i})
 		}
 	}
 }
@@ -142,7 +142,7 @@ func (d *Draft) addStandIn(from *logto.Connector, usageType string, opts DraftOp
 	if choice.Shared() && source.TemplateType == usageType && unusable(source, opts) == "" {
 		return
 	}
-	d.add(template(source, usageType, "", opts), nameOf(from, choice))
+	d.add(template(source, usageType, "", opts), choice)
 }
 
 // nameOf names a template of Logto's.
@@ -160,9 +160,9 @@ func (d *Draft) LeftOut() []string { return d.leftOut }
 // Shared are the email templates that are left to /api/email-templates.
 func (d *Draft) Shared() []connector.EmailTemplate { return d.shared }
 
-// Connector prepares the connector. It is nil if the report, whose problems name
-// the templates by what they were in Logto, has errors.
-func (d *Draft) Connector() (*connector.Connector, connector.Report) {
+// Connector prepares the connector. It is nil if there are errors. The reports
+// name the places in Logto's config and in its email templates.
+func (d *Draft) Connector() (c *connector.Connector, ofConfig, ofEmailTemplates connector.Report) {
 	data, err := json.Marshal(d)
 	if err != nil {
 		panic(err) // strings can always be written
@@ -170,20 +170,36 @@ func (d *Draft) Connector() (*connector.Connector, connector.Report) {
 	// References are looked up by the service, not here.
 	reference := func(string, string) (string, error) { return "reference", nil }
 	cfg, report := connector.ParseConfig(data, connector.ParseOptions{Resolve: reference})
-	d.nameOrigins(report.Errors)
-	d.nameOrigins(report.Warnings)
-	if cfg == nil {
-		return nil, report
+	for _, p := range report.Errors {
+		d.sort(p, &ofConfig.Errors, &ofEmailTemplates.Errors)
 	}
-	return connector.New(cfg, d.shared...), report
+	for _, p := range report.Warnings {
+		d.sort(p, &ofConfig.Warnings, &ofEmailTemplates.Warnings)
+	}
+	if cfg == nil {
+		return nil, ofConfig, ofEmailTemplates
+	}
+	return connector.New(cfg, d.shared...), ofConfig, ofEmailTemplates
 }
 
-func (d *Draft) nameOrigins(problems []connector.Problem) {
-	for i, p := range problems {
-		for j, origin := range d.origins {
-			if pointer := fmt.Sprintf("/templates/%d", j); p.Pointer == pointer || strings.HasPrefix(p.Pointer, pointer+"/") {
-				problems[i].Detail += " (from Logto's " + origin + ")"
-			}
+// sort puts a problem where its template is from, once if that has become
+// several.
+func (d *Draft) sort(p connector.Problem, ofConfig, ofEmailTemplates *[]connector.Problem) {
+	list := ofConfig
+	for i, origin := range d.origins {
+		field, found := strings.CutPrefix(p.Pointer+"/", fmt.Sprintf("/templates/%d/", i))
+		if !found {
+			continue
 		}
+		place := fmt.Sprintf("/templates/%d/", origin.Index)
+		if origin.Shared() {
+			list = ofEmailTemplates
+			place = fmt.Sprintf("/%d/details/", origin.Index)
+		}
+		p.Pointer = strings.TrimSuffix(place+field, "/")
+		break
+	}
+	if !slices.Contains(*list, p) {
+		*list = append(*list, p)
 	}
 }

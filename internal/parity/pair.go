@@ -147,10 +147,10 @@ func (p *pair) notes() []string {
 }
 
 // ours fills Logto's template in by the rules here.
-func (p *pair) ours(escape string, missing templates.Missing) templates.Rendered {
+func (p *pair) ours(escape string) templates.Rendered {
 	t, _ := templates.Compile(templates.Source{
 		Subject: p.source.Subject, Content: p.source.Content, ContentType: p.source.ContentType,
 		SendFrom: p.source.SendFrom, ReplyTo: p.source.ReplyTo, Escape: escape,
 	})
-	return t.Render(p.payload, missing)
+	return t.Render(p.payload, templates.KeepMissing)
 }

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"dmconnector/internal/logto"
-	"dmconnector/templates"
 )
 
 // A Reason says why two mails differ.
@@ -32,10 +31,12 @@ const (
 	Reply     Code = "reply_address" // Logto sets none
 	Missing   Code = "missing"       // onMissing
 	Failing   Code = "failing"       // Logto, of a value
+	Setting   Code = "setting"       // the connectors' own
 	Other     Code = "other"
 )
 
-// chosen is the reason if the two templates differ in a field.
+// chosen is the reason if the two templates differ in a field. Then there is no
+// other: what the rules here would make of Logto's template is not to be seen.
 func (p *pair) chosen(there, here string) []Reason {
 	if there == here {
 		return nil
@@ -58,12 +59,14 @@ func (p *pair) whyFailing() []Reason {
 }
 
 func (p *pair) whyFrom() []Reason {
-	reasons := p.chosen(p.source.SendFrom, p.hereSource.SendFrom)
-	ours := p.ours("", templates.KeepMissing).SendFrom
-	if p.source.SendFrom == "" {
-		ours = p.config.FromAlias
+	if reasons := p.chosen(p.source.SendFrom, p.hereSource.SendFrom); reasons != nil {
+		return reasons
 	}
-	reasons = append(reasons, p.whyLine(p.source.SendFrom, p.logto.FromAlias, ours)...)
+	if p.source.SendFrom == "" {
+		return []Reason{{Setting, "the two connectors have another fromAlias"}}
+	}
+	ours := p.ours("").SendFrom
+	reasons := p.whyLine(p.source.SendFrom, p.logto.FromAlias, ours)
 	if p.logto.FromAlias == "" && p.source.SendFrom != "" {
 		reasons = append(reasons, Reason{EmptyName, "the template's sendFrom becomes nothing; here the connector's fromAlias stands in"})
 	}
@@ -71,8 +74,10 @@ func (p *pair) whyFrom() []Reason {
 }
 
 func (p *pair) whySubject() []Reason {
-	reasons := p.chosen(p.source.Subject, p.hereSource.Subject)
-	reasons = append(reasons, p.whyLine(p.source.Subject, p.logto.Subject, p.ours("", templates.KeepMissing).Subject)...)
+	if reasons := p.chosen(p.source.Subject, p.hereSource.Subject); reasons != nil {
+		return reasons
+	}
+	reasons := p.whyLine(p.source.Subject, p.logto.Subject, p.ours("").Subject)
 	return append(reasons, whyCut("subject", p.logto.Subject, maxSubject)...)
 }
 
@@ -93,26 +98,28 @@ func isControl(r rune) bool { return r < ' ' || 0x7f <= r && r < 0xa0 || r == 0x
 
 func whyCut(what, text string, most int) []Reason {
 	if n := len([]rune(text)); n > most {
-		return []Reason{{Cut, fmt.Sprintf("the %s has %d characters; Direct Mail takes %d, refuses Logto's mail, and gets a shorter one from here", what, n, most)}}
+		return []Reason{{Cut, fmt.Sprintf("the %s has %d characters and is cut to the %d that Direct Mail takes", what, n, most)}}
 	}
 	return nil
 }
 
 func (p *pair) whyBody() []Reason {
-	reasons := p.chosen(p.source.Content+p.source.ContentType, p.hereSource.Content+p.hereSource.ContentType)
-	reasons = append(reasons, p.whyMissing()...)
+	if reasons := p.chosen(p.source.Content+p.source.ContentType, p.hereSource.Content+p.hereSource.ContentType); reasons != nil {
+		return reasons
+	}
+	reasons := p.whyMissing()
 	if p.source.ContentType == "text/plain" {
 		reasons = append(reasons, Reason{PlainText, "Logto's connector sends plain text as HTML, which has no line breaks and takes < for a tag"})
-		if p.ours("none", templates.KeepMissing).Text != p.logto.HTML {
+		if p.ours("none").Text != p.logto.HTML {
 			reasons = append(reasons, whySyntax(p.source.Content)...)
 		}
 		return reasons
 	}
-	raw := p.ours("none", templates.KeepMissing).HTML
+	raw := p.ours("none").HTML
 	if raw != p.logto.HTML {
 		reasons = append(reasons, whySyntax(p.source.Content)...)
 	}
-	if p.ours(p.hereSource.Escape, templates.KeepMissing).HTML != raw {
+	if p.ours(p.hereSource.Escape).HTML != raw {
 		reasons = append(reasons, Reason{Escaping, "Logto puts values into HTML as they are; here they pass as their place allows"})
 	}
 	return reasons

@@ -1,6 +1,7 @@
 package parity
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -98,9 +99,9 @@ func middle(a, b []string) []part {
 	}
 	width := len(b) + 1
 	longest := make([]int32, (len(a)+1)*width)
-	for i := len(a) - 1; i >= 0; i-- {
-		for j := len(b) - 1; j >= 0; j-- {
-			if a[i] == b[j] {
+	for i, there := range slices.Backward(a) {
+		for j, here := range slices.Backward(b) {
+			if there == here {
 				longest[i*width+j] = longest[(i+1)*width+j+1] + 1
 			} else {
 				longest[i*width+j] = max(longest[(i+1)*width+j], longest[i*width+j+1])
