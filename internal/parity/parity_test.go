@@ -76,6 +76,10 @@ func TestReasons(t *testing.T) {
 			emailTemplates: []logto.EmailTemplate{{TemplateType: "OrganizationInvitation", LanguageTag: "en", Subject: "s", Content: `<a href="{{link}}">join</a>`}},
 			flow:           "org-invitation", outcome: parity.Unseen, want: []string{"body escaping"},
 		},
+		"a value that changes the mail's look": {
+			emailTemplates: []logto.EmailTemplate{signIn("en", "s", `<p style="font-family:{{organization.name}}">{{code}}</p>`)},
+			flow:           "experience-sign-in-organization", locale: "en", outcome: parity.Differs, want: []string{"body escaping"},
+		},
 		"escaping, if it is off": {
 			emailTemplates: []logto.EmailTemplate{signIn("en", "s", "<p>{{organization.name}} {{code}}</p>")}, opts: parity.DraftOptions{Escape: "none"},
 			flow: "experience-sign-in-organization", locale: "en", outcome: parity.Same,
@@ -185,6 +189,15 @@ func codes(r parity.Result) []string {
 		list = append(list, text)
 	}
 	return list
+}
+
+// A flow's list of languages is the reason for its own locale, and goes with it.
+func TestOtherLanguagesComeWithoutTheRecordedList(t *testing.T) {
+	for _, r := range compare(t, plain(), parity.DraftOptions{}, []string{"fr", "ja"}, nil) {
+		if want := r.Flow == "experience-register-ui-locales" && r.Locale == "fr"; (r.UILocales != "") != want {
+			t.Errorf("%s in %s: uiLocales %q", r.Flow, r.Locale, r.UILocales)
+		}
+	}
 }
 
 func TestNotesOnWhatIsTheSameAndDoubtful(t *testing.T) {
