@@ -70,6 +70,9 @@ func New(cfg *Config, shared ...EmailTemplate) *Connector {
 // Config returns the config that the connector was made of.
 func (c *Connector) Config() *Config { return c.config }
 
+// Shared returns the shared templates that the connector was made of.
+func (c *Connector) Shared() []EmailTemplate { return c.shared }
+
 // Compose picks the template for the message and fills it in. The recipient is
 // taken as it stands: see [ParseAddress]. The error is [ErrTemplateNotFound] or
 // a [*MissingVariablesError]; the trace is as complete as it got.

@@ -43,7 +43,11 @@ Try it without an Aliyun account:  dmconnector serve --sandbox`,
 		SilenceErrors: true,
 	}
 	root.AddCommand(
+<<<<<<< HEAD
 		newServe(), newValidate(), newPreview(), newSendTest(), newDoctor(),
+=======
+		newServe(), newValidate(), newPreview(), newSendTest(), newImport(),
+>>>>>>> ops-import
 		newSandbox(), newTemplates(), newSchema(), newToken(), newState(), newVersion(),
 	)
 	return root
