@@ -43,11 +43,7 @@ Try it without an Aliyun account:  dmconnector serve --sandbox`,
 		SilenceErrors: true,
 	}
 	root.AddCommand(
-<<<<<<< HEAD
-		newServe(), newValidate(), newPreview(), newSendTest(), newDoctor(),
-=======
-		newServe(), newValidate(), newPreview(), newSendTest(), newImport(),
->>>>>>> ops-import
+		newServe(), newValidate(), newPreview(), newSendTest(), newDoctor(), newImport(),
 		newSandbox(), newTemplates(), newSchema(), newToken(), newState(), newVersion(),
 	)
 	return root
