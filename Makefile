@@ -36,7 +36,7 @@ console: $(WEB)/node_modules/.installed
 
 # Proves that the committed files are what their sources make.
 console-check: $(WEB)/node_modules/.installed
-	cd $(WEB) && npm run --silent check
+	cd $(WEB) && npm run --silent check && npm run --silent unit
 	@dist=$$(mktemp -d) && trap 'rm -rf "$$dist"' EXIT && (cd $(WEB) && DIST="$$dist/" npm run --silent build) && \
 		diff -r "$$dist" internal/console/dist || { echo "internal/console/dist is not what its sources make: run make console"; exit 1; }
 

@@ -129,6 +129,7 @@ test("a test mail shows its steps as they happen, and is in the inbox and in the
   const found = await fetch(`${service.sandbox}inbox/hanako@example.com/latest`).then((r) => r.json());
   assert.deepEqual(ids, [found.envId, found.requestId]);
   await page.getByRole("link", { name: "Open it in the inbox" }).waitFor();
+  await page.locator(".facts").getByText("Working").waitFor(); // told anew
   await looksRight(page, "test-mail");
 
   await page.getByRole("link", { name: "Open it in the inbox" }).click();

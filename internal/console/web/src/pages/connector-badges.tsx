@@ -21,10 +21,10 @@ const t = texts({
 
 const tones = { working: "good", refused: "bad", undecided: "warn", unused: "calm", idle: "bad" } as const;
 
-/** The state in words, and what it was told from. */
-export function StateBadge(props: { connector: Connector; brief?: boolean }) {
+/** The state in words, and what it was told from. It is looked at anew with each turn. */
+export function StateBadge(props: { connector: Connector; brief?: boolean; turn?: number }) {
   const { connector } = props;
-  const { data, error } = useLoad((signal) => loadState(connector, signal), [connector.id, connector.dmconnector.version]);
+  const { data, error } = useLoad((signal) => loadState(connector, signal), [connector.id, connector.dmconnector.version, props.turn]);
   if (error !== undefined) return <span class="muted small">{explain(error)}</span>;
   if (!data) return <span class="muted small">{t("loading")}</span>;
   const badge = <Badge tone={tones[data.kind]}>{t(data.kind)}</Badge>;

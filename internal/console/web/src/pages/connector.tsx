@@ -100,6 +100,7 @@ function Workbench(props: WorkbenchProps) {
   const work = useWork({ place: props.id, loaded: props.loaded, start: props.start, said: query.has("created") ? "created" : "" });
   const { stored, draft, dirty } = work;
   const editor = useRef<EditorView | null>(null);
+  const [tests, setTests] = useState(0);
   useUnsaved(dirty, t("leave"), href("connectors", props.id));
   useEffect(() => {
     // The problems are listed beside the settings.
@@ -108,7 +109,7 @@ function Workbench(props: WorkbenchProps) {
   const connectorId = stored?.id ?? factory;
   return (
     <Page title={stored?.id ?? t("newTitle")} actions={<Actions connector={stored} />}>
-      {stored && <div class="row facts"><StateBadge connector={stored} /><SourceBadge connector={stored} /><ProblemBadges connector={stored} /></div>}
+      {stored && <div class="row facts"><StateBadge connector={stored} turn={tests} /><SourceBadge connector={stored} /><ProblemBadges connector={stored} /></div>}
       <Parts id={props.id} part={part} />
       {props.copyOf && <Notice kind="info">{t("copied", { id: props.copyOf })}</Notice>}
       {work.readOnly && <Notice kind="info">{t("readOnly")}</Notice>}
@@ -119,7 +120,7 @@ function Workbench(props: WorkbenchProps) {
           <TemplateEditor config={draft.config} connectorId={connectorId} change={work.change} report={work.checked.report} readOnly={work.readOnly || draft.broken} />
         </>
       )}
-      {part === "test" && <TestMail connectorId={connectorId} config={work.readOnly ? undefined : draft.config} dirty={dirty} />}
+      {part === "test" && <TestMail connectorId={connectorId} config={work.readOnly ? undefined : draft.config} dirty={dirty} ended={() => setTests((n) => n + 1)} />}
       {part === "test" && <Doctor connectorId={connectorId} config={work.readOnly ? undefined : draft.config} dirty={dirty} />}
       <div class="save-area">
         <Told work={work} place={props.id} />

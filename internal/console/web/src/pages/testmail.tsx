@@ -81,10 +81,13 @@ function useTest(connectorId: string): { run?: Run; start: (request: Request) =>
   return { run, start };
 }
 
-export function TestMail(props: { connectorId: string; config?: Config; dirty: boolean }) {
+export function TestMail(props: { connectorId: string; config?: Config; dirty: boolean; ended: () => void }) {
   const { run, start } = useTest(props.connectorId);
   const sendsDraft = props.dirty || props.connectorId === factory;
   const going = run !== undefined && run.ended === undefined;
+  useEffect(() => {
+    if (run?.ended !== undefined) props.ended();
+  }, [run?.ended]);
   return (
     <div class="testmail">
       <TestForm draft={sendsDraft} busy={going} submit={(request) => start({ ...request, config: sendsDraft ? props.config : undefined })} />
