@@ -33,6 +33,10 @@ type Trace struct {
 	Choice        []string `json:"choice"`                  // why it was chosen, a sentence each
 	Missing       []string `json:"missing,omitempty"`       // variables that the message does not carry
 	Notes         []string `json:"notes,omitempty"`         // what was changed to keep the mail safe or acceptable
+
+	// What operators count.
+	Generic   bool `json:"-"` // a template for Generic stands in for a usage type that has none
+	Unmatched bool `json:"-"` // the message asks for languages, and the chosen template is in none of them
 }
 
 // An EmailTemplate is a template that several connectors share.
@@ -86,6 +90,7 @@ func (c *Connector) Compose(m Message) (*aliyundm.Mail, Trace, error) {
 	trace := Trace{
 		Template: choice.Index, UsageType: source.UsageType, LanguageTag: source.LanguageTag,
 		Choice: choice.Steps, Missing: out.Missing, Notes: out.Notes,
+		Generic: choice.Generic, Unmatched: choice.Unmatched,
 	}
 	if choice.Shared {
 		trace.Template, trace.EmailTemplate = -1, c.shared[choice.Index].ID

@@ -60,6 +60,9 @@ type Choice struct {
 	Index    int      // in the own or in the shared list, -1 if there is none
 	Shared   bool     // which of the two lists
 	Steps    []string // what was looked at, a plain sentence each; the last says why this one
+
+	Generic   bool // one for Generic stands in for a usage type that has none
+	Unmatched bool // the message asks for languages, and it is in none of them
 }
 
 // NewSet prepares templates for Choose. At each step of the choice own templates
@@ -201,7 +204,7 @@ func (s *Set) Choose(usageType, locale, uiLocales string) (Choice, bool) {
 	usageType = c.usageType(usageType)
 	ts := s.types[usageType]
 	if ts == nil && usageType != generic {
-		ts = s.types[generic]
+		ts, c.generic = s.types[generic], true
 		c.say("There is no template for this usage type; those for Generic stand in.")
 	}
 	if ts == nil {
@@ -211,7 +214,7 @@ func (s *Set) Choose(usageType, locale, uiLocales string) (Choice, bool) {
 	if c.prefer(ts, locale, uiLocales) {
 		return c.choice(), true
 	}
-	c.chosen = ts.standIn
+	c.chosen, c.unmatched = ts.standIn, c.looked > 0
 	c.say(ts.standInReason)
 	return c.choice(), true
 }
@@ -221,12 +224,14 @@ type chooser struct {
 	chosen entry
 	looked int
 	steps  []string
+
+	generic, unmatched bool
 }
 
 func (c *chooser) say(step string) { c.steps = append(c.steps, step) }
 
 func (c *chooser) choice() Choice {
-	return Choice{c.chosen.template, c.chosen.index, c.chosen.shared, c.steps}
+	return Choice{c.chosen.template, c.chosen.index, c.chosen.shared, c.steps, c.generic, c.unmatched}
 }
 
 func (c *chooser) usageType(usageType string) string {

@@ -17,6 +17,7 @@ import (
 	"dmconnector/internal/console"
 	"dmconnector/internal/delivery"
 	"dmconnector/internal/httpapi"
+	"dmconnector/internal/metrics"
 	"dmconnector/internal/registry"
 	"dmconnector/internal/store"
 )
@@ -35,6 +36,7 @@ type service struct {
 	scheme   string
 	sandbox  *localSandbox // nil without --sandbox
 	state    *store.Store
+	metrics  *metrics.Metrics
 	messages *delivery.Delivery
 	registry *registry.Registry
 	api      *httpapi.Server
@@ -104,7 +106,11 @@ func (s *service) wire(ctx context.Context) error {
 	newSender := func(cfg *connector.Config) (delivery.Sender, error) {
 		return newClient(cfg, s.sandbox.url(), transport)
 	}
-	s.messages = delivery.New(delivery.Options{Keeper: s.state, Volatile: volatile, Log: s.log})
+	s.metrics = metrics.New(metrics.Options{
+		Version: version(), State: string(s.state.Kind()),
+		Loads: func() []delivery.Load { return s.messages.Loads() }, Backlog: s.state.Backlog, Expired: s.state.Expired,
+	})
+	s.messages = delivery.New(delivery.Options{Keeper: s.metrics.Keeper(s.state), Volatile: volatile, Log: s.log, Ended: s.metrics.Ended})
 	options := registry.Options{
 		Path: s.opts.connectors, Resolve: resolve, AllowedEndpoints: s.opts.allowEndpoints,
 		ReservedIDs: []string{httpapi.FactoryID}, Volatile: volatile,
@@ -125,6 +131,7 @@ func (s *service) wire(ctx context.Context) error {
 		SendTokens: s.send.values, AdminTokens: s.admin.values, NewSender: newSender,
 		Examine: examiner(s.sandbox.url(), transport),
 		Console: console.New(), Sessions: s.state, Inbox: s.sandbox.inbox(),
+		Metrics: s.metrics.Handler(), Refused: s.metrics.Refused,
 		TLS: s.scheme == "https", Version: version(), State: string(s.state.Kind()),
 	})
 	return s.readStoredTokens(ctx)
@@ -133,7 +140,7 @@ func (s *service) wire(ctx context.Context) error {
 // apply puts connectors into force; the sandbox knows their keys and senders.
 func (s *service) apply(connectors map[string]delivery.Connector) {
 	s.sandbox.know(connectors)
-	s.messages.Use(connectors)
+	s.messages.Use(s.metrics.Connectors(connectors))
 }
 
 // run serves until ctx is done, then stops in good order.

@@ -38,6 +38,13 @@ func (b *breaker) refusal(now time.Time, incident string) *Error {
 	return &answer
 }
 
+// open reports whether it keeps messages back.
+func (b *breaker) open() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.refusals >= breakAfter
+}
+
 // note learns from a message's end.
 func (b *breaker) note(now time.Time, failure *Error) {
 	b.mu.Lock()

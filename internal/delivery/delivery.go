@@ -51,6 +51,8 @@ type Request struct {
 	// of the template, and each attempt's beginning and end. The report is its own;
 	// the test waits for its return.
 	Progress func(Report)
+
+	fromQueue bool // one try of a message that its caller knows to be queued
 }
 
 // Options are what a [Delivery] needs.
@@ -60,6 +62,8 @@ type Options struct {
 	// queued then, as that would be a promise.
 	Volatile bool
 	Log      *slog.Logger
+	// Ended, if not nil, is told how messages end. They wait for its return.
+	Ended func(Ending)
 }
 
 // Delivery sends messages through its connectors. It is safe for concurrent use.
@@ -67,6 +71,7 @@ type Delivery struct {
 	keeper   Keeper
 	volatile bool
 	log      *slog.Logger
+	ended    func(Ending)
 	lanes    atomic.Pointer[map[string]*lane]
 	flights  *flights
 	persons  [1024]sync.Mutex // of those whose codes are admitted, by their hash
@@ -78,7 +83,7 @@ type Delivery struct {
 
 // New returns a Delivery without connectors; see [Delivery.Use].
 func New(opts Options) *Delivery {
-	d := &Delivery{keeper: opts.Keeper, volatile: opts.Volatile, log: opts.Log, flights: newFlights()}
+	d := &Delivery{keeper: opts.Keeper, volatile: opts.Volatile, log: opts.Log, ended: opts.Ended, flights: newFlights()}
 	d.lanes.Store(&map[string]*lane{})
 	var closing context.Context
 	closing, d.giveUp = context.WithCancel(context.Background())

@@ -38,6 +38,15 @@ const (
 	Internal            Code = "internal"             // a defect of ours
 )
 
+// Codes lists the codes of a message that was not sent, or not certainly.
+func Codes() []Code {
+	return []Code{
+		InvalidRecipient, TemplateNotFound, VariableMissing, ProviderBusy, QuotaExhausted, ProviderRejected,
+		RecipientRejected, ContentRejected, ProviderUnavailable, OutcomeUnknown, RateLimited, Overloaded, Superseded,
+		InProgress, IdempotencyMismatch, ConnectorNotFound, Unavailable, Abandoned, Internal,
+	}
+}
+
 // The codes of a message that an admin wants sent again.
 const (
 	MessageNotFound Code = "message_not_found"
@@ -52,6 +61,7 @@ type Error struct {
 	Incident   string        // the message's id
 	Detail     string        // in plain words, with the cure where there is one
 	RetryAfter time.Duration // when to try again; 0 if it would not help
+	Limit      string        // the limit of ours that is used up, if one is
 	Err        error         // the cause, or nil
 
 	again   bool // it may be sent again at once
@@ -157,7 +167,7 @@ func (e *Error) maybeStale() bool { return e.Code == ConnectorNotFound || e.Code
 
 func limited(incident string, refusing *Taking, wait time.Duration) *Error {
 	detail := fmt.Sprintf("the limit of this %s is used up: %s", refusing.Name, refusing.rate())
-	return &Error{Code: RateLimited, Incident: incident, RetryAfter: wait, Detail: detail}
+	return &Error{Code: RateLimited, Incident: incident, RetryAfter: wait, Detail: detail, Limit: refusing.Name}
 }
 
 // unavailable is for a state that could not be written.

@@ -23,6 +23,7 @@ type lane struct {
 type room struct {
 	seats chan struct{}
 	queue atomic.Int64 // messages that wait for a seat
+	paced atomic.Int64 // messages that wait for their time
 }
 
 const (
@@ -87,7 +88,9 @@ func (t *turns) take(ctx context.Context, incident string, pause time.Duration) 
 	}
 	wait, ok := t.lane.pacer.reserve(time.Now().Add(pause), most-pause, t.lane.replicas())
 	if !ok {
-		return nil, nil, overloaded(incident, wait)
+		failure := overloaded(incident, wait)
+		failure.Limit = "connector"
+		return nil, nil, failure
 	}
 	if failure := t.pass(gone, incident, pause+wait); failure != nil {
 		return nil, nil, failure
@@ -114,6 +117,8 @@ func (t *turns) pass(gone context.Context, incident string, wait time.Duration) 
 	if wait <= 0 {
 		return nil
 	}
+	t.lane.paced.Add(1)
+	defer t.lane.paced.Add(-1)
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {

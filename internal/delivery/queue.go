@@ -88,7 +88,7 @@ func (d *Delivery) work(w Work, begun time.Time) {
 	}
 	report.Outcome, report.Detail = StateFailed, ""
 	message, err := connector.ParseMessage(w.Payload)
-	req := Request{Message: message, Arrived: begun}
+	req := Request{Message: message, Arrived: begun, fromQueue: true}
 	c, known := d.Connector(w.Connector)
 	var failure *Error
 	switch {

@@ -56,8 +56,9 @@ func (r *Report) soFar(begun ...Attempt) Report {
 	return step
 }
 
-// logLine writes the one line of a message, or of one try of it.
+// logLine writes the one line of a message, or of one try of it, and has it counted.
 func (d *Delivery) logLine(ctx context.Context, c Connector, req Request, mode Mode, report Report, failure *Error) {
+	d.tell(c, req, mode, &report, failure)
 	attrs := make([]slog.Attr, 0, 13)
 	attrs = append(attrs,
 		slog.String("incident", report.ID), slog.String("outcome", string(report.Outcome)),

@@ -52,6 +52,10 @@ type Options struct {
 	Console  http.Handler
 	Sessions Sessions
 	Inbox    http.Handler
+	// Metrics answers /metrics, and Refused is told of each send request that never
+	// became a message. Both may be nil.
+	Metrics http.Handler
+	Refused func(delivery.Code)
 	// TLS says that callers speak HTTPS with the service itself.
 	TLS bool
 	// Version is the program's and State the kind of its state, to be shown.
@@ -86,6 +90,9 @@ func New(opts Options) *Server {
 	r.MethodNotAllowed(s.handle(func(http.ResponseWriter, *http.Request) error { return problemOf(codeMethodNotAllowed) }))
 	r.Get("/healthz", s.health)
 	r.Get("/readyz", s.ready)
+	if opts.Metrics != nil {
+		r.Method(http.MethodGet, "/metrics", opts.Metrics)
+	}
 	r.Post("/api/send", s.handle(s.send))
 	r.Post("/api/connectors/{id}/send", s.handle(s.send))
 	if opts.Registry != nil {

@@ -7,6 +7,7 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -135,6 +136,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	p.Incident = cmp.Or(p.Incident, delivery.NewID())
 	if !p.logged {
 		s.logProblem(r, &p)
+		s.countRefusal(r, p.Code)
 	}
 	if p.public {
 		p.Detail, p.Errors = "", nil
@@ -164,6 +166,13 @@ func (s *Server) logProblem(r *http.Request, p *problem) {
 		attrs = append(attrs, slog.String("error", p.err.Error()))
 	}
 	s.opts.Log.LogAttrs(r.Context(), level, "request refused", attrs...)
+}
+
+// countRefusal counts a send that never became a message.
+func (s *Server) countRefusal(r *http.Request, code delivery.Code) {
+	if s.opts.Refused != nil && r.Method == http.MethodPost && strings.HasSuffix(routeOf(r), "/send") {
+		s.opts.Refused(code)
+	}
 }
 
 // methodLabel keeps callers from filling the log with words of their own.

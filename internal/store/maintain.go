@@ -87,7 +87,9 @@ func (s *Store) expire(ctx context.Context) error {
 	if err != nil || !any {
 		return err
 	}
-	return s.write(ctx, func(t *tx) error {
+	var ended int64
+	err = s.write(ctx, func(t *tx) error {
+		ended = 0
 		var unused []delivery.Taking
 		err := t.each(func(rows *sql.Rows) error {
 			var state, limits string
@@ -97,6 +99,7 @@ func (s *Store) expire(ctx context.Context) error {
 			if state != string(delivery.StateExpired) {
 				return nil
 			}
+			ended++
 			var err error
 			unused, err = appendTakings(unused, limits)
 			return err
@@ -111,6 +114,10 @@ RETURNING state, limits`, micros(now), chunk)
 		}
 		return giveBack(t, inOrder(unused))
 	})
+	if err == nil {
+		s.expired.Add(ended)
+	}
+	return err
 }
 
 // sweep deletes what is older than it is kept, in chunks between which others

@@ -60,6 +60,7 @@ type Store struct {
 	noted     sync.WaitGroup
 	stopNotes func()
 	replicas  atomic.Int64
+	expired   atomic.Int64 // queued messages
 	healthy   health
 	waiting   topic // messages may be due
 	changed   topic // the configuration may have changed

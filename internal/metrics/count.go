@@ -1,0 +1,148 @@
+package metrics
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"dmconnector/aliyundm"
+	"dmconnector/internal/delivery"
+)
+
+// Ended counts how a message ended. It is for [delivery.Options].
+func (m *Metrics) Ended(e delivery.Ending) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	id, usageType := m.connector(e.Connector), m.usageType(e.Type)
+	m.sends.WithLabelValues(id, usageType, string(e.Mode), string(e.Outcome), m.code(e.Code)).Inc()
+	if e.Limit != "" {
+		m.limits.WithLabelValues(id, e.Limit).Inc()
+	}
+	if !e.FromQueue {
+		m.sendTime.WithLabelValues(id, string(e.Mode)).Observe(e.Took.Seconds())
+	}
+	// A message that is tried again is counted at its end.
+	if e.Trace == nil || e.Outcome == delivery.StateQueued {
+		return
+	}
+	if e.Trace.Generic {
+		m.fallbacks.WithLabelValues(id, usageType, "usage_type").Inc()
+	}
+	if e.Trace.Unmatched {
+		m.fallbacks.WithLabelValues(id, usageType, "language").Inc()
+	}
+	if n := len(e.Trace.Missing); n > 0 {
+		m.missing.WithLabelValues(id, usageType).Add(float64(n))
+	}
+}
+
+// Refused counts a send request that never became a message.
+func (m *Metrics) Refused(code delivery.Code) { m.refused.WithLabelValues(m.code(code)).Inc() }
+
+// connector is the label of a connector: empty for one that is not in force.
+func (m *Metrics) connector(id string) string {
+	if m.known[id] {
+		return id
+	}
+	return ""
+}
+
+func (m *Metrics) usageType(label string) string {
+	if m.types[label] {
+		return label
+	}
+	return other
+}
+
+func (m *Metrics) code(code delivery.Code) string {
+	if code == "" || m.codes[code] {
+		return string(code)
+	}
+	return other
+}
+
+// Connectors returns the connectors with their calls counted. They are those in
+// force from now on: the series of others end.
+func (m *Metrics) Connectors(connectors map[string]delivery.Connector) map[string]delivery.Connector {
+	counted, known := make(map[string]delivery.Connector, len(connectors)), make(map[string]bool, len(connectors))
+	for id, c := range connectors {
+		c.Sender = &sender{c.Sender, m, id}
+		counted[id], known[id] = c, true
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	gone := m.known
+	m.known = known
+	for id := range gone {
+		if !known[id] {
+			m.forget(id)
+		}
+	}
+	// What is there from the start has a rate from the first failure on.
+	for id := range known {
+		for _, class := range classes {
+			m.attempts.WithLabelValues(id, class)
+		}
+	}
+	return counted
+}
+
+func (m *Metrics) forget(id string) {
+	for _, v := range []interface{ DeletePartialMatch(prometheus.Labels) int }{
+		m.sends, m.attempts, m.limits, m.fallbacks, m.missing, m.sendTime, m.callTime,
+	} {
+		v.DeletePartialMatch(prometheus.Labels{"connector": id})
+	}
+}
+
+// A sender counts the calls of one connector.
+type sender struct {
+	delivery.Sender
+	metrics *Metrics
+	id      string
+}
+
+func (s *sender) SingleSendMail(ctx context.Context, mail *aliyundm.Mail) (*aliyundm.Receipt, error) {
+	begun := time.Now()
+	receipt, err := s.Sender.SingleSendMail(ctx, mail)
+	s.metrics.called(s.id, classOf(err), time.Since(begun))
+	return receipt, err
+}
+
+func (m *Metrics) called(connector, class string, took time.Duration) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	id := m.connector(connector)
+	m.attempts.WithLabelValues(id, class).Inc()
+	m.callTime.WithLabelValues(id).Observe(took.Seconds())
+}
+
+const (
+	accepted  = "accepted"
+	throttled = "throttled"
+)
+
+// classes are all that [classOf] returns.
+var classes = []string{
+	accepted, throttled, string(aliyundm.Retry), string(aliyundm.Operator), string(aliyundm.Content),
+	string(aliyundm.Recipient), string(aliyundm.Quota), string(aliyundm.Unknown),
+}
+
+// classOf is the class of a call's end. What could not be classified may hide an
+// accepted mail.
+func classOf(err error) string {
+	if err == nil {
+		return accepted
+	}
+	answer, ok := errors.AsType[*aliyundm.Error](err)
+	switch {
+	case !ok:
+		return string(aliyundm.Unknown)
+	case answer.Throttled():
+		return throttled
+	default:
+		return string(answer.Class)
+	}
+}
