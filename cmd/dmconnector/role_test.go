@@ -28,7 +28,7 @@ type roleService struct {
 	log bytes.Buffer
 }
 
-func newRoleService(t *testing.T, local bool, config string) *roleService {
+func newRoleService(t *testing.T, local bool, config string, prepare ...func(*service)) *roleService {
 	t.Helper()
 	folder := t.TempDir()
 	if err := os.WriteFile(filepath.Join(folder, "role.json"), []byte(config), 0o600); err != nil {
@@ -40,8 +40,15 @@ func newRoleService(t *testing.T, local bool, config string) *roleService {
 			sandbox: local, listen: "127.0.0.1:0", sandboxListen: "127.0.0.1:0", state: "memory",
 			connectors: folder, adminTokens: roleAdmin, sendTokens: roleSend,
 		},
-		log: slog.New(slog.NewJSONHandler(&s.log, nil)),
 	}
+	for _, p := range prepare {
+		p(s.service)
+	}
+	level := s.level
+	if level == nil {
+		level = new(slog.LevelVar)
+	}
+	s.service.log = newLeveledLog(&s.log, level)
 	t.Cleanup(s.close)
 	if err := s.open(t.Context()); err != nil {
 		t.Fatal(err)

@@ -29,6 +29,8 @@ const lockWait = 15 * time.Second
 type service struct {
 	opts        serveOptions
 	log         *slog.Logger
+	level       *slog.LevelVar // of log; nil if it cannot be changed
+	started     slog.Level
 	send, admin tokenSource
 
 	listener net.Listener
@@ -122,6 +124,7 @@ func (s *service) wire(ctx context.Context) error {
 	}
 	s.api = httpapi.New(httpapi.Options{
 		Delivery: s.messages, Registry: s.registry, Messages: s.state, Ready: s.state.Ready, Log: s.log,
+		AccessLog: s.opts.accessLog, LogLevel: s.level,
 		SendTokens: s.send.values, AdminTokens: s.admin.values, NewSender: newSender,
 		Examine: examiner(s.sandbox, transport, s.log),
 		Console: console.New(), Sessions: s.state, Inbox: s.sandbox.inbox(),
@@ -146,6 +149,7 @@ func (s *service) run(ctx context.Context) error {
 	parts.Go(func() { s.registry.Run(working) })
 	parts.Go(func() { s.followTokens(working) })
 	parts.Go(func() { s.followHangups(working) })
+	parts.Go(func() { s.followLevel(working) })
 	defer parts.Wait()
 	defer stopKeeping()
 	defer stopWork()
