@@ -19,25 +19,28 @@ type Options struct {
 	Endpoint string
 	// Credentials need the access key's id and secret.
 	Credentials Credentials
+	// Role gives the keys in the place of Credentials, if it is not nil.
+	Role *Role
 	// HTTP makes the calls; nil means a new [NewHTTPClient]. The client's
 	// redirect policy and cookie jar are not used. A transport that is not
 	// net/http's should honour httptrace and must not repeat requests by itself.
 	HTTP *http.Client
 }
 
-// A Client sends mail with one access key in one region. It may be used by many
+// A Client sends mail with one access key, or as one role, in one region. It may be used by many
 // goroutines at once.
 type Client struct {
 	http     *http.Client
 	url      string
 	region   string
-	provider provider
+	provider provider // nil with a role
+	role     *Role
 	reports  bool // http's transport tells how far it got with a request
 }
 
 // NewClient checks the options and returns a client. It makes no call.
 func NewClient(o Options) (*Client, error) {
-	if err := checkKey(o.Credentials); err != nil {
+	if err := checkKey(o); err != nil {
 		return nil, err
 	}
 	region := cmp.Or(o.Region, DefaultRegion)
@@ -52,13 +55,24 @@ func NewClient(o Options) (*Client, error) {
 	httpClient.CheckRedirect = noRedirect
 	httpClient.Jar = nil
 	_, standard := httpClient.Transport.(*http.Transport)
-	return &Client{
-		http: &httpClient, url: u.String(), region: region, provider: newProvider(o.Credentials),
+	client := &Client{
+		http: &httpClient, url: u.String(), region: region, role: o.Role,
 		reports: standard || httpClient.Transport == nil,
-	}, nil
+	}
+	if o.Role == nil {
+		client.provider = newProvider(o.Credentials)
+	}
+	return client, nil
 }
 
-func checkKey(c Credentials) error {
+func checkKey(o Options) error {
+	c := o.Credentials
+	switch {
+	case o.Role != nil && c != Credentials{}:
+		return errors.New("access key: a role brings its own")
+	case o.Role != nil:
+		return nil
+	}
 	if c.AccessKeyID == "" || c.AccessKeySecret == "" {
 		return errors.New("access key: id and secret are needed")
 	}
@@ -96,7 +110,11 @@ func (c *Client) SingleSendMail(ctx context.Context, m *Mail) (*Receipt, error) 
 	if strings.Contains(m.To, ",") {
 		return nil, &Error{Class: Recipient, Message: "the recipient is not one address"}
 	}
-	form, err := c.form(newSendRequest(m))
+	key, failure := c.key(ctx)
+	if failure != nil {
+		return nil, failure
+	}
+	form, err := c.form(newSendRequest(m), key.provider)
 	if err != nil {
 		return nil, &Error{Class: Operator, Message: "the call could not be signed", Err: err}
 	}
@@ -104,5 +122,27 @@ func (c *Client) SingleSendMail(ctx context.Context, m *Mail) (*Receipt, error) 
 	if failure != nil {
 		return nil, failure
 	}
-	return readAnswer(status, body)
+	receipt, err := readAnswer(status, body)
+	if refusal, ok := errors.AsType[*Error](err); ok {
+		c.doubt(key, refusal)
+	}
+	return receipt, err
+}
+
+// key returns what to sign with. Waiting for a role's key ends like a call of which
+// nothing is written yet.
+func (c *Client) key(ctx context.Context) (roleKey, *Error) {
+	if c.role == nil {
+		return roleKey{provider: c.provider}, nil
+	}
+	waiting, stop := new(progress).abortable(ctx)
+	defer stop()
+	return c.role.provide(waiting)
+}
+
+// doubt tells a role what Direct Mail thinks of its key.
+func (c *Client) doubt(key roleKey, refusal *Error) {
+	if c.role != nil {
+		c.role.doubt(key, refusal)
+	}
 }

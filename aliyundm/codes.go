@@ -205,6 +205,12 @@ var rules = []rule{
 	},
 	{
 		Operator,
+		[]string{"AuthenticationFail*", "EntityNotExist*"},
+		"STS gives no key for the RAM role. Check roleArn and oidcProviderArn of credentials, that the role trusts the " +
+			"identity provider for this issuer, audience and subject, and that the token's file is replaced in time.",
+	},
+	{
+		Operator,
 		[]string{"InvalidTimeStamp*", "InvalidTimestamp*", "IllegalTimestamp*"},
 		"The clock of this machine is more than 15 minutes wrong. Set it, and keep it right with NTP.",
 	},

@@ -10,6 +10,8 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"strings"
+	"sync/atomic"
 	"testing"
 
 	"dmconnector/aliyundm"
@@ -29,6 +31,42 @@ func sendFromChild() {
 	_, err = client.SingleSendMail(context.Background(), testMail())
 	if e, ok := errors.AsType[*aliyundm.Error](err); !ok || e.Code != "SignatureDoesNotMatch" {
 		fmt.Println(err)
+	}
+}
+
+// askMetadata makes this test binary a program that sends one mail with a key of the
+// metadata service there.
+var askMetadata = flag.String("ask-metadata", "", "only send a mail with a key from this metadata service")
+
+// askFromChild prints what came of it.
+func askFromChild() {
+	role, err := aliyundm.NewECSRole(aliyundm.ECSRoleOptions{Endpoint: *askMetadata})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	client, err := aliyundm.NewClient(aliyundm.Options{Role: role})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_, err = client.SingleSendMail(context.Background(), testMail())
+	fmt.Println(err)
+}
+
+// The answers of the metadata service are the machine's identity: no proxy is to see
+// them.
+func TestMetadataIsAskedPastEveryProxy(t *testing.T) {
+	var asked atomic.Bool
+	proxy := serveURL(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Store(true) }))
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-ask-metadata", "http://metadata.invalid")
+	cmd.Env = append(os.Environ(), "HTTP_PROXY="+proxy, "http_proxy="+proxy, "NO_PROXY=", "no_proxy=")
+	output, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(output), "no key for the role: the metadata service") {
+		t.Errorf("the program ended with %v and printed %q", err, output)
+	}
+	if asked.Load() {
+		t.Error("a proxy was asked")
 	}
 }
 

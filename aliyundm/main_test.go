@@ -24,6 +24,10 @@ func TestMain(m *testing.M) {
 		sendFromChild()
 		return
 	}
+	if *askMetadata != "" {
+		askFromChild()
+		return
+	}
 	goleak.VerifyTestMain(m)
 }
 

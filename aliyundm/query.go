@@ -196,16 +196,21 @@ func newQueryRequest(action string) *queryRequest {
 
 // query makes a call and returns its answer, or the refusal as an [*Error].
 func (c *Client) query(ctx context.Context, r *queryRequest) (status int, body []byte, err error) {
-	form, err := c.form(r)
-	if err != nil {
-		return 0, nil, &Error{Class: Operator, Message: "the call could not be signed", Err: err}
-	}
-	status, body, failure := c.post(ctx, form)
+	key, failure := c.key(ctx)
 	if failure != nil {
 		return 0, nil, failure
 	}
+	form, err := c.form(r, key.provider)
+	if err != nil {
+		return 0, nil, &Error{Class: Operator, Message: "the call could not be signed", Err: err}
+	}
+	if status, body, failure = c.post(ctx, form); failure != nil {
+		return 0, nil, failure
+	}
 	if status != http.StatusOK {
-		return 0, nil, parseAnswer(body).refusal(status)
+		refusal := parseAnswer(body).refusal(status)
+		c.doubt(key, refusal)
+		return 0, nil, refusal
 	}
 	return status, body, nil
 }

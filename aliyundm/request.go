@@ -51,7 +51,7 @@ func validText(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
 // form returns the signed call as the form to be posted, with a nonce and a
 // timestamp of its own.
-func (c *Client) form(r requests.AcsRequest) ([]byte, error) {
+func (c *Client) form(r requests.AcsRequest, key provider) ([]byte, error) {
 	if err := requests.InitParams(r); err != nil {
 		return nil, fmt.Errorf("set the parameters: %w", err)
 	}
@@ -65,7 +65,7 @@ func (c *Client) form(r requests.AcsRequest) ([]byte, error) {
 				signed <- fmt.Errorf("the SDK panicked: %T", cause)
 			}
 		}()
-		signed <- auth.Sign(r, nil, c.region, c.provider)
+		signed <- auth.Sign(r, nil, c.region, key)
 	}()
 	if err := <-signed; err != nil {
 		return nil, fmt.Errorf("sign: %w", err)

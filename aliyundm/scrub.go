@@ -94,6 +94,7 @@ total true try type unable unauthorized unavailable under underscore underscores
 until unused unverified up upgrade url use used user user's userid users using valid validate validated value
 values verification verified verify version via wait want was wasn't way we well whether which while white
 whitelist will with within without wrong wrongly xml yet you your
+arn assume assumed audience issuer jwt oidc oidcproviderarn oidctoken rolearn rolesessionname session sts trust
 `)
 
 func wordSet(words string) map[string]bool {

@@ -14,9 +14,10 @@ import (
 // takes, and what goes beyond it. The zero value of an optional field means
 // that the JSON did not have it.
 type Config struct {
-	AccessKeyID     string `json:"accessKeyId" validate:"required,keytext"`
-	AccessKeySecret Secret `json:"accessKeySecret" validate:"required,keytext"`
+	AccessKeyID     string `json:"accessKeyId" validate:"required_without=Credentials,omitempty,keytext"`
+	AccessKeySecret Secret `json:"accessKeySecret" validate:"required_without=Credentials,omitempty,keytext"`
 	SecurityToken   Secret `json:"securityToken,omitempty" validate:"omitempty,keytext"` // of temporary (STS) keys
+	Credentials     *Role  `json:"credentials,omitempty"`                                // instead of the three
 
 	RegionID string `json:"regionId,omitempty"` // default cn-hangzhou
 	Endpoint string `json:"endpoint,omitempty"` // instead of the region's own: a VPC's or a private one
@@ -74,7 +75,9 @@ type ParseOptions struct {
 	// Strict makes unknown keys errors; else they are warnings.
 	Strict bool
 	// Resolve looks up references such as ${env:NAME} (kind "env") and
-	// ${file:PATH} (kind "file") in the credential fields. Nil refuses them.
+	// ${file:PATH} (kind "file") in the credential fields, and in the environment what
+	// credentials leave out. Nil refuses references and credentials: it is for JSON
+	// that is not an operator's.
 	Resolve func(kind, name string) (string, error)
 	// AllowedEndpoints are hosts that endpoint may name besides those of
 	// aliyuncs.com and loopback.
@@ -107,6 +110,7 @@ func ConfigFromTree(tree any, opts ParseOptions) (*Config, Report) {
 	}
 	resolveReferences(&cfg, opts.Resolve, &report)
 	checkFields(&cfg, &report)
+	checkCredentials(&cfg, opts, &report)
 	checkEndpoint(&cfg, opts.AllowedEndpoints, &report)
 	lint(&cfg, builtin, &report)
 	if len(report.Errors) > 0 {

@@ -100,7 +100,7 @@ func pointerOf(namespace string) string {
 func complaint(field validator.FieldError) string {
 	text := fmt.Sprint(reflect.ValueOf(field.Value()))
 	switch field.Tag() {
-	case "required":
+	case "required", "required_without":
 		return "is missing or empty: it must be " + wanted[field.Field()]
 	case "max":
 		return fmt.Sprintf("has %d characters, Direct Mail takes at most %s", len([]rune(text)), field.Param())

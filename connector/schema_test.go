@@ -22,6 +22,8 @@ var beyondSchema = map[string]string{
 	"plain-http-endpoint.json": "a URL's parts are beyond a pattern that people can read",
 	"endpoint-with-path.json":  "a URL's parts are beyond a pattern that people can read",
 	"long-subject.json":        "variables do not count",
+	"role-incomplete.json":     "the environment may complete it",
+	"role-misfit.json":         "which member is for which type is in the descriptions",
 	"bad-reference.json":       "looked up when loading",
 	"key-twice.json":           "not seen after decoding",
 	"cut-off.json":             "no JSON",
@@ -80,6 +82,7 @@ func TestSchemaNamesTheKeys(t *testing.T) {
 		besides    []string
 	}{
 		"connector": {schema.Properties, reflect.TypeFor[connector.Config](), []string{"$schema"}},
+		"role":      {schema.Properties["credentials"].Properties, reflect.TypeFor[connector.Role](), nil},
 		"limits":    {schema.Properties["limits"].Properties, reflect.TypeFor[connector.Limits](), nil},
 		"template":  {template.Properties, reflect.TypeFor[connector.Template](), nil},
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 
 	"github.com/spf13/cobra"
@@ -55,7 +56,7 @@ was called in a wrong way.`,
 			}
 			patient := doctor.Patient{Config: file.Config, Report: file.Report}
 			if file.Config != nil {
-				if patient.Client, err = newClient(file.Config, "", aliyundm.NewHTTPClient()); err != nil {
+				if patient.Client, err = newClient(file.Config, nil, aliyundm.NewHTTPClient(), slog.New(slog.DiscardHandler)); err != nil {
 					return err
 				}
 			}
@@ -78,9 +79,9 @@ was called in a wrong way.`,
 }
 
 // examiner looks at the connectors of a service.
-func examiner(sandboxURL string, transport *http.Client) httpapi.Examiner {
+func examiner(local *localSandbox, transport *http.Client, log *slog.Logger) httpapi.Examiner {
 	return func(ctx context.Context, cfg *connector.Config) (doctor.Report, error) {
-		client, err := newClient(cfg, sandboxURL, transport)
+		client, err := newClient(cfg, local, transport, log)
 		if err != nil {
 			return doctor.Report{}, err
 		}

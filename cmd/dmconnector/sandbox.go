@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"dmconnector/aliyundm"
 	"dmconnector/aliyundm/sandbox"
 	"dmconnector/internal/delivery"
 )
@@ -84,6 +85,7 @@ type localSandbox struct {
 	sandbox *sandbox.Sandbox
 	address net.Addr
 	server  *http.Server
+	standIn aliyundm.Credentials // the key of connectors that send as a role
 	log     *slog.Logger
 }
 
@@ -93,7 +95,7 @@ func startSandbox(ctx context.Context, address, token string, log *slog.Logger) 
 	if err != nil {
 		return nil, fmt.Errorf("sandbox: %w", err)
 	}
-	s := &localSandbox{sandbox: sandbox.New(sandbox.Options{Token: token, Log: log.With("part", "sandbox")}), address: listener.Addr(), log: log}
+	s := &localSandbox{sandbox: sandbox.New(sandbox.Options{Token: token, Log: log.With("part", "sandbox")}), address: listener.Addr(), standIn: newStandIn(), log: log}
 	s.server = newHTTPServer(s.sandbox, log)
 	go func() {
 		if err := s.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
@@ -135,11 +137,7 @@ func (s *localSandbox) know(connectors map[string]delivery.Connector) {
 	}
 	accounts := make([]sandbox.Account, 0, len(connectors))
 	for _, id := range slices.Sorted(maps.Keys(connectors)) {
-		cfg := connectors[id].Composer.Config()
-		accounts = append(accounts, sandbox.Account{
-			AccessKeyID: cfg.AccessKeyID, AccessKeySecret: string(cfg.AccessKeySecret), SecurityToken: string(cfg.SecurityToken),
-			Senders: []string{cfg.AccountName},
-		})
+		accounts = append(accounts, s.account(connectors[id].Composer.Config()))
 	}
 	s.sandbox.SetAccounts(accounts)
 }

@@ -25,6 +25,8 @@ type serveOptions struct {
 	sendTokens, adminTokens         string
 	allowEndpoints                  []string
 	tlsCert, tlsKey                 string
+	logLevel                        string
+	accessLog                       bool
 }
 
 func newServe() *cobra.Command {
@@ -41,7 +43,8 @@ token given as a flag is visible in the list of processes: better use one of the
 others. The key that seals secrets at rest comes from DMCONNECTOR_SECRET_KEY or
 DMCONNECTOR_SECRET_KEY_FILE, else from a file in --data that the first start makes.
 
-SIGHUP has the connectors' files read again; changes are also noticed without.`,
+SIGHUP has the connectors' files read again; changes are also noticed without.
+SIGUSR1 switches the log between the level debug and the one of --log-level.`,
 		Example: `  dmconnector serve --sandbox
   dmconnector serve --connectors connector.json --listen 0.0.0.0:8080
   dmconnector serve --state postgres://dmconnector@db/dmconnector`,
@@ -52,7 +55,7 @@ SIGHUP has the connectors' files read again; changes are also noticed without.`,
 			if os.Getenv("GOGC") == "" {
 				debug.SetGCPercent(200)
 			}
-			return serve(cmd.Context(), opts, cmd.OutOrStdout(), newLog(cmd.ErrOrStderr()))
+			return serve(cmd.Context(), opts, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	flags := cmd.Flags()
@@ -68,6 +71,8 @@ SIGHUP has the connectors' files read again; changes are also noticed without.`,
 	flags.StringSliceVar(&opts.allowEndpoints, "allow-endpoint", nil, "`hosts` that a connector's endpoint may name besides aliyuncs.com and loopback")
 	flags.StringVar(&opts.tlsCert, "tls-cert", "", "certificate `file` (PEM) for HTTPS; read again when it changes")
 	flags.StringVar(&opts.tlsKey, "tls-key", "", "its key's `file` (PEM)")
+	flags.StringVar(&opts.logLevel, "log-level", "info", "what is logged: `debug`, info, warn or error")
+	flags.BoolVar(&opts.accessLog, "access-log", false, "log a line of each request")
 	cmd.PreRunE = func(cmd *cobra.Command, args []string) error {
 		if err := fromEnvironment("DMCONNECTOR_")(cmd, args); err != nil {
 			return err
@@ -81,8 +86,15 @@ SIGHUP has the connectors' files read again; changes are also noticed without.`,
 	return cmd
 }
 
-func serve(ctx context.Context, opts serveOptions, stdout io.Writer, log *slog.Logger) error {
-	s := &service{opts: opts, log: log}
+func serve(ctx context.Context, opts serveOptions, stdout, stderr io.Writer) error {
+	started, err := parseLevel(opts.logLevel)
+	if err != nil {
+		return err
+	}
+	level := new(slog.LevelVar)
+	level.Set(started)
+	log := newLeveledLog(stderr, level)
+	s := &service{opts: opts, log: log, level: level, started: started}
 	defer s.close()
 	if err := s.open(ctx); err != nil {
 		return err
@@ -95,5 +107,3 @@ func serve(ctx context.Context, opts serveOptions, stdout io.Writer, log *slog.L
 	log.Info("listening", "address", s.listener.Addr().String(), "connectors", len(s.registry.Connectors()), "state", string(s.state.Kind()), "version", version())
 	return s.run(ctx)
 }
-
-func newLog(w io.Writer) *slog.Logger { return slog.New(slog.NewJSONHandler(w, nil)) }

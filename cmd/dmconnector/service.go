@@ -30,6 +30,8 @@ const lockWait = 15 * time.Second
 type service struct {
 	opts        serveOptions
 	log         *slog.Logger
+	level       *slog.LevelVar // of log; nil if it cannot be changed
+	started     slog.Level
 	send, admin tokenSource
 
 	listener net.Listener
@@ -104,7 +106,7 @@ func (s *service) wire(ctx context.Context) error {
 	volatile := s.state.Kind() == store.Memory
 	transport := aliyundm.NewHTTPClient()
 	newSender := func(cfg *connector.Config) (delivery.Sender, error) {
-		return newClient(cfg, s.sandbox.url(), transport)
+		return newClient(cfg, s.sandbox, transport, s.log)
 	}
 	s.metrics = metrics.New(metrics.Options{
 		Version: version(), State: string(s.state.Kind()),
@@ -128,8 +130,9 @@ func (s *service) wire(ctx context.Context) error {
 	}
 	s.api = httpapi.New(httpapi.Options{
 		Delivery: s.messages, Registry: s.registry, Messages: s.state, Ready: s.state.Ready, Log: s.log,
+		AccessLog: s.opts.accessLog, LogLevel: s.level,
 		SendTokens: s.send.values, AdminTokens: s.admin.values, NewSender: newSender,
-		Examine: examiner(s.sandbox.url(), transport),
+		Examine: examiner(s.sandbox, transport, s.log),
 		Console: console.New(), Sessions: s.state, Inbox: s.sandbox.inbox(),
 		Metrics: s.metrics.Handler(), Refused: s.metrics.Refused,
 		TLS: s.scheme == "https", Version: version(), State: string(s.state.Kind()),
@@ -153,6 +156,7 @@ func (s *service) run(ctx context.Context) error {
 	parts.Go(func() { s.registry.Run(working) })
 	parts.Go(func() { s.followTokens(working) })
 	parts.Go(func() { s.followHangups(working) })
+	parts.Go(func() { s.followLevel(working) })
 	defer parts.Wait()
 	defer stopKeeping()
 	defer stopWork()
@@ -240,16 +244,22 @@ func (s *service) banner() banner {
 }
 
 // newClient makes the client of a connector. A sandbox takes the place of every
-// endpoint.
-func newClient(cfg *connector.Config, sandboxURL string, transport *http.Client) (*aliyundm.Client, error) {
-	return aliyundm.NewClient(aliyundm.Options{
-		Region:   cfg.RegionID,
-		Endpoint: cmp.Or(sandboxURL, cfg.Endpoint),
-		Credentials: aliyundm.Credentials{
-			AccessKeyID: cfg.AccessKeyID, AccessKeySecret: string(cfg.AccessKeySecret), SecurityToken: string(cfg.SecurityToken),
-		},
-		HTTP: transport,
-	})
+// endpoint, and of every role.
+func newClient(cfg *connector.Config, local *localSandbox, transport *http.Client, log *slog.Logger) (*aliyundm.Client, error) {
+	opts := aliyundm.Options{Region: cfg.RegionID, Endpoint: cmp.Or(local.url(), cfg.Endpoint), HTTP: transport}
+	switch {
+	case local != nil:
+		opts.Credentials = local.credentials(cfg)
+	case cfg.Credentials == nil:
+		opts.Credentials = keyOf(cfg)
+	default:
+		role, err := newRole(cfg.Credentials, transport, log)
+		if err != nil {
+			return nil, err
+		}
+		opts.Role = role
+	}
+	return aliyundm.NewClient(opts)
 }
 
 // sandboxToken closes the inbox of a sandbox that others can reach.

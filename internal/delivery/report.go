@@ -59,6 +59,7 @@ func (r *Report) soFar(begun ...Attempt) Report {
 // logLine writes the one line of a message, or of one try of it, and has it counted.
 func (d *Delivery) logLine(ctx context.Context, c Connector, req Request, mode Mode, report Report, failure *Error) {
 	d.tell(c, req, mode, &report, failure)
+	d.logAttempts(ctx, report)
 	attrs := make([]slog.Attr, 0, 13)
 	attrs = append(attrs,
 		slog.String("incident", report.ID), slog.String("outcome", string(report.Outcome)),
@@ -88,6 +89,17 @@ func (d *Delivery) logLine(ctx context.Context, c Connector, req Request, mode M
 	}
 	attrs = append(attrs, slog.String("env_id", report.Receipt.EnvID), slog.String("request_id", report.Receipt.RequestID))
 	d.log.LogAttrs(ctx, slog.LevelInfo, "mail sent", attrs...)
+}
+
+// logAttempts writes a line of each attempt, for those who debug.
+func (d *Delivery) logAttempts(ctx context.Context, report Report) {
+	if !d.log.Enabled(ctx, slog.LevelDebug) {
+		return
+	}
+	for i, a := range report.Attempts {
+		d.log.LogAttrs(ctx, slog.LevelDebug, "attempt", slog.String("incident", report.ID), slog.Int("attempt", i+1),
+			slog.Time("at", a.At), slog.Int64("ms", a.Milliseconds), slog.String("error", a.Error))
+	}
 }
 
 // otherType stands for every usage type that is not Logto's.

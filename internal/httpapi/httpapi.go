@@ -27,6 +27,10 @@ import (
 type Options struct {
 	Delivery *delivery.Delivery
 	Log      *slog.Logger
+	// AccessLog has each request logged, in a line of its own.
+	AccessLog bool
+	// LogLevel is Log's, for admins to change. Without it that route does not exist.
+	LogLevel *slog.LevelVar
 
 	// Registry has the connectors and email templates, Messages what became of
 	// the messages. Without one its routes do not exist.
@@ -86,6 +90,9 @@ func New(opts Options) *Server {
 	}
 	s.SetTokens(nil)
 	r := chi.NewRouter()
+	if opts.AccessLog {
+		r.Use(noteRoute)
+	}
 	r.NotFound(s.handle(func(http.ResponseWriter, *http.Request) error { return problemOf(codeNotFound) }))
 	r.MethodNotAllowed(s.handle(func(http.ResponseWriter, *http.Request) error { return problemOf(codeMethodNotAllowed) }))
 	r.Get("/healthz", s.health)
@@ -100,6 +107,9 @@ func New(opts Options) *Server {
 	}
 	if opts.Messages != nil {
 		s.messageRoutes(r)
+	}
+	if opts.LogLevel != nil {
+		s.logLevelRoutes(r)
 	}
 	s.consoleRoutes(r)
 	s.router = r
@@ -127,10 +137,13 @@ func (s *Server) late() bool {
 // ServeHTTP always answers: a dropped connection would make Logto show the code
 // and its token to the browser.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w, r, tell := s.observe(w, r)
+	defer tell()
 	defer func() {
 		if cause := recover(); cause != nil {
-			s.opts.Log.ErrorContext(r.Context(), "panic", "cause", panicCause(cause), "stack", string(debug.Stack()))
-			s.fail(w, r, problemOf(delivery.Internal))
+			incident := delivery.NewID()
+			s.opts.Log.ErrorContext(r.Context(), "panic", "incident", incident, "cause", panicCause(cause), "stack", string(debug.Stack()))
+			s.fail(w, r, &problem{Code: delivery.Internal, Incident: incident})
 		}
 	}()
 	h := w.Header()
@@ -209,6 +222,7 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return publicFailure(err)
 	}
+	noteIncident(r, report.ID)
 	status := http.StatusOK
 	if report.Outcome == delivery.StateQueued {
 		status = http.StatusAccepted

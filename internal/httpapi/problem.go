@@ -134,6 +134,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	p.Title = answers[p.Code].title
 	p.Type = "urn:dmconnector:problem:" + string(p.Code)
 	p.Incident = cmp.Or(p.Incident, delivery.NewID())
+	noteIncident(r, p.Incident)
 	if !p.logged {
 		s.logProblem(r, &p)
 		s.countRefusal(r, p.Code)

@@ -51,6 +51,7 @@ func (s *Server) test(w http.ResponseWriter, r *http.Request, by caller) error {
 		return s.testFollowed(w, r, target, wanted, by)
 	}
 	report, err := s.opts.Delivery.Test(r.Context(), target, wanted, by.actor)
+	noteIncident(r, report.ID)
 	if r.URL.Query().Get("trace") == "true" {
 		writeAnswer(w, traced{Report: report, Error: tracedError(err)})
 		return nil

@@ -30,8 +30,18 @@ func masked(text []byte) json.RawMessage {
 			root[key] = mask
 		}
 	}
+	// A role has no secrets; what is misplaced in it may be one.
+	if role, ok := root["credentials"].(map[string]any); ok {
+		for key := range role {
+			if !slices.Contains(roleMembers, key) {
+				role[key] = mask
+			}
+		}
+	}
 	return marshal(root)
 }
+
+var roleMembers = []string{"type", "roleName", "roleArn", "oidcProviderArn", "oidcTokenFile", "sessionName", "policy", "stsEndpoint"}
 
 // objectOf returns the JSON object, or an empty one.
 func objectOf(text []byte) map[string]any {
