@@ -38,7 +38,7 @@ func (m *changing) set(err error, ids ...int) {
 	defer m.mu.Unlock()
 	m.err, m.list = err, nil
 	for _, id := range ids {
-		m.list = append(m.list, delivery.Record{ID: messageID(id)})
+		m.list = append(m.list, sentMessage(id))
 	}
 }
 
