@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -71,6 +72,7 @@ type Server struct {
 	opts     Options
 	router   chi.Router
 	factory  factoryObject
+	document func() document
 	draining atomic.Pointer[time.Time] // since when
 	stopping chan struct{}             // closed by Drain
 	streams  chan struct{}             // one for each that is open
@@ -87,6 +89,7 @@ func New(opts Options) *Server {
 		opts: opts, factory: decodeFactory(), flagTokens: newTokens(opts.SendTokens, opts.AdminTokens),
 		stopping: make(chan struct{}), streams: make(chan struct{}, maxStreams),
 		examining: make(chan struct{}, 1),
+		document: sync.OnceValue(func() document { return newDocument(opts.Version) }),
 	}
 	s.SetTokens(nil)
 	r := chi.NewRouter()
@@ -100,6 +103,7 @@ func New(opts Options) *Server {
 	if opts.Metrics != nil {
 		r.Method(http.MethodGet, "/metrics", opts.Metrics)
 	}
+	r.Get("/openapi.json", s.openAPI)
 	r.Post("/api/send", s.handle(s.send))
 	r.Post("/api/connectors/{id}/send", s.handle(s.send))
 	if opts.Registry != nil {
