@@ -89,7 +89,7 @@ func New(opts Options) *Server {
 		opts: opts, factory: decodeFactory(), flagTokens: newTokens(opts.SendTokens, opts.AdminTokens),
 		stopping: make(chan struct{}), streams: make(chan struct{}, maxStreams),
 		examining: make(chan struct{}, 1),
-		document: sync.OnceValue(func() document { return newDocument(opts.Version) }),
+		document:  sync.OnceValue(func() document { return newDocument(opts.Version) }),
 	}
 	s.SetTokens(nil)
 	r := chi.NewRouter()

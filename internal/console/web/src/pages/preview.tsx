@@ -73,7 +73,7 @@ export function standIn(settings: Config, template: Template, without: string[] 
 
 /** No mail shows its connector's credentials: masks and references need not be resolved. */
 function withoutSecrets(config: Config): Config {
-  const { securityToken: _, endpoint: __, ...rest } = config;
+  const { securityToken: _, endpoint: __, credentials: ___, ...rest } = config;
   return { ...rest, accessKeyId: "preview", accessKeySecret: "preview" };
 }
 
