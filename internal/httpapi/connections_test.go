@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -94,11 +93,7 @@ func TestLateRequestsOfAStoppingServerAreRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := httpapi.New(httpapi.Options{Delivery: newDelivery(discard), SendTokens: []string{recordedToken}, Log: discard})
 		code := func() string {
-			w := httptest.NewRecorder()
-			r := httptest.NewRequestWithContext(t.Context(), "POST", "/api/send", http.NoBody)
-			r.Header.Set("Authorization", recordedToken)
-			api.ServeHTTP(w, r)
-			return answer{w.Code, w.Header(), w.Body.String()}.code(t)
+			return ask(t, api, "POST /api/send", `{"to":"user@example.com","type":"SignIn"}`, "Authorization: "+recordedToken).code(t)
 		}
 		api.Drain()
 		if got := code(); got != "connector_not_found" {

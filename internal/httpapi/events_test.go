@@ -38,7 +38,7 @@ func (m *changing) set(err error, ids ...int) {
 	defer m.mu.Unlock()
 	m.err, m.list = err, nil
 	for _, id := range ids {
-		m.list = append(m.list, delivery.Record{ID: messageID(id)})
+		m.list = append(m.list, sentMessage(id))
 	}
 }
 
@@ -52,6 +52,7 @@ func (m *changing) asked() delivery.Filter {
 type stream struct {
 	*httptest.ResponseRecorder
 	mu     sync.Mutex
+	all    []byte
 	cancel context.CancelFunc
 	ended  bool
 }
@@ -59,6 +60,7 @@ type stream struct {
 func (s *stream) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.all = append(s.all, p...)
 	return s.ResponseRecorder.Write(p)
 }
 
@@ -70,6 +72,7 @@ func follow(t *testing.T, api http.Handler, query string, headers ...string) *st
 	s.cancel = cancel
 	go func() {
 		api.ServeHTTP(s, r.WithContext(ctx))
+		checkConversation(t, conversation{r, nil, s.Code, s.Header(), s.all})
 		s.ended = true
 	}()
 	synctest.Wait()

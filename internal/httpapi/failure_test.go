@@ -5,7 +5,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -137,11 +136,7 @@ func TestPanicIsAnswered(t *testing.T) {
 	api := httpapi.New(httpapi.Options{
 		Delivery: newDelivery(logger, target), Log: logger, SendTokens: []string{recordedToken},
 	})
-	w := httptest.NewRecorder()
-	r := httptest.NewRequestWithContext(t.Context(), "POST", "/api/send", strings.NewReader(`{"to":"user@example.com","type":"SignIn","payload":{"code":"424242"}}`))
-	r.Header.Set("Authorization", recordedToken)
-	api.ServeHTTP(w, r)
-	got := answer{w.Code, w.Header(), w.Body.String()}
+	got := ask(t, api, "POST /api/send", `{"to":"user@example.com","type":"SignIn","payload":{"code":"424242"}}`, "Authorization: "+recordedToken)
 	if got.status != http.StatusInternalServerError || got.code(t) != "internal" {
 		t.Errorf("%d %s", got.status, got.body)
 	}

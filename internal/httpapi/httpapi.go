@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -63,6 +64,7 @@ type Server struct {
 	opts     Options
 	router   chi.Router
 	factory  factoryObject
+	document func() document
 	draining atomic.Pointer[time.Time] // since when
 	stopping chan struct{}             // closed by Drain
 	streams  chan struct{}             // one for each that is open
@@ -79,6 +81,7 @@ func New(opts Options) *Server {
 		opts: opts, factory: decodeFactory(), flagTokens: newTokens(opts.SendTokens, opts.AdminTokens),
 		stopping: make(chan struct{}), streams: make(chan struct{}, maxStreams),
 		examining: make(chan struct{}, 1),
+		document:  sync.OnceValue(func() document { return newDocument(opts.Version) }),
 	}
 	s.SetTokens(nil)
 	r := chi.NewRouter()
@@ -86,6 +89,7 @@ func New(opts Options) *Server {
 	r.MethodNotAllowed(s.handle(func(http.ResponseWriter, *http.Request) error { return problemOf(codeMethodNotAllowed) }))
 	r.Get("/healthz", s.health)
 	r.Get("/readyz", s.ready)
+	r.Get("/openapi.json", s.openAPI)
 	r.Post("/api/send", s.handle(s.send))
 	r.Post("/api/connectors/{id}/send", s.handle(s.send))
 	if opts.Registry != nil {

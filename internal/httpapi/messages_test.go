@@ -65,6 +65,11 @@ func (m *remembered) Hash(parts ...string) delivery.Hash {
 // messageID returns the id of the nth message.
 func messageID(n int) string { return fmt.Sprintf("01930000-0000-7000-8000-%012d", n) }
 
+// sentMessage is the nth message, which was sent.
+func sentMessage(n int) delivery.Record {
+	return delivery.Record{ID: messageID(n), Connector: "mine", Type: "SignIn", Mode: delivery.Direct, State: delivery.StateSent, Recipient: "u***@example.com"}
+}
+
 // ask asks a service that has nothing but the messages.
 func (m *remembered) ask(t *testing.T, route, body string) answer {
 	t.Helper()
@@ -74,6 +79,7 @@ func (m *remembered) ask(t *testing.T, route, body string) answer {
 	r.Header.Set("Authorization", adminToken)
 	w := httptest.NewRecorder()
 	api.ServeHTTP(w, r)
+	checkConversation(t, conversation{r, []byte(body), w.Code, w.Header(), w.Body.Bytes()})
 	return answer{w.Code, w.Header(), w.Body.String()}
 }
 
@@ -169,7 +175,7 @@ func TestMessageRequestsThatAreRefused(t *testing.T) {
 func TestMessagesComeInPages(t *testing.T) {
 	m := &remembered{}
 	for n := 3; n > 0; n-- {
-		m.list = append(m.list, delivery.Record{ID: messageID(n)})
+		m.list = append(m.list, sentMessage(n))
 	}
 	for limit, next := range map[int]string{2: messageID(2), 3: "", 4: ""} {
 		got := m.ask(t, fmt.Sprintf("GET /api/messages?limit=%d", limit), "")
@@ -188,8 +194,8 @@ func TestMessagesComeInPages(t *testing.T) {
 
 func TestMessageTellsEachStep(t *testing.T) {
 	m := &remembered{list: []delivery.Record{{
-		ID: messageID(1), Connector: "mine", State: delivery.StateSent, Recipient: "u***@example.com", Body: delivery.Hash{9},
-		Report: &delivery.Report{Attempts: []delivery.Attempt{{Milliseconds: 5}}},
+		ID: messageID(1), Connector: "mine", Mode: delivery.Direct, State: delivery.StateSent, Recipient: "u***@example.com", Body: delivery.Hash{9},
+		Report: &delivery.Report{ID: messageID(1), Outcome: delivery.StateSent, Attempts: []delivery.Attempt{{Milliseconds: 5}}},
 	}}}
 	got := m.ask(t, "GET /api/messages/"+messageID(1), "")
 	var message map[string]any

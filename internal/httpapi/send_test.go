@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -221,12 +220,8 @@ func TestEleventhMailToARecipientIsRefused(t *testing.T) {
 func TestWithoutTokensNobodyMaySend(t *testing.T) {
 	api := httpapi.New(httpapi.Options{Delivery: newDelivery(discard), Log: discard})
 	for _, authorization := range []string{"", "Bearer ", "x"} {
-		w := httptest.NewRecorder()
-		r := httptest.NewRequestWithContext(t.Context(), "POST", "/api/send", strings.NewReader("{}"))
-		r.Header["Authorization"] = []string{authorization}
-		api.ServeHTTP(w, r)
-		if w.Code != http.StatusUnauthorized {
-			t.Errorf("%q: %d", authorization, w.Code)
+		if got := ask(t, api, "POST /api/send", "{}", "Authorization: "+authorization); got.status != http.StatusUnauthorized {
+			t.Errorf("%q: %d", authorization, got.status)
 		}
 	}
 }

@@ -28,7 +28,10 @@ import (
 	"dmconnector/internal/store"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	_, _ = served() // not in the bubble of a test
+	goleak.VerifyTestMain(m)
+}
 
 // Tokens as callers have them; recordedToken is in the recordings.
 const (
@@ -105,7 +108,7 @@ func writeFile(t *testing.T, path string, data []byte) {
 func startService(t *testing.T, folder string) *service {
 	t.Helper()
 	s := &service{t: t, log: &logBuffer{}, client: &http.Client{
-		Transport:     &http.Transport{},
+		Transport:     checked{t, &http.Transport{}},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 	s.sandbox = sandbox.New(sandbox.Options{Accounts: []sandbox.Account{{AccessKeyID: "sandbox-key", AccessKeySecret: "sandbox-secret"}}})

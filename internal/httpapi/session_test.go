@@ -22,7 +22,9 @@ import (
 func ask(t *testing.T, api http.Handler, route, body string, headers ...string) answer {
 	t.Helper()
 	w := httptest.NewRecorder()
-	api.ServeHTTP(w, request(t, route, body, headers...))
+	r := request(t, route, body, headers...)
+	api.ServeHTTP(w, r)
+	checkConversation(t, conversation{r, []byte(body), w.Code, w.Header(), w.Body.Bytes()})
 	return answer{w.Code, w.Header(), w.Body.String()}
 }
 

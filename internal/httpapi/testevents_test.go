@@ -146,7 +146,7 @@ func TestFollowedTestTellsEachStepAsItHappens(t *testing.T) {
 			}
 			r.Header.Set("Authorization", adminToken)
 			r.Header.Set("Accept", "application/json;q=0.5, text/event-stream")
-			client := &http.Client{Transport: &http.Transport{}}
+			client := &http.Client{Transport: checked{t, &http.Transport{}}}
 			defer client.CloseIdleConnections()
 			answer, err := client.Do(r)
 			if err != nil {
