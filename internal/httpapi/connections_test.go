@@ -92,7 +92,9 @@ func TestTimeCountsFromTheFirstByte(t *testing.T) {
 func TestLateRequestsOfAStoppingServerAreRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := httpapi.New(httpapi.Options{Delivery: newDelivery(discard), SendTokens: []string{recordedToken}, Log: discard})
-		code := func() string { return ask(t, api, "POST /api/send", "", "Authorization: "+recordedToken).code(t) }
+		code := func() string {
+			return ask(t, api, "POST /api/send", `{"to":"user@example.com","type":"SignIn"}`, "Authorization: "+recordedToken).code(t)
+		}
 		api.Drain()
 		if got := code(); got != "connector_not_found" {
 			t.Errorf("at once: %s", got)

@@ -342,6 +342,7 @@ func TestConversationsThatAreNotAsDocumented(t *testing.T) {
 		"no token":            {"POST /api/send", "", send, 200, "application/json", sent, false},
 		"another role":        {"POST /api/send", adminToken, send, 200, "application/json", sent, false},
 		"no recipient":        {"POST /api/send", recordedToken, `{"type":"SignIn"}`, 200, "application/json", sent, false},
+		"no body":             {"POST /api/send", recordedToken, ``, 503, "application/problem+json", strings.Replace(strings.Replace(busy, "superseded", "unavailable", 1), "409", "503", 1), false},
 		"a number":            {"POST /api/send", recordedToken, `{"to":1,"type":"SignIn"}`, 200, "application/json", sent, false},
 		"no route":            {"POST /api/sent", recordedToken, send, 200, "application/json", sent, false},
 		"no method":           {"PUT /api/send", recordedToken, send, 200, "application/json", sent, false},
