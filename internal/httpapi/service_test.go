@@ -146,6 +146,7 @@ func startService(t *testing.T, folder string) *service {
 		Registry: s.registry, Messages: s.state, Ready: s.ready,
 		SendTokens: []string{recordedToken, newerToken}, AdminTokens: []string{adminToken, newerAdminToken},
 		Sessions: s.state, Inbox: s.sandbox.Inbox(), Version: "1.2.3", State: "memory",
+		LogLevel: new(slog.LevelVar), Metrics: http.NotFoundHandler(),
 	})
 	server := httptest.NewServer(s.api)
 	s.url = server.URL
