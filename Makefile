@@ -11,7 +11,7 @@ RACE  := $(shell command -v "$$($(GO) env CC)" >/dev/null 2>&1 && echo -race)
 # How long each fuzz target runs.
 FUZZTIME ?= 10s
 
-.PHONY: build test lint fmt fuzz bench chaos vuln setup console console-check e2e screenshots \
+.PHONY: build test rules lint fmt fuzz bench chaos vuln setup console console-check e2e screenshots \
 	man completions image release-check
 
 build:
@@ -53,6 +53,12 @@ screenshots: build $(WEB)/node_modules/.installed
 $(WEB)/node_modules/.installed: $(WEB)/package-lock.json
 	cd $(WEB) && npm ci --no-audit --no-fund --loglevel=error
 	touch $@
+
+# The alerts, by Prometheus' own tool (Debian's package prometheus has it).
+rules:
+	@cd deploy/prometheus && if command -v promtool >/dev/null 2>&1; then \
+		promtool check rules alerts.yaml && promtool test rules alerts_test.yaml; \
+	else echo "make rules: SKIPPED the alerts: there is no promtool"; test -z "$$DMCONNECTOR_TEST_ALL"; fi
 
 lint:
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run make fmt"; exit 1; }

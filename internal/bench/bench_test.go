@@ -134,6 +134,7 @@ func missed() *figures {
 		},
 		ceilingDirect:   []cost{{answered: time.Second / 1499, delivered: time.Second}},
 		ceilingQueued:   []cost{{answered: time.Second / 3000, delivered: time.Second / 2000}},
+		scrapes:         scrapeFigures{scrape: 3100 * time.Microsecond, send: 100 * time.Microsecond},
 		logs:            []*logFigures{slow(sqlite), slow(postgres)},
 		sandboxStarts:   ms(1, 301, 1000),
 		connectorStarts: ms(1, 301, 1000),
@@ -152,7 +153,7 @@ func lastColumn(table string) []string {
 
 func TestSummarySaysWhatIsNotMet(t *testing.T) {
 	f := missed()
-	want := slices.Repeat([]string{"**no**"}, 13)
+	want := slices.Repeat([]string{"**no**"}, 14)
 	if diff := cmp.Diff(want, lastColumn(f.summary())); diff != "" {
 		t.Errorf("the last column (-want +got):\n%s", diff)
 	}
@@ -162,6 +163,7 @@ func TestSummarySaysWhatIsNotMet(t *testing.T) {
 	f.latencies[1] = latency{kind: sqlite, added: []time.Duration{10 * time.Millisecond}, peakMemory: 40_000_000}
 	f.latencies[2].added[0] = 25 * time.Millisecond
 	f.ceilingDirect[0].answered = time.Second / 1501
+	f.scrapes.scrape = 3 * time.Millisecond
 	for _, log := range f.logs {
 		log.reads[1].took[1] = 20 * time.Millisecond
 		log.full[0] = cost{cpu: 1200, answered: 1200}
@@ -176,7 +178,7 @@ func TestSummarySaysWhatIsNotMet(t *testing.T) {
 
 	f.logs[0].full[0] = cost{cpu: 1201, answered: 1200}
 	f.logs[1].full[0] = cost{cpu: 1200, answered: 1201}
-	want[6], want[10] = "**no**", "**no**"
+	want[7], want[11] = "**no**", "**no**"
 	if diff := cmp.Diff(want, lastColumn(f.summary())); diff != "" {
 		t.Errorf("the last column with a full log that costs more CPU or time (-want +got):\n%s", diff)
 	}

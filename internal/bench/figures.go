@@ -19,6 +19,7 @@ const (
 	maxGrowth        = 0.2        // of the cost of a send, with a full log
 	maxMemory        = 40_000_000 // bytes
 	maxStart         = 300 * time.Millisecond
+	maxScrapes       = 0.02 // of the CPU time
 )
 
 // figures are what was measured. Lists of times are in ascending order.
@@ -28,6 +29,7 @@ type figures struct {
 	direct                         []time.Duration // added, without the service
 	latencies                      []latency
 	ceilingDirect, ceilingQueued   []cost
+	scrapes                        scrapeFigures
 	logs                           []*logFigures
 	sandboxStarts, connectorStarts []time.Duration
 }

@@ -18,6 +18,7 @@ func measure(ctx context.Context, plan plan, p programs) (*figures, error) {
 		{"CPU a send", f.measureCPU},
 		{"latency", f.measureLatency},
 		{"ceiling", f.measureCeiling},
+		{"scrapes", f.measureScrapes},
 		{"log", f.measureLogs},
 		{"start", f.measureStarts},
 	} {

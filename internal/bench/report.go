@@ -27,6 +27,7 @@ func (f *figures) summary() string {
 		fmt.Sprintf("Sends a second on %s, %d connections, everything on this machine", sqlite, f.plan.ceiling.connections),
 		fmt.Sprintf("≥ %.0f", minCeiling), fmt.Sprintf("%.0f", ceiling), met(ceiling >= minCeiling),
 	})
+	rows = append(rows, f.scrapeTarget())
 	rows = append(rows, f.logTargets()...)
 	for _, start := range []struct {
 		command string
@@ -196,7 +197,7 @@ func (f *figures) document(machine string, at time.Time) (string, error) {
 		"Date": at.UTC().Format(time.DateOnly), "Machine": machine, "Procs": runtime.GOMAXPROCS(0),
 		"Summary": f.summary(), "Details": f.details(),
 		"Rounds": plan.rounds, "Connections": plan.connections, "WarmUp": plan.warmUp,
-		"Rate": plan.rate, "Wait": plan.answerTime.Milliseconds(), "Load": plan.latencyTime.Seconds(),
+		"Scrapes": scrapes, "Rate": plan.rate, "Wait": plan.answerTime.Milliseconds(), "Load": plan.latencyTime.Seconds(),
 		"UnderWay":           int(plan.answerTime.Seconds() * float64(plan.rate)),
 		"CeilingConnections": plan.ceiling.connections, "CeilingRounds": plan.ceilingRounds,
 		"Rows": thousands(plan.log.rows), "Days": int(logTime.Hours() / 24), "Reads": plan.log.reads, "ReadTime": readTime.Seconds(),

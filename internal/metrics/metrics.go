@@ -97,6 +97,7 @@ func New(opts Options) *Metrics {
 	}
 	for _, operation := range operations {
 		m.stateErrors.WithLabelValues(operation)
+		m.stateTime.WithLabelValues(operation)
 	}
 	return m
 }

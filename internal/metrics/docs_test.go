@@ -1,0 +1,273 @@
+package metrics_test
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"dmconnector/aliyundm"
+	"dmconnector/connector"
+	"dmconnector/internal/delivery"
+)
+
+var writeDocs = flag.Bool("metrics.write", false, "write the table of docs/metrics.md")
+
+const (
+	documentPath  = "../../docs/metrics.md"
+	dashboardPath = "../../deploy/grafana/dmconnector.json"
+	rulesPath     = "../../deploy/prometheus/alerts.yaml"
+)
+
+// fullScrape is one in which everything has happened.
+func fullScrape(t *testing.T) scrape {
+	t.Helper()
+	s := open(t, "memory")
+	s.use(&connector.Limits{Recipient: "1/1h"}, "mine")
+	for range 2 {
+		s.post(t, "mine", sendToken, bodyOf("a@b.example", "SignIn", `{"locale":"ja"}`))
+	}
+	return s.scrape(t)
+}
+
+// families are the metrics of a scrape, with the labels that their series have.
+func (s scrape) families() map[string]*family {
+	found := make(map[string]*family)
+	for line := range strings.Lines(s.text) {
+		fields := strings.SplitN(strings.TrimSpace(line), " ", 4)
+		if len(fields) < 4 || fields[0] != "#" {
+			continue
+		}
+		name := fields[2]
+		if found[name] == nil {
+			found[name] = &family{labels: make(map[string]bool)}
+		}
+		if fields[1] == "HELP" {
+			found[name].help = fields[3]
+		} else {
+			found[name].kind = fields[3]
+		}
+	}
+	label := regexp.MustCompile(`[{,](\w+)="`)
+	for series := range s.series {
+		name, _, _ := strings.Cut(series, "{")
+		if f := found[familyOf(name, found)]; f != nil {
+			for _, match := range label.FindAllStringSubmatch(series, -1) {
+				f.labels[match[1]] = true
+			}
+		}
+	}
+	return found
+}
+
+type family struct {
+	kind, help string
+	labels     map[string]bool
+}
+
+// familyOf is the name of the metric that a series belongs to.
+func familyOf[T any](series string, families map[string]T) string {
+	if _, ok := families[series]; ok {
+		return series
+	}
+	for _, part := range []string{"_bucket", "_sum", "_count"} {
+		if whole, ok := strings.CutSuffix(series, part); ok {
+			return whole
+		}
+	}
+	return series
+}
+
+func TestEveryMetricIsDocumented(t *testing.T) {
+	var table strings.Builder
+	table.WriteString("| metric | kind | labels | what it tells |\n|---|---|---|---|\n")
+	families := fullScrape(t).families()
+	for _, name := range slices.Sorted(maps.Keys(families)) {
+		if !strings.HasPrefix(name, "dmconnector_") {
+			if !strings.HasPrefix(name, "go_") && !strings.HasPrefix(name, "process_") {
+				t.Errorf("%s is neither ours nor of Go or the process", name)
+			}
+			continue
+		}
+		f := families[name]
+		delete(f.labels, "le")
+		labels := strings.Join(slices.Sorted(maps.Keys(f.labels)), "`, `")
+		if labels != "" {
+			labels = "`" + labels + "`"
+		}
+		fmt.Fprintf(&table, "| `%s` | %s | %s | %s |\n", name, f.kind, labels, f.help)
+	}
+	const begin, end = "<!-- metrics: made by go test ./internal/metrics -metrics.write -->\n", "<!-- end -->\n"
+	document, err := os.ReadFile(documentPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, ok := strings.Cut(string(document), begin)
+	written, after, closed := strings.Cut(rest, end)
+	if !ok || !closed {
+		t.Fatalf("%s has no place for the table", documentPath)
+	}
+	if *writeDocs {
+		if err := os.WriteFile(documentPath, []byte(before+begin+table.String()+end+after), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if written != table.String() {
+		t.Errorf("docs/metrics.md is not what a scrape shows: run go test ./internal/metrics -metrics.write\nwant\n%s\ngot\n%s", table.String(), written)
+	}
+}
+
+// The dashboard and the rules name what there is: metrics, their labels, and the
+// values of labels that are fixed.
+func TestDashboardAndRulesNameWhatThereIs(t *testing.T) {
+	families := fullScrape(t).families()
+	metric := regexp.MustCompile(`\b((?:dmconnector|go|process|promhttp)_\w+)(?:\{([^}]*)\})?`)
+	matcher := regexp.MustCompile(`(\w+)(=~|!~|!=|=)"([^"]*)"`)
+	known := fixedValues()
+	named := 0
+	for path, expressions := range map[string][]string{dashboardPath: dashboardExpressions(t), rulesPath: ruleExpressions(t)} {
+		for _, expression := range expressions {
+			for _, found := range metric.FindAllStringSubmatch(expression, -1) {
+				named++
+				name := familyOf(found[1], families)
+				f, ok := families[name]
+				if !ok {
+					t.Errorf("%s: there is no metric %s", path, found[1])
+					continue
+				}
+				for _, m := range matcher.FindAllStringSubmatch(found[2], -1) {
+					if !f.labels[m[1]] {
+						t.Errorf("%s: %s has no label %s", path, name, m[1])
+					}
+					for value := range strings.SplitSeq(m[3], "|") {
+						if values, fixed := known[m[1]]; fixed && value != "" && !slices.Contains(values, value) {
+							t.Errorf("%s: the label %s of %s is never %q", path, m[1], name, value)
+						}
+					}
+				}
+			}
+		}
+	}
+	if named < 40 {
+		t.Errorf("only %d metrics are named", named)
+	}
+}
+
+func fixedValues() map[string][]string {
+	codes := []string{"invalid_request", "unauthorized", "forbidden"}
+	for _, code := range delivery.Codes() {
+		codes = append(codes, string(code))
+	}
+	classes := []string{"accepted", "throttled"}
+	for _, class := range []aliyundm.Class{aliyundm.Retry, aliyundm.Operator, aliyundm.Content, aliyundm.Recipient, aliyundm.Quota, aliyundm.Unknown} {
+		classes = append(classes, string(class))
+	}
+	return map[string][]string{
+		"code": codes, "class": classes, "mode": {"direct", "queued", "test"}, "kind": {"usage_type", "language"},
+		"limit": {"recipient", "ip", "connector", "tester"}, "type": delivery.TypeLabels(), "le": {"8", "8[.]0"},
+	}
+}
+
+type panel struct {
+	ID      int    `json:"id"`
+	Type    string `json:"type"`
+	Title   string `json:"title"`
+	GridPos struct{ X, Y, W, H int }
+	Targets []struct{ Expr string }
+}
+
+func dashboardPanels(t *testing.T) []panel {
+	t.Helper()
+	data, err := os.ReadFile(dashboardPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var dashboard struct{ Panels []panel }
+	if err := json.Unmarshal(data, &dashboard); err != nil {
+		t.Fatal(err)
+	}
+	return dashboard.Panels
+}
+
+func dashboardExpressions(t *testing.T) (list []string) {
+	t.Helper()
+	for _, p := range dashboardPanels(t) {
+		for _, target := range p.Targets {
+			list = append(list, target.Expr)
+		}
+	}
+	return list
+}
+
+// ruleExpressions reads the expressions of the rules, which stand behind expr: or in
+// the lines below it.
+func ruleExpressions(t *testing.T) []string {
+	t.Helper()
+	data, err := os.ReadFile(rulesPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	expression := regexp.MustCompile(`(?ms)^        expr: (.*?)^        \w+:`)
+	var list []string
+	for _, found := range expression.FindAllStringSubmatch(string(data), -1) {
+		list = append(list, found[1])
+	}
+	if alerts := strings.Count(string(data), "- alert: "); alerts != len(list) {
+		t.Fatalf("%d expressions of %d alerts", len(list), alerts)
+	}
+	return list
+}
+
+func TestDashboardIsWhole(t *testing.T) {
+	panels := dashboardPanels(t)
+	for i, p := range panels {
+		if p.Type != "row" && (p.Title == "" || len(p.Targets) == 0) || p.GridPos.X+p.GridPos.W > 24 {
+			t.Errorf("panel %q is not whole: %+v", p.Title, p)
+		}
+		for _, q := range panels[:i] {
+			a, b := p.GridPos, q.GridPos
+			if p.ID == q.ID || a.X < b.X+b.W && b.X < a.X+a.W && a.Y < b.Y+b.H && b.Y < a.Y+a.H {
+				t.Errorf("panels %q and %q have one id, or one place", p.Title, q.Title)
+			}
+		}
+	}
+}
+
+// Prometheus itself reads the dashboard's expressions, as rules.
+func TestDashboardExpressionsAreGood(t *testing.T) {
+	promtool, err := exec.LookPath("promtool")
+	if err != nil {
+		if os.Getenv("DMCONNECTOR_TEST_ALL") != "" {
+			t.Fatal(err)
+		}
+		t.Skip("there is no promtool")
+	}
+	type rule struct {
+		Record string `json:"record"`
+		Expr   string `json:"expr"`
+	}
+	var rules []rule
+	chosen := strings.NewReplacer("$__rate_interval", "5m", "$connector", "mine")
+	for i, expression := range dashboardExpressions(t) {
+		rules = append(rules, rule{fmt.Sprintf("dashboard:%d", i), chosen.Replace(expression)})
+	}
+	data, err := json.Marshal(map[string]any{"groups": []any{map[string]any{"name": "dashboard", "rules": rules}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "rules.yaml") // JSON is YAML
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.CommandContext(t.Context(), promtool, "check", "rules", path).CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
