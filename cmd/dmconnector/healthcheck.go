@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+func newHealthcheck() *cobra.Command {
+	var (
+		listen, tlsCert string
+		ready           bool
+		timeout         time.Duration
+	)
+	cmd := &cobra.Command{
+		Use:   "healthcheck",
+		Short: "Ask the service on this machine whether it is well",
+		Long: `healthcheck asks the service that runs with the same --listen and --tls-cert, and
+ends with status 0 when it is alive, or with --ready when it can send; else with 1.
+It is what containers are checked with, which hold nothing but this program.
+
+Its flags are the environment variables of serve as well.`,
+		Example: `  dmconnector healthcheck
+  dmconnector healthcheck --ready --listen 0.0.0.0:8080`,
+		Args:    cobra.NoArgs,
+		PreRunE: fromEnvironment("DMCONNECTOR_"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			address, err := healthAddress(listen, tlsCert != "", ready)
+			if err != nil {
+				return err
+			}
+			ctx, cancel := context.WithTimeout(cmd.Context(), timeout)
+			defer cancel()
+			return askHealth(ctx, address)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&listen, "listen", "127.0.0.1:8080", "`address` that serve was given")
+	flags.StringVar(&tlsCert, "tls-cert", "", "certificate `file` that serve was given: with one it speaks HTTPS")
+	flags.BoolVar(&ready, "ready", false, "whether it can send, not only whether it is alive")
+	flags.DurationVar(&timeout, "timeout", 5*time.Second, "how `long` to wait for the answer")
+	return cmd
+}
+
+// healthAddress returns the URL to ask. A service that listens on every address
+// is asked on loopback.
+func healthAddress(listen string, secure, ready bool) (string, error) {
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return "", fmt.Errorf("--listen: %w", err)
+	}
+	switch host {
+	case "", "0.0.0.0":
+		host = "127.0.0.1"
+	case "::":
+		host = "::1"
+	}
+	address := url.URL{Scheme: "http", Host: net.JoinHostPort(host, port), Path: "/healthz"}
+	if secure {
+		address.Scheme = "https"
+	}
+	if ready {
+		address.Path = "/readyz"
+	}
+	return address.String(), nil
+}
+
+func askHealth(ctx context.Context, address string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return err
+	}
+	client := &http.Client{
+		Transport: &http.Transport{
+			//nolint:gosec // The certificate is for another name than this machine's own, and nothing secret is asked or believed.
+			TLSClientConfig:   &tls.Config{InsecureSkipVerify: true},
+			DisableKeepAlives: true,
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %s", address, resp.Status)
+	}
+	return nil
+}
