@@ -3,6 +3,8 @@
 
 GO    ?= go
 TOOLS := $(GO) tool -modfile=tools/go.mod
+RELEASE := $(GO) tool -modfile=tools/release/go.mod
+GORELEASER := $(GO) tool -modfile=tools/goreleaser/go.mod goreleaser
 PEERS := internal/logtopeers
 WEB   := internal/console/web
 RACE  := $(shell command -v "$$($(GO) env CC)" >/dev/null 2>&1 && echo -race)
@@ -10,7 +12,8 @@ RACE  := $(shell command -v "$$($(GO) env CC)" >/dev/null 2>&1 && echo -race)
 # How long each fuzz target runs.
 FUZZTIME ?= 10s
 
-.PHONY: build test lint fmt fuzz bench chaos vuln setup console console-check e2e screenshots
+.PHONY: build test lint fmt fuzz bench chaos vuln setup console console-check e2e screenshots \
+	man completions image release-check
 
 build:
 	$(GO) build -trimpath -o bin/dmconnector ./cmd/dmconnector
@@ -74,6 +77,37 @@ bench:
 # The fault suite, longer than in make test; writes docs/reliability.md.
 chaos:
 	$(GO) test ./internal/chaos -count=1 -timeout 60m -v -chaos.long -chaos.write
+
+man:
+	$(GO) test ./cmd/dmconnector -count=1 -run '^TestManPages$$' -man.write $(CURDIR)/bin/share/man/man1
+
+completions: build
+	mkdir -p bin/share/completions
+	@for shell in bash zsh fish powershell; do \
+		bin/dmconnector completion $$shell >bin/share/completions/dmconnector.$$shell || exit 1; \
+	done
+
+# The container image, without a container engine: bin/image/dmconnector-ARCH.tar.
+# For the same commit it is the same, byte by byte.
+ARCHES ?= amd64 arm64
+image: CREATED = $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+image: VERSION = $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+image:
+	mkdir -p bin/image
+	@set -e; for arch in $(ARCHES); do \
+		CGO_ENABLED=0 GOOS=linux GOARCH=$$arch $(GO) build -trimpath -tags timetzdata -ldflags '-s -w' -o bin/image/dmconnector-$$arch ./cmd/dmconnector; \
+		(cd tools/release && $(GO) run ./image -program ../../bin/image/dmconnector-$$arch -arch $$arch -created $(CREATED) \
+			-version $(VERSION) -tag dmconnector:latest -out ../../bin/image/dmconnector-$$arch.tar); \
+	done
+
+# Builds every package, and tries what can be tried here; into dist and bin.
+release-check: image
+	cd tools/release && $(GO) mod tidy -diff && $(GO) vet ./...
+	cd tools/release && $(GO) test ./image -count=1 -v -image $(CURDIR)/bin/image/dmconnector-$$($(GO) env GOARCH).tar
+	cd tools/release && $(GO) test ./deploy -count=1 -program $(CURDIR)/bin/image/dmconnector-$$($(GO) env GOARCH)
+	$(GORELEASER) check
+	$(GORELEASER) release --snapshot --clean
+	cd tools/release && $(GO) test ./packages -count=1 -v -dist $(CURDIR)/dist
 
 # Needs the vulnerability database on the net.
 vuln:

@@ -1,0 +1,22 @@
+# Builds the image with a container engine; make image does without one, and makes
+# the same. A test holds the two together.
+FROM golang:1.26 AS build
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN go mod download
+COPY . .
+RUN CGO_ENABLED=0 go build -trimpath -tags timetzdata -ldflags '-s -w' -o /out/dmconnector ./cmd/dmconnector && \
+    mkdir -m 0700 /out/data
+
+FROM scratch
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
+COPY --from=build --chown=65532:65532 /out/data /data
+COPY --from=build /out/dmconnector /dmconnector
+ENV DMCONNECTOR_LISTEN=0.0.0.0:8080 DMCONNECTOR_DATA=/data
+USER 65532:65532
+EXPOSE 8080
+VOLUME /data
+HEALTHCHECK --interval=10s --timeout=6s --start-period=30s --retries=3 \
+    CMD ["/dmconnector", "healthcheck"]
+ENTRYPOINT ["/dmconnector"]
+CMD ["serve"]
