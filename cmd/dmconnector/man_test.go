@@ -27,7 +27,7 @@ func TestManPages(t *testing.T) {
 	t.Setenv("SOURCE_DATE_EPOCH", "0")
 	root := newRoot()
 	root.DisableAutoGenTag = true
-	if err := doc.GenManTree(root, &doc.GenManHeader{Title: "DMCONNECTOR", Section: "1", Source: "dmconnector", Manual: "dmconnector"}, folder); err != nil {
+	if err := doc.GenManTree(root, &doc.GenManHeader{Section: "1", Source: "dmconnector", Manual: "dmconnector"}, folder); err != nil {
 		t.Fatal(err)
 	}
 	pages, err := filepath.Glob(filepath.Join(folder, "*.1"))
