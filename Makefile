@@ -3,7 +3,6 @@
 
 GO    ?= go
 TOOLS := $(GO) tool -modfile=tools/go.mod
-RELEASE := $(GO) tool -modfile=tools/release/go.mod
 GORELEASER := $(GO) tool -modfile=tools/goreleaser/go.mod goreleaser
 PEERS := internal/logtopeers
 WEB   := internal/console/web
@@ -59,6 +58,7 @@ lint:
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run make fmt"; exit 1; }
 	$(GO) mod tidy -diff
 	$(TOOLS) golangci-lint run ./...
+	cd tools/release && $(GO) tool -modfile=../go.mod golangci-lint run ./...
 
 fmt:
 	$(TOOLS) golangci-lint fmt ./...
@@ -95,7 +95,7 @@ image: VERSION = $(shell git describe --tags --always --dirty 2>/dev/null || ech
 image:
 	mkdir -p bin/image
 	@set -e; for arch in $(ARCHES); do \
-		CGO_ENABLED=0 GOOS=linux GOARCH=$$arch $(GO) build -trimpath -tags timetzdata -ldflags '-s -w' -o bin/image/dmconnector-$$arch ./cmd/dmconnector; \
+		CGO_ENABLED=0 GOOS=linux GOARCH=$$arch $(GO) build -trimpath -buildvcs=auto -tags timetzdata -ldflags '-s -w' -o bin/image/dmconnector-$$arch ./cmd/dmconnector; \
 		(cd tools/release && $(GO) run ./image -program ../../bin/image/dmconnector-$$arch -arch $$arch -created $(CREATED) \
 			-version $(VERSION) -tag dmconnector:latest -out ../../bin/image/dmconnector-$$arch.tar); \
 	done

@@ -96,14 +96,14 @@ func TestSocketActivation(t *testing.T) {
 	if err := activate.Start(); err != nil {
 		t.Fatal(err)
 	}
-	answer(t, ctx, "http://"+address+"/readyz")
+	answer(ctx, t, "http://"+address+"/readyz")
 	stop()
 	if err := activate.Wait(); err != nil && ctx.Err() == nil {
 		t.Error(err)
 	}
 }
 
-func answer(t *testing.T, ctx context.Context, url string) {
+func answer(ctx context.Context, t *testing.T, url string) {
 	t.Helper()
 	client := &http.Client{Timeout: 20 * time.Second}
 	tick := time.NewTicker(50 * time.Millisecond)
