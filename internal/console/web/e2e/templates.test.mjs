@@ -52,6 +52,14 @@ async function paste(page, name, text) {
   await page.keyboard.insertText(text);
 }
 
+/** Waits for the heading of an opened template to have the focus, which it would else take later on. */
+const headingFocused = (page) => page.locator(".templates h2:focus").waitFor();
+
+async function edit(page, name) {
+  await page.getByRole("button", { name }).click();
+  await headingFocused(page);
+}
+
 const preview = (page) => page.getByRole("region", { name: "Preview" });
 const mail = (page) => preview(page).frameLocator("iframe").locator("body");
 
@@ -84,7 +92,7 @@ const saveConnector = async (page) => {
 
 test("a mail is seen in Japanese, on a phone, in the dark and as text", async () => {
   const { page, context, complaints } = await open("#/connectors/default/templates", { colorScheme: null });
-  await page.getByRole("button", { name: /^Edit Sign-in, English/ }).click();
+  await edit(page, /^Edit Sign-in, English/);
   await preview(page).locator(".subject", { hasText: /sign-in code/ }).waitFor();
   await page.getByLabel("Reader's language").selectOption("ja");
   await preview(page).locator(".subject", { hasText: "ログイン" }).waitFor();
@@ -118,7 +126,7 @@ test("a mail is seen in Japanese, on a phone, in the dark and as text", async ()
 test("a sample value changes the mail", async () => {
   await make("sampled", ofAll(plain("SignIn", { subject: "For {{application.name}}" })));
   const { page, context, complaints } = await open("#/connectors/sampled/templates");
-  await page.getByRole("button", { name: /^Edit Sign-in/ }).click();
+  await edit(page, /^Edit Sign-in/);
   await page.getByLabel("code", { exact: true }).fill("987321");
   await mail(page).getByText("987321").waitFor();
   await page.getByLabel("application.name", { exact: true }).fill("Shop & <b>Co</b>");
@@ -130,7 +138,7 @@ test("a sample value changes the mail", async () => {
 test("what is wrong with a text is told at its line", async () => {
   await make("doubtful", ofAll(plain("SignIn")), { codeLifetime: "5m" });
   const { page, context, complaints } = await open("#/connectors/doubtful/templates");
-  await page.getByRole("button", { name: /^Edit Sign-in/ }).click();
+  await edit(page, /^Edit Sign-in/);
   const warning = (text) => page.locator(".templates .field .warning", { hasText: text });
   const markedAt = (text) => page.locator(".cm-line", { has: page.locator(".cm-lintRange-warning", { hasText: text }) });
 
@@ -153,7 +161,7 @@ test("what is wrong with a text is told at its line", async () => {
 test("after {{ the variables of the flow are offered", async () => {
   await make("completed", ofAll(plain("SignIn")));
   const { page, context, complaints } = await open("#/connectors/completed/templates");
-  await page.getByRole("button", { name: /^Edit Sign-in/ }).click();
+  await edit(page, /^Edit Sign-in/);
   await paste(page, "Subject", "Code for ");
   await page.keyboard.type("{{");
   const offered = page.locator(".cm-tooltip-autocomplete li");
@@ -173,7 +181,7 @@ test("a ready-made template is made one's own, and its next mail is the changed 
   const { page, context, complaints } = await open("#/connectors/owned/templates");
   await page.getByText("The ready-made templates are in force").waitFor();
   await page.getByRole("button", { name: "Make them my own" }).click();
-  await page.getByRole("button", { name: /^Edit Sign-in, English/ }).click();
+  await edit(page, /^Edit Sign-in, English/);
   await paste(page, "Subject", "Welcome back: {{code}}");
   await page.getByRole("button", { name: "All templates" }).click();
   // One more, from the ready-made one that fits.
@@ -212,6 +220,7 @@ test("shared templates are added, used, listed and deleted", async () => {
     await dialog.getByText("Shared templates have a language.").waitFor();
     await dialog.getByLabel("Language tag").fill("fr");
     await dialog.getByRole("button", { name: "Add", exact: true }).click();
+    await headingFocused(page);
     await paste(page, "Subject", subject);
     await page.getByRole("button", { name: "All templates" }).click();
   }
@@ -223,7 +232,7 @@ test("shared templates are added, used, listed and deleted", async () => {
   await service.send("fr@example.com", "SignIn", { code: "135790", locale: "fr" });
   assert.equal((await service.latestMail("fr@example.com")).subject, "Votre code : 135790");
 
-  await page.getByRole("button", { name: /^Edit Sign-in, French/ }).click();
+  await edit(page, /^Edit Sign-in, French/);
   await page.getByRole("button", { name: "Delete", exact: true }).click();
   await page.getByRole("button", { name: /^Edit Registration, French/ }).waitFor();
   await page.getByRole("button", { name: /^Edit Sign-in, French/ }).waitFor({ state: "detached" });
@@ -246,7 +255,7 @@ test("nothing of a hostile mail runs, and nobody outside is asked", async () => 
   const { page, context, complaints } = await open("#/connectors/attacked/templates");
   const tried = [];
   page.on("request", (request) => request.url().startsWith(outside.url) && tried.push(request));
-  await page.getByRole("button", { name: /^Edit Sign-in/ }).click();
+  await edit(page, /^Edit Sign-in/);
   await mail(page).getByText("the mail").waitFor();
   await preview(page).getByText("This mail has images from elsewhere.").waitFor();
   await page.getByLabel("application.name", { exact: true }).fill(`<b id="value">from a value</b>${markup}`);
@@ -287,7 +296,7 @@ for (const colorScheme of ["light", "dark"]) {
     await matrix.waitFor();
     await picture(page, `templates-${colorScheme}`);
     await check();
-    await matrix.click();
+    await edit(page, /^Edit Sign-in, Japanese/);
     await mail(page).getByText(/コード/).filter({ visible: true }).first().waitFor();
     await picture(page, `template-preview-${colorScheme}`);
     await check();
@@ -300,7 +309,7 @@ for (const colorScheme of ["light", "dark"]) {
     await page.goto(`${service.url}#/templates`);
     await page.getByRole("button", { name: /^Edit Sign-in, French/ }).waitFor();
     await check();
-    await page.getByRole("button", { name: /^Edit Sign-in, French/ }).click();
+    await edit(page, /^Edit Sign-in, French/);
     await mail(page).waitFor();
     await check();
     await page.setViewportSize({ width: 1360, height: 900 });
