@@ -61,3 +61,33 @@ func TestServiceHasTheConsole(t *testing.T) {
 		})
 	}
 }
+
+// What serve runs tells Prometheus of itself, without a token.
+func TestServiceHasMetrics(t *testing.T) {
+	opts := serveOptions{listen: "127.0.0.1:0", sandbox: true, sandboxListen: "127.0.0.1:0", state: "memory"}
+	opts.sendTokens, opts.adminTokens = "send-token-0123456789", "admin-token-0123456789"
+	s := &service{opts: opts, log: slog.New(slog.DiscardHandler)}
+	defer s.close()
+	if err := s.open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	send := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/api/send", strings.NewReader(`{"to":"user@example.com","type":"SignIn","payload":{"code":"123456"}}`))
+	send.Header.Set("Authorization", "send-token-0123456789")
+	s.api.ServeHTTP(httptest.NewRecorder(), send)
+	s.api.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/api/send", nil))
+	scrape := httptest.NewRecorder()
+	s.api.ServeHTTP(scrape, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
+	for _, line := range []string{
+		`dmconnector_sends_total{code="",connector="default",mode="direct",outcome="sent",type="SignIn"} 1`,
+		`dmconnector_attempts_total{class="accepted",connector="default"} 1`,
+		`dmconnector_state_duration_seconds_count{operation="admit"} 1`,
+		`dmconnector_requests_refused_total{code="unauthorized"} 1`,
+		`dmconnector_breaker_open{connector="default"} 0`,
+		`dmconnector_state_up 1`,
+		`state="memory",version="` + version() + `"} 1`,
+	} {
+		if !strings.Contains(scrape.Body.String(), line+"\n") {
+			t.Errorf("there is no line %s", line)
+		}
+	}
+}
