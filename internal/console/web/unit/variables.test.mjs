@@ -18,6 +18,7 @@ for (const [name, want] of [
   ["application.name.first", { state: "partly", sent: "application" }],
   ["uiLocales.1", { state: "sent", value: "en" }],
   ["uiLocales.length", { state: "sent", value: 2 }],
+  ["code.length", { state: "sent", value: 6 }],
   ["user.name", { state: "unsent" }],
   ["constructor", { state: "unsent" }],
   ["__proto__.polluted", { state: "unsent" }],
