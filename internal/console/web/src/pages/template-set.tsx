@@ -1,6 +1,6 @@
 // A list of templates: all of them in a matrix, or one of them being edited.
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Template } from "../api";
 import { texts } from "../i18n";
 import { Button, Empty } from "../ui";
@@ -88,7 +88,7 @@ function All(props: Props & { open: (index: number) => void; add: (adding: Addin
 function One(props: Props & { index: number; template: Template; open: (index: number | null) => void; copy: () => void }) {
   const { index, templates, template } = props;
   const heading = useRef<HTMLHeadingElement>(null);
-  useEffect(() => heading.current?.focus(), [index]);
+  useLayoutEffect(() => heading.current?.focus(), [index]);
   const name = templateName(template);
   const remove = () => {
     if (!window.confirm(t("sure", { name }))) return;
