@@ -505,8 +505,8 @@ func TestQueueIsWorkedOffByAFixedNumber(t *testing.T) {
 		most       int64
 		took       time.Duration
 	}{
-		"one connector":    {1, 16, 13 * 700 * time.Millisecond},
-		"two connectors":   {2, 32, 7 * 700 * time.Millisecond},
+		"one connector":  {1, 16, 13 * 700 * time.Millisecond},
+		"two connectors": {2, 32, 7 * 700 * time.Millisecond},
 		// The last ones may all be of one connector.
 		"three connectors": {3, 32, 8 * 700 * time.Millisecond},
 	}
