@@ -12,9 +12,9 @@ import (
 	"unicode/utf8"
 )
 
-// logtoLifetime is how long Logto's codes are good, whatever a connector says, and
+// LogtoCodeLifetime is how long Logto's codes are good, whatever a connector says, and
 // so what codeLifetime is by default.
-const logtoLifetime = 10 * time.Minute
+const LogtoCodeLifetime = 10 * time.Minute
 
 // statedTime finds a number with a unit right behind it, in English, Chinese and
 // Japanese. What must not stand around it, the pattern cannot say.
@@ -35,7 +35,7 @@ type statedLife struct {
 
 // lintLifetimes warns where a text names a time that is not codeLifetime.
 func lintLifetimes(cfg *Config, pointer string, t Template, report *Report) {
-	lifetime, err := ParseLifetime(cmp.Or(cfg.CodeLifetime, logtoLifetime.String()))
+	lifetime, err := ParseLifetime(cmp.Or(cfg.CodeLifetime, LogtoCodeLifetime.String()))
 	if err != nil {
 		return // that is reported already
 	}
@@ -63,7 +63,7 @@ func contradiction(written string, lifetime time.Duration, byDefault bool) strin
 	if byDefault {
 		is = "is not set and means"
 	}
-	if lifetime == logtoLifetime {
+	if lifetime == LogtoCodeLifetime {
 		return fmt.Sprintf("says %q, but codeLifetime %s 10 minutes, which is how long Logto's codes are good, whatever a connector says; say 10 minutes", written, is)
 	}
 	return fmt.Sprintf("says %q, but codeLifetime %s %s; say the same in both, and 10 minutes if the codes are Logto's: they are good for that long, whatever a connector says",

@@ -9,11 +9,8 @@ import (
 	"dmconnector/connector"
 )
 
-// How long a message is worth sending.
-const (
-	usualCodeLifetime = 10 * time.Minute
-	lifetimeOfOthers  = 24 * time.Hour
-)
+// lifetimeOfOthers is how long a message without a code is worth sending.
+const lifetimeOfOthers = 24 * time.Hour
 
 // entry is what is remembered of a message that begins.
 func (d *Delivery) entry(c Connector, req Request, mode Mode) *Entry {
@@ -82,7 +79,7 @@ func lifetime(c Connector, m connector.Message) time.Duration {
 	if d, err := connector.ParseLifetime(c.Composer.Config().CodeLifetime); err == nil {
 		return d
 	}
-	return usualCodeLifetime // the config says nothing: anything else was refused with it
+	return connector.LogtoCodeLifetime // the config says nothing: anything else was refused with it
 }
 
 // joinKey is what equal requests share. One with an Idempotency-Key is told from
