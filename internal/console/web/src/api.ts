@@ -142,7 +142,7 @@ export interface Config {
 }
 
 export interface ConnectorStatus {
-  source: "file" | "state" | "example";
+  source: "file" | "state";
   readOnly: boolean;
   inForce: boolean;
   version?: number;
