@@ -104,7 +104,8 @@ func endpointURL(region, endpoint string) (*url.URL, error) {
 // and timestamp. With a receipt the mail is accepted. The error is an [*Error];
 // its class says whether the mail may have been accepted all the same.
 //
-// Every stage ends with ctx. One recipient means one: Direct Mail would take a
+// Every stage ends with ctx, and the call carries on its trace (W3C Trace Context),
+// if there is one. One recipient means one: Direct Mail would take a
 // comma in Mail.To as the border between two.
 func (c *Client) SingleSendMail(ctx context.Context, m *Mail) (*Receipt, error) {
 	if strings.Contains(m.To, ",") {

@@ -14,6 +14,7 @@ import (
 	"syscall"
 
 	"github.com/aliyun/alibaba-cloud-sdk-go/sdk/requests"
+	"go.opentelemetry.io/otel/propagation"
 )
 
 // maxAnswer bounds what is read of an answer. Receipts and errors have some
@@ -37,6 +38,8 @@ func (c *Client) post(ctx context.Context, form []byte) (int, []byte, *Error) {
 		"Accept-Encoding": {"identity"},
 		"User-Agent":      {"dmconnector"},
 	}
+	propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(r.Header))
+	r.Header.Del("Tracestate") // what callers' tools wrote there is not Aliyun's business
 	resp, err := c.http.Do(r)
 	if err != nil {
 		return 0, nil, unanswered(ctx, progress.class(err), err)

@@ -4,13 +4,15 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+
+	"dmconnector/internal/tracing"
 )
 
 // newLog writes JSON, a line each, of what is not for debugging alone.
 func newLog(w io.Writer) *slog.Logger { return newLeveledLog(w, new(slog.LevelVar)) }
 
 func newLeveledLog(w io.Writer, level *slog.LevelVar) *slog.Logger {
-	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level}))
+	return slog.New(tracing.Logged(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})))
 }
 
 func parseLevel(name string) (slog.Level, error) {

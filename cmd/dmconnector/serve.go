@@ -43,6 +43,9 @@ token given as a flag is visible in the list of processes: better use one of the
 others. The key that seals secrets at rest comes from DMCONNECTOR_SECRET_KEY or
 DMCONNECTOR_SECRET_KEY_FILE, else from a file in --data that the first start makes.
 
+Traces go to the OpenTelemetry collector that OTEL_EXPORTER_OTLP_ENDPOINT names
+(OTLP over HTTP), if it is set.
+
 SIGHUP has the connectors' files read again; changes are also noticed without.
 SIGUSR1 switches the log between the level debug and the one of --log-level.`,
 		Example: `  dmconnector serve --sandbox

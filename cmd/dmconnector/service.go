@@ -20,6 +20,7 @@ import (
 	"dmconnector/internal/metrics"
 	"dmconnector/internal/registry"
 	"dmconnector/internal/store"
+	"dmconnector/internal/tracing"
 )
 
 // lockWait is how long a successor waits until its predecessor, which answers its
@@ -38,6 +39,7 @@ type service struct {
 	scheme   string
 	sandbox  *localSandbox // nil without --sandbox
 	state    *store.Store
+	tracing  *tracing.Tracing // nil if nobody wants traces
 	metrics  *metrics.Metrics
 	messages *delivery.Delivery
 	registry *registry.Registry
@@ -54,6 +56,9 @@ func (s *service) open(ctx context.Context) error {
 		return err
 	}
 	var err error
+	if s.tracing, err = tracing.Open(ctx, os.Getenv, version(), s.log); err != nil {
+		return err
+	}
 	if s.opts.sandbox {
 		if s.sandbox, err = startSandbox(ctx, s.opts.sandboxListen, s.sandboxToken(), s.log); err != nil {
 			return err
@@ -112,7 +117,7 @@ func (s *service) wire(ctx context.Context) error {
 		Version: version(), State: string(s.state.Kind()),
 		Loads: func() []delivery.Load { return s.messages.Loads() }, Backlog: s.state.Backlog, Expired: s.state.Expired,
 	})
-	s.messages = delivery.New(delivery.Options{Keeper: s.metrics.Keeper(s.state), Volatile: volatile, Log: s.log, Ended: s.metrics.Ended})
+	s.messages = delivery.New(delivery.Options{Keeper: s.metrics.Keeper(s.state), Volatile: volatile, Log: s.log, Ended: s.metrics.Ended, Tracer: s.tracing.Tracer()})
 	options := registry.Options{
 		Path: s.opts.connectors, Resolve: resolve, AllowedEndpoints: s.opts.allowEndpoints,
 		ReservedIDs: []string{httpapi.FactoryID}, Volatile: volatile,
@@ -130,7 +135,7 @@ func (s *service) wire(ctx context.Context) error {
 	}
 	s.api = httpapi.New(httpapi.Options{
 		Delivery: s.messages, Registry: s.registry, Messages: s.state, Ready: s.state.Ready, Log: s.log,
-		AccessLog: s.opts.accessLog, LogLevel: s.level,
+		AccessLog: s.opts.accessLog, LogLevel: s.level, Tracer: s.tracing.Tracer(),
 		SendTokens: s.send.values, AdminTokens: s.admin.values, NewSender: newSender,
 		Examine: examiner(s.sandbox, transport, s.log),
 		Console: console.New(), Sessions: s.state, Inbox: s.sandbox.inbox(),
@@ -168,8 +173,8 @@ func (s *service) run(ctx context.Context) error {
 	return serveUntilDone(ctx, server, connections.Listener(s.listener), drain)
 }
 
-// close closes what was opened, the state last: the sends of others may still use
-// it.
+// close closes what was opened, the state late: the sends of others may still use
+// it. A successor that waits for it need not wait for the last traces.
 func (s *service) close() {
 	if s.listener != nil {
 		s.listener.Close()
@@ -179,6 +184,9 @@ func (s *service) close() {
 		if err := s.state.Close(); err != nil {
 			s.log.Warn("the state did not close", "error", err)
 		}
+	}
+	if err := s.tracing.Close(); err != nil {
+		s.log.Warn("the last traces were not sent", "error", err)
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"dmconnector/aliyundm"
 	"dmconnector/connector"
 )
@@ -27,8 +29,10 @@ type turn interface {
 // attemptAll composes the mail and sends it, again while it certainly was not
 // accepted and there is time. It completes the report.
 func attemptAll(ctx context.Context, c Connector, req Request, report *Report, t turn) *Error {
-	mail, trace, err := c.Composer.Compose(req.Message)
-	report.Trace = &trace
+	_, span := partSpan(ctx, "compose")
+	mail, choice, err := c.Composer.Compose(req.Message)
+	endCompose(span, &choice, err)
+	report.Trace = &choice
 	if req.Progress != nil {
 		req.Progress(report.soFar())
 	}
@@ -42,7 +46,7 @@ func attemptAll(ctx context.Context, c Connector, req Request, report *Report, t
 		if last != nil && time.Until(deadline) < pause+leastTime {
 			return last
 		}
-		release, wanted, failure := t.take(ctx, report.ID, pause)
+		release, wanted, failure := takeTurn(ctx, t, report.ID, pause)
 		if failure != nil && failure.Code == Overloaded && last != nil {
 			return last // that is why there is no time left
 		}
@@ -65,6 +69,13 @@ func attemptAll(ctx context.Context, c Connector, req Request, report *Report, t
 	return last
 }
 
+// takeTurn waits for a turn, in a span of its own.
+func takeTurn(ctx context.Context, t turn, incident string, pause time.Duration) (release func(), wanted context.Context, failure *Error) {
+	ctx, span := partSpan(ctx, "wait")
+	defer func() { endPart(span, failure) }()
+	return t.take(ctx, incident, pause)
+}
+
 // attempt calls the provider once, and releases its turn. It tells progress, unless
 // that is nil, when the call begins and when it has ended.
 func attempt(ctx context.Context, c Connector, mail *aliyundm.Mail, report *Report, release func(), progress func(Report)) *Error {
@@ -73,7 +84,9 @@ func attempt(ctx context.Context, c Connector, mail *aliyundm.Mail, report *Repo
 	if progress != nil {
 		progress(report.soFar(Attempt{At: begun.UTC(), Pending: true}))
 	}
+	ctx, span := partSpan(ctx, "SingleSendMail", trace.WithSpanKind(trace.SpanKindClient))
 	receipt, err := c.Sender.SingleSendMail(ctx, mail)
+	endAttempt(span, receipt, err)
 	entry := Attempt{At: begun.UTC(), Milliseconds: time.Since(begun).Milliseconds()}
 	if err != nil {
 		entry.Error = err.Error()

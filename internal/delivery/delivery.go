@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/trace"
 
 	"dmconnector/aliyundm"
 	"dmconnector/connector"
@@ -64,6 +65,9 @@ type Options struct {
 	Log      *slog.Logger
 	// Ended, if not nil, is told how messages end. They wait for its return.
 	Ended func(Ending)
+	// Tracer, if not nil, makes the spans of queued messages. Those of others are
+	// parts of their request's span, where that is recorded.
+	Tracer trace.Tracer
 }
 
 // Delivery sends messages through its connectors. It is safe for concurrent use.
@@ -72,6 +76,7 @@ type Delivery struct {
 	volatile bool
 	log      *slog.Logger
 	ended    func(Ending)
+	tracer   trace.Tracer
 	lanes    atomic.Pointer[map[string]*lane]
 	flights  *flights
 	persons  [1024]sync.Mutex // of those whose codes are admitted, by their hash
@@ -83,7 +88,7 @@ type Delivery struct {
 
 // New returns a Delivery without connectors; see [Delivery.Use].
 func New(opts Options) *Delivery {
-	d := &Delivery{keeper: opts.Keeper, volatile: opts.Volatile, log: opts.Log, ended: opts.Ended, flights: newFlights()}
+	d := &Delivery{keeper: opts.Keeper, volatile: opts.Volatile, log: opts.Log, ended: opts.Ended, tracer: opts.Tracer, flights: newFlights()}
 	d.lanes.Store(&map[string]*lane{})
 	var closing context.Context
 	closing, d.giveUp = context.WithCancel(context.Background())
@@ -146,7 +151,7 @@ func (d *Delivery) Send(ctx context.Context, c Connector, req Request) (Report, 
 	}
 	f, isNew := d.flights.board(d.joinKey(c, req))
 	if isNew {
-		d.flying.Go(func() { d.fly(c.lane, f, req) })
+		d.flying.Go(func() { d.fly(context.WithoutCancel(ctx), c.lane, f, req) })
 	}
 	select {
 	case <-f.done:
@@ -154,6 +159,9 @@ func (d *Delivery) Send(ctx context.Context, c Connector, req Request) (Report, 
 		// It may have closed only its own side of the connection, and still read.
 		d.flights.disembark(f)
 		<-f.done
+	}
+	if !isNew {
+		trace.SpanFromContext(ctx).AddLink(trace.Link{SpanContext: f.span})
 	}
 	if f.failure != nil {
 		return f.report, f.failure
@@ -177,13 +185,16 @@ func (d *Delivery) Test(ctx context.Context, c Connector, req Request, tester st
 	if tester != "" {
 		entry.Takings = []Taking{{Name: "tester", Subject: d.keeper.Hash("test", tester), Count: testRate.Count, Per: testRate.Per}}
 	}
-	sending, cancel := context.WithDeadline(context.WithoutCancel(ctx), req.Arrived.Add(sendBy))
-	defer cancel()
 	report := entry.Report
-	failure := d.admit(sending, entry, &report)
+	var failure *Error
+	watched, span := messageSpan(context.WithoutCancel(ctx), entry)
+	defer func() { endMessage(span, &report, failure) }()
+	sending, cancel := context.WithDeadline(watched, req.Arrived.Add(sendBy))
+	defer cancel()
+	failure = d.admit(sending, entry, &report)
 	if failure == nil {
 		failure = attemptAll(sending, c, req, &report, atOnce{ctx})
-		d.settle(req.Arrived, directSettlement(entry, &report, failure))
+		d.settle(watched, req.Arrived, directSettlement(entry, &report, failure))
 	}
 	d.logLine(ctx, c, req, Test, report, failure)
 	return report, failure.orNil()

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"slices"
 	"time"
+
+	"go.opentelemetry.io/otel/codes"
 )
 
 const (
@@ -22,10 +24,12 @@ const (
 
 // fly leads a new flight to its end. A defect on the way must not leave its
 // callers without an answer, nor end the program.
-func (d *Delivery) fly(l *lane, f *flight, req Request) {
-	ctx, cancel := context.WithDeadline(context.Background(), req.Arrived.Add(sendBy))
-	entry, err := d.sendEntry(l, req)
+func (d *Delivery) fly(ctx context.Context, l *lane, f *flight, req Request) {
+	entry, err := d.sendEntry(ctx, l, req)
 	f.report = entry.Report
+	ctx, span := messageSpan(ctx, entry)
+	f.span = span.SpanContext()
+	sending, cancel := context.WithDeadline(ctx, req.Arrived.Add(sendBy))
 	admitted := false
 	defer func() {
 		cancel()
@@ -35,21 +39,22 @@ func (d *Delivery) fly(l *lane, f *flight, req Request) {
 			f.failure = internalError(f.report.ID, cause)
 		}
 		if admitted {
-			d.settle(req.Arrived, directSettlement(entry, &f.report, f.failure))
+			d.settle(ctx, req.Arrived, directSettlement(entry, &f.report, f.failure))
 		}
 		d.logFlight(ctx, l.Connector, req, entry, f)
+		endMessage(span, &f.report, f.failure)
 		d.flights.land(f)
 	}()
 	if err != nil {
 		f.failure = &Error{Code: Internal, Incident: entry.ID, Detail: "the message cannot be queued", Err: err}
 		return
 	}
-	f.failure = d.admitNewest(ctx, entry, f)
+	f.failure = d.admitNewest(sending, entry, f)
 	if f.failure != nil || f.report.ID != entry.ID || entry.Mode == Queued {
 		return
 	}
 	admitted = true
-	f.failure = d.deliver(ctx, l, f, req, entry)
+	f.failure = d.deliver(sending, l, f, req, entry)
 }
 
 // admitNewest asks for admission, after which the flight is the newest for its
@@ -79,7 +84,9 @@ func (d *Delivery) logFlight(ctx context.Context, c Connector, req Request, e *E
 
 // admit asks for admission. The report becomes the known message's, if the message
 // is known.
-func (d *Delivery) admit(ctx context.Context, e *Entry, report *Report) *Error {
+func (d *Delivery) admit(ctx context.Context, e *Entry, report *Report) (failure *Error) {
+	ctx, span := partSpan(ctx, "admit")
+	defer func() { endPart(span, failure) }()
 	asking, cancel := context.WithTimeout(ctx, admitTime)
 	defer cancel()
 	admission, err := d.keeper.Admit(asking, e)
@@ -87,7 +94,6 @@ func (d *Delivery) admit(ctx context.Context, e *Entry, report *Report) *Error {
 	case err != nil:
 		return d.notAdmitted(e, report, err)
 	case admission.Known != nil:
-		var failure *Error
 		*report, failure = replay(admission.Known, e)
 		if failure != nil && report.ID == e.ID {
 			refusal := directSettlement(e, report, failure)
@@ -190,16 +196,20 @@ func (e *Entry) Refusal(refusing *Taking, wait time.Duration) Settlement {
 
 // settle has an outcome remembered. A caller waits for it, so that its key is
 // answered the same way at once; but not for long: what was accepted was accepted,
-// and is remembered later.
-func (d *Delivery) settle(arrived time.Time, s Settlement) {
+// and is remembered later. ctx must not end.
+func (d *Delivery) settle(ctx context.Context, arrived time.Time, s Settlement) {
+	ctx, span := partSpan(ctx, "settle")
+	defer span.End()
+
 	until := arrived.Add(answerBy)
 	if least := time.Now().Add(leastSettleTime); until.Before(least) {
 		until = least
 	}
-	ctx, cancel := context.WithDeadline(context.Background(), until)
+	remembering, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
-	if _, err := d.keeper.Settle(ctx, s); err != nil {
-		d.log.Error("an outcome could not be remembered yet", "incident", s.ID, "outcome", string(s.State), "error", err.Error())
+	if _, err := d.keeper.Settle(remembering, s); err != nil {
+		span.SetStatus(codes.Error, "")
+		d.log.ErrorContext(ctx, "an outcome could not be remembered yet", "incident", s.ID, "outcome", string(s.State), "error", err.Error())
 		d.unsettled.add(s, false)
 	}
 }

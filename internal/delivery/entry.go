@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -38,7 +39,7 @@ func (d *Delivery) AddressHash(address string) Hash {
 }
 
 // sendEntry is the entry of a message that is sent through a connector in force.
-func (d *Delivery) sendEntry(l *lane, req Request) (*Entry, error) {
+func (d *Delivery) sendEntry(ctx context.Context, l *lane, req Request) (*Entry, error) {
 	mode := Direct
 	if !d.volatile && (req.Queue || l.Composer.Config().Delivery[req.Message.Type] == string(Queued)) {
 		mode = Queued
@@ -60,7 +61,7 @@ func (d *Delivery) sendEntry(l *lane, req Request) (*Entry, error) {
 	}
 	e.Report.Outcome = StateQueued
 	var err error
-	e.Payload, err = json.Marshal(payload{req.Message.To, req.Message.Type, req.Message.Payload, req.Message.IP})
+	e.Payload, err = json.Marshal(payload{req.Message.To, req.Message.Type, req.Message.Payload, req.Message.IP, traceparent(ctx)})
 	return e, err
 }
 
@@ -70,6 +71,8 @@ type payload struct {
 	Type    string         `json:"type"`
 	Payload map[string]any `json:"payload"`
 	IP      string         `json:"ip,omitempty"`
+
+	Traceparent string `json:"traceparent,omitempty"` // of its request, in W3C's form
 }
 
 func lifetime(c Connector, m connector.Message) time.Duration {

@@ -3,6 +3,8 @@ package delivery
 import (
 	"context"
 	"sync"
+
+	"go.opentelemetry.io/otel/trace"
 )
 
 // A flight is one message on its way, and the callers that wait for it.
@@ -14,6 +16,7 @@ type flight struct {
 	done       chan struct{} // closed when report and failure are set
 	report     Report
 	failure    *Error
+	span       trace.SpanContext // its own, if it is traced; set with them
 
 	// Guarded by flights.mu.
 	callers   int

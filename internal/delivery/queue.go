@@ -87,6 +87,7 @@ func (d *Delivery) work(w Work, begun time.Time) {
 		report = *w.Report
 	}
 	report.Outcome, report.Detail = StateFailed, ""
+	ctx, span := d.trySpan(w)
 	message, err := connector.ParseMessage(w.Payload)
 	req := Request{Message: message, Arrived: begun, fromQueue: true}
 	c, known := d.Connector(w.Connector)
@@ -98,20 +99,21 @@ func (d *Delivery) work(w Work, begun time.Time) {
 		c = Connector{ID: w.Connector}
 		failure = &Error{Code: ConnectorNotFound, Incident: w.ID, Detail: "the connector " + w.Connector + " is not there any more"}
 	default:
-		failure = d.carry(c.lane, w, req, &report)
+		failure = d.carry(ctx, c.lane, w, req, &report)
 	}
 	settlement := queuedSettlement(w, &report, failure, begun)
-	d.logLine(context.Background(), c, req, Queued, settlement.Report, failure)
-	d.settle(begun, settlement)
+	d.logLine(ctx, c, req, Queued, settlement.Report, failure)
+	d.settle(ctx, begun, settlement)
+	endMessage(span, &settlement.Report, failure)
 }
 
 // carry sends one queued message in its turn.
-func (d *Delivery) carry(l *lane, w Work, req Request, report *Report) (failure *Error) {
+func (d *Delivery) carry(ctx context.Context, l *lane, w Work, req Request, report *Report) (failure *Error) {
 	until := req.Arrived.Add(sendBy)
 	if w.Expires.Before(until) {
 		until = w.Expires
 	}
-	ctx, cancel := context.WithDeadline(context.Background(), until)
+	ctx, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
 	person := d.person(l.Connector, req.Message)
 	f := d.flights.carry(person)

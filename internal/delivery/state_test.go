@@ -134,10 +134,14 @@ func configOf(change func(*connector.Config)) *connector.Config {
 }
 
 // openCounter returns a counter whose workers run until it is stopped.
-func openCounter(t *testing.T, s sender, change func(*connector.Config)) *counter {
+func openCounter(t *testing.T, s sender, change func(*connector.Config), options ...func(*delivery.Options)) *counter {
 	t.Helper()
 	c := &counter{keeper: &faultyKeeper{Store: memory(t)}, log: new(logBuffer)}
-	d := delivery.New(delivery.Options{Keeper: c.keeper, Log: slog.New(slog.NewJSONHandler(c.log, nil))})
+	opts := delivery.Options{Keeper: c.keeper, Log: slog.New(slog.NewJSONHandler(c.log, nil))}
+	for _, set := range options {
+		set(&opts)
+	}
+	d := delivery.New(opts)
 	d.Use(map[string]delivery.Connector{"mine": {ID: "mine", Composer: connector.New(configOf(change)), Sender: s}})
 	inForce, _ := d.Connector("mine")
 	c.desk = &desk{d, inForce}

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// An exchange is what the access log tells of a request. It has no URL: a query or
+// An exchange is what the access log and the trace tell of a request. It has no URL: a query or
 // a path may hold what is no business of a log.
 type exchange struct {
 	route    string
@@ -16,15 +16,21 @@ type exchange struct {
 
 type exchangeKey struct{}
 
-// observe begins the access log's line of a request. tell writes it.
+// observe begins the span and the access log's line of a request. tell ends them.
 func (s *Server) observe(w http.ResponseWriter, r *http.Request) (watched http.ResponseWriter, within *http.Request, tell func()) {
-	if !s.opts.AccessLog {
+	r = withCallersTrace(r)
+	if !s.observes() {
 		return w, r, func() {}
 	}
 	arrived := arrival(r)
 	e, answer := &exchange{route: "unknown"}, &watchedAnswer{ResponseWriter: w}
-	r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, e))
+	ctx, span := s.requestSpan(r)
+	r = r.WithContext(context.WithValue(ctx, exchangeKey{}, e))
 	return answer, r, func() {
+		defer endRequest(span, r, e, answer.status)
+		if !s.opts.AccessLog {
+			return
+		}
 		attrs := []slog.Attr{
 			slog.String("method", methodLabel(r.Method)), slog.String("route", e.route), slog.Int("status", answer.status),
 			slog.Int64("ms", time.Since(arrived).Milliseconds()), slog.Int64("bytes", answer.bytes),
@@ -35,6 +41,8 @@ func (s *Server) observe(w http.ResponseWriter, r *http.Request) (watched http.R
 		s.opts.Log.LogAttrs(r.Context(), accessLevel(e.route, answer.status), "request", attrs...)
 	}
 }
+
+func (s *Server) observes() bool { return s.opts.AccessLog || s.opts.Tracer != nil }
 
 // accessLevel keeps load balancers' questions out of the log as long as all is well.
 func accessLevel(route string, status int) slog.Level {

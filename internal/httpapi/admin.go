@@ -47,7 +47,7 @@ func (s *Server) adminRoutes(r chi.Router) {
 // messageRoutes tell what became of the messages.
 func (s *Server) messageRoutes(r chi.Router) {
 	r.Get("/api/messages", s.admin(s.listMessages))
-	r.Get("/api/messages/events", s.admin(s.followMessages))
+	r.Get(eventsPath, s.admin(s.followMessages))
 	r.Post("/api/messages/search", s.admin(s.searchMessages))
 	r.Get("/api/messages/{id}", s.admin(s.readMessage))
 	r.Post("/api/messages/{id}/retry", s.admin(s.retryMessage))

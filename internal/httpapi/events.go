@@ -21,6 +21,8 @@ const (
 	maxStreams = 64
 )
 
+const eventsPath = "/api/messages/events"
+
 var eventKeys = []string{"state", "outcome", "type", "connector", "limit"}
 
 // followMessages sends the list of messages now, and whenever it changes, until

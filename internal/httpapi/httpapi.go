@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5"
+	"go.opentelemetry.io/otel/trace"
 
 	"dmconnector/connector"
 	"dmconnector/internal/delivery"
@@ -30,6 +31,8 @@ type Options struct {
 	Log      *slog.Logger
 	// AccessLog has each request logged, in a line of its own.
 	AccessLog bool
+	// Tracer, if not nil, makes the spans of the API's requests.
+	Tracer trace.Tracer
 	// LogLevel is Log's, for admins to change. Without it that route does not exist.
 	LogLevel *slog.LevelVar
 
@@ -93,7 +96,7 @@ func New(opts Options) *Server {
 	}
 	s.SetTokens(nil)
 	r := chi.NewRouter()
-	if opts.AccessLog {
+	if s.observes() {
 		r.Use(noteRoute)
 	}
 	r.NotFound(s.handle(func(http.ResponseWriter, *http.Request) error { return problemOf(codeNotFound) }))

@@ -1,0 +1,220 @@
+package delivery_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+
+	"go.opentelemetry.io/otel/propagation"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	"go.opentelemetry.io/otel/trace"
+
+	"dmconnector/aliyundm"
+	"dmconnector/connector"
+	"dmconnector/internal/delivery"
+)
+
+// spansOf returns the spans that have ended, in the order of their beginning, each as
+// its name, its parent's and its status.
+func spansOf(recorder *tracetest.SpanRecorder) []string {
+	names := map[trace.SpanID]string{}
+	for _, s := range recorder.Started() {
+		names[s.SpanContext().SpanID()] = s.Name()
+	}
+	var told []string
+	for _, s := range recorder.Started() {
+		line := s.Name()
+		if parent := names[s.Parent().SpanID()]; parent != "" {
+			line = parent + "/" + line
+		}
+		if s.EndTime().IsZero() {
+			line += " (not ended)"
+		}
+		told = append(told, strings.TrimSpace(line+" "+s.Status().Description))
+	}
+	return told
+}
+
+// dump is all that spans tell of themselves.
+func dump(recorder *tracetest.SpanRecorder) string {
+	var b strings.Builder
+	for _, s := range recorder.Ended() {
+		fmt.Fprint(&b, s.Name(), " ", s.Status())
+		for _, a := range s.Attributes() {
+			fmt.Fprintf(&b, " %s=%s", a.Key, a.Value.String())
+		}
+		fmt.Fprintln(&b, s.Events())
+	}
+	return b.String()
+}
+
+// recording returns a context within a request's span that is recorded.
+func recording() (context.Context, trace.Span, *tracetest.SpanRecorder) {
+	recorder := tracetest.NewSpanRecorder()
+	tracer := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorder)).Tracer("test")
+	ctx, span := tracer.Start(context.Background(), "request")
+	return ctx, span, recorder
+}
+
+func TestMessageIsTraced(t *testing.T) {
+	throttled := &aliyundm.Error{Class: aliyundm.Retry, Code: "Throttling.User", Status: 400, RequestID: "REQ", Message: "user@example.com 123456"}
+	refused := &aliyundm.Error{Class: aliyundm.Recipient, Code: "InvalidMailAddress.NotFound", Status: 404, Message: "user@example.com 123456"}
+	var calls atomic.Int64
+	tests := map[string]struct {
+		sender sender
+		limits connector.Limits
+		want   []string
+		holds  []string
+	}{
+		"sent": {
+			accepting(new([]aliyundm.Mail)), off,
+			[]string{"request", "request/message", "message/admit", "message/compose", "message/wait", "message/SingleSendMail", "message/settle"},
+			[]string{"dmconnector.outcome=sent", "dmconnector.connector=mine", "dmconnector.type=SignIn", "dmconnector.mode=direct", "dmconnector.incident=0", "aliyun.request_id="},
+		},
+		"sent again": {
+			answers(&calls, throttled, nil), off,
+			[]string{
+				"request", "request/message", "message/admit", "message/compose", "message/wait", "message/SingleSendMail retry",
+				"message/wait", "message/SingleSendMail", "message/settle",
+			},
+			[]string{"aliyun.code=Throttling.User", "aliyun.request_id=REQ"},
+		},
+		"refused": {
+			failing(refused), off,
+			[]string{
+				"request", "request/message recipient_rejected", "message/admit", "message/compose", "message/wait",
+				"message/SingleSendMail recipient", "message/settle",
+			},
+			[]string{"dmconnector.outcome=failed", "aliyun.code=InvalidMailAddress.NotFound"},
+		},
+		"limited": {
+			accepting(new([]aliyundm.Mail)),
+			connector.Limits{Recipient: "1/1h", Connector: "off"},
+			[]string{
+				"request", "request/message", "message/admit", "message/compose", "message/wait", "message/SingleSendMail", "message/settle",
+				"request/message rate_limited", "message/admit rate_limited",
+			},
+			nil,
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := newDesk(t, tt.limits, tt.sender)
+				ctx, request, recorder := recording()
+				d.postAs(ctx, post{})
+				if name == "limited" {
+					d.postAs(ctx, post{code: "654321"})
+				}
+				request.End()
+				if got := spansOf(recorder); !slices.EqualFunc(got, tt.want, strings.EqualFold) {
+					t.Errorf("spans %q, want %q", got, tt.want)
+				}
+				told := dump(recorder)
+				for _, part := range tt.holds {
+					if !strings.Contains(told, part) {
+						t.Errorf("%s is not told: %s", part, told)
+					}
+				}
+				for _, secret := range []string{"user@", "123456", "654321"} {
+					if strings.Contains(told, secret) {
+						t.Errorf("%s is in a span: %s", secret, told)
+					}
+				}
+			})
+		})
+	}
+}
+
+// A caller whose trace is not recorded here has it passed on all the same.
+func TestCallersTraceIsPassedOn(t *testing.T) {
+	const theirs = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	within := propagation.TraceContext{}.Extract(context.Background(), propagation.MapCarrier{"traceparent": theirs})
+	for _, queued := range []bool{false, true} {
+		t.Run(fmt.Sprint("queued ", queued), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var seen []string
+				c := openCounter(t, func(ctx context.Context, _ *aliyundm.Mail) (*aliyundm.Receipt, error) {
+					carrier := propagation.MapCarrier{}
+					propagation.TraceContext{}.Inject(ctx, carrier)
+					seen = append(seen, carrier["traceparent"])
+					return &aliyundm.Receipt{EnvID: "1", RequestID: "2"}, nil
+				}, nil)
+				_, _ = c.postAs(within, post{async: queued})
+				_, _ = c.post(post{async: queued, code: "654321"})
+				synctest.Wait()
+				c.stop()
+				if !slices.Equal(seen, []string{theirs, ""}) {
+					t.Errorf("the calls belong to %q", seen)
+				}
+			})
+		})
+	}
+}
+
+// A try of a queued message is a span in the trace of its request, which may long
+// have ended.
+func TestQueuedMessageIsTraced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, request, recorder := recording()
+		c := openCounter(t, accepting(new([]aliyundm.Mail)), nil, func(o *delivery.Options) {
+			o.Tracer = request.TracerProvider().Tracer("test")
+		})
+		if _, failure := c.postAs(ctx, post{async: true}); failure != nil {
+			t.Fatal(failure)
+		}
+		request.End()
+		synctest.Wait()
+		c.stop()
+		want := []string{
+			"request", "request/message", "message/admit",
+			"request/message", "message/compose", "message/wait", "message/SingleSendMail", "message/settle",
+		}
+		if got := spansOf(recorder); !slices.Equal(got, want) {
+			t.Errorf("spans %q", got)
+		}
+		for _, s := range recorder.Ended() {
+			if s.SpanContext().TraceID() != request.SpanContext().TraceID() {
+				t.Errorf("%s is in another trace", s.Name())
+			}
+		}
+		if told := dump(recorder); !strings.Contains(told, "dmconnector.mode=queued dmconnector.outcome=sent") {
+			t.Errorf("spans tell %s", told)
+		}
+	})
+}
+
+// The request that joins another one points to the message that it shares.
+func TestJoinedRequestIsLinked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		goOn := make(chan struct{})
+		d := newDesk(t, off, func(context.Context, *aliyundm.Mail) (*aliyundm.Receipt, error) {
+			<-goOn
+			return &aliyundm.Receipt{EnvID: "1", RequestID: "2"}, nil
+		})
+		first, request, recorder := recording()
+		second, joining := request.TracerProvider().Tracer("test").Start(context.Background(), "joining")
+		var both sync.WaitGroup
+		both.Go(func() { _, _ = d.postAs(first, post{}) })
+		synctest.Wait()
+		both.Go(func() { _, _ = d.postAs(second, post{}) })
+		synctest.Wait()
+		close(goOn)
+		both.Wait()
+		joining.End()
+		ended := recorder.Ended()
+		joined := ended[len(ended)-1]
+		if want := []string{"request (not ended)", "joining", "request/message"}; !slices.Equal(spansOf(recorder)[:3], want) || joined.Name() != "joining" {
+			t.Fatalf("spans %q", spansOf(recorder))
+		}
+		if links := joined.Links(); len(links) != 1 || links[0].SpanContext.SpanID() != ended[len(ended)-2].SpanContext().SpanID() || ended[len(ended)-2].Name() != "message" {
+			t.Errorf("links %v, of %q", links, spansOf(recorder))
+		}
+	})
+}
