@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"dmconnector/aliyundm"
 	"dmconnector/connector"
 	"dmconnector/internal/delivery"
@@ -224,6 +226,42 @@ func ruleExpressions(t *testing.T) []string {
 		t.Fatalf("%d expressions of %d alerts", len(list), alerts)
 	}
 	return list
+}
+
+// operationsGuides are the operator's guide in its languages.
+var operationsGuides = []string{"../../docs/operations.md"}
+
+// Each alert leads to its heading in the operator's guide, which has no others.
+func TestEveryAlertHasItsRunbook(t *testing.T) {
+	data, err := os.ReadFile(rulesPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var alerts []string
+	for _, rule := range strings.Split(string(data), "- alert: ")[1:] {
+		name, rest, _ := strings.Cut(rule, "\n")
+		alerts = append(alerts, name)
+		if want := "runbook: docs/operations.md#" + strings.ToLower(name) + "\n"; !strings.Contains(rest, want) {
+			t.Errorf("%s: %s has no annotation %s", rulesPath, name, want)
+		}
+	}
+	if len(alerts) == 0 {
+		t.Fatalf("%s has no alerts", rulesPath)
+	}
+	heading := regexp.MustCompile(`(?m)^#+ (DMConnector\w+)$`)
+	for _, path := range operationsGuides {
+		guide, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var headings []string
+		for _, found := range heading.FindAllStringSubmatch(string(guide), -1) {
+			headings = append(headings, found[1])
+		}
+		if diff := cmp.Diff(slices.Sorted(slices.Values(alerts)), slices.Sorted(slices.Values(headings))); diff != "" {
+			t.Errorf("%s: alerts (-) and headings (+) differ:\n%s", path, diff)
+		}
+	}
 }
 
 func TestDashboardIsWhole(t *testing.T) {
