@@ -217,7 +217,7 @@ var rules = []rule{
 	{
 		Operator,
 		[]string{"Forbidden*", "NoPermission*", "RAM.*", "UnsupportedSourceControl"},
-		"The access key may not send mail. Give its RAM user the permission dm:SingleSendMail " +
+		"The access key may not send mail. Give its RAM user or role the permission dm:SingleSendMail " +
 			"(AliyunDirectMailFullAccess has it). If it has that, see in the console whether risk control blocks the account.",
 	},
 

@@ -102,6 +102,9 @@ func (e *examination) key(ctx context.Context) bool {
 	}
 	step := Step{Check: Key, Status: Problem}.refusedFor(r)
 	switch {
+	case r.KeyRefused() && e.Config.Credentials != nil:
+		step.Finding, step.Detail = "role_key_refused", "Aliyun does not accept the key that the RAM role gave ("+r.Code+")."
+		step.Cure = "The next call asks for a new one. If this stays, see in the RAM console whether the role is still there, and on the way to Aliyun for a proxy that changes calls."
 	case r.KeyRefused():
 		step.Finding, step.Detail = "key_refused", "Aliyun does not accept the access key ("+r.Code+")."
 	case r.ClockRefused():

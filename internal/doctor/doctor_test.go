@@ -95,6 +95,9 @@ func TestExamine(t *testing.T) {
 		"unknown key":  {config: func(c *connector.Config) { c.AccessKeyID = "another-key" }, outcome: doctor.Problem, want: "key:problem:key_refused" + afterKey},
 		"wrong secret": {config: func(c *connector.Config) { c.AccessKeySecret = "another" }, outcome: doctor.Problem, want: "key:problem:key_refused" + afterKey},
 		"disabled key": {faults: []sandbox.Fault{fails("", "InvalidAccessKeyId.Inactive")}, account: takesAnything, outcome: doctor.Problem, want: "key:problem:key_refused" + afterKey},
+		"a role's key": {config: func(c *connector.Config) {
+			c.AccessKeyID, c.Credentials = "another-key", &connector.Role{Type: "ecs_ram_role"}
+		}, outcome: doctor.Problem, want: "key:problem:role_key_refused" + afterKey},
 		"may not send": {account: func(a *sandbox.Account) { a.Denied = true }, outcome: doctor.Problem, want: "permission:problem:send_denied"},
 		"may only send": {
 			account: func(a *sandbox.Account) { a.SendOnly = true }, outcome: doctor.Good,

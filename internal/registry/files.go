@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"maps"
 	"slices"
 	"time"
@@ -186,12 +187,20 @@ func (r *Registry) examineFile(f File, former *reading) *reading {
 
 func (r *Registry) logProblems(ctx context.Context, f *reading) {
 	for _, p := range f.report.Warnings {
-		r.opts.Log.WarnContext(ctx, "doubtful connector", "connector", f.ID, "pointer", p.Pointer, "detail", p.Detail)
+		r.opts.Log.LogAttrs(ctx, slog.LevelWarn, "doubtful connector", place(f.ID, p)...)
 	}
 	for _, p := range f.report.Errors {
-		r.opts.Log.ErrorContext(ctx, "connector file cannot be used; its last good version, if any, stays in force",
-			"path", f.Path, "connector", f.ID, "pointer", p.Pointer, "detail", p.Detail)
+		r.opts.Log.LogAttrs(ctx, slog.LevelError, "connector file cannot be used; its last good version, if any, stays in force",
+			append(place(f.ID, p), slog.String("path", f.Path))...)
 	}
+}
+
+func place(id string, p connector.Problem) []slog.Attr {
+	attrs := []slog.Attr{slog.String("connector", id), slog.String("pointer", p.Pointer), slog.String("detail", p.Detail)}
+	if p.Line > 0 {
+		attrs = append(attrs, slog.Int("line", p.Line))
+	}
+	return attrs
 }
 
 // problems returns what is wrong with the files, by path.

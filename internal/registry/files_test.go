@@ -58,6 +58,15 @@ func TestLoadFindsConnectors(t *testing.T) {
 	}
 }
 
+func TestWarningsOfTemplatesAreLoggedWithTheirLine(t *testing.T) {
+	s := newStage(t, func(s *stage, opts *registry.Options) { opts.Path = s.folder })
+	s.write("a.json", strings.Replace(connectorJSON("A"), `"content": "c"`, `"content": "{{code}}\n\n{{#if code}}"`, 1))
+	s.load()
+	if s.logged("doubtful connector") != 1 || s.logged(`pointer=/templates/0/content`) != 1 || s.logged("line=3") != 1 {
+		t.Errorf("log: %s", s.log.String())
+	}
+}
+
 func TestLoadTellsEveryErrorOfEveryFile(t *testing.T) {
 	s := newStage(t, func(s *stage, opts *registry.Options) { opts.Path, opts.Volatile = s.folder, true })
 	s.write("a.json", connectorJSON("A", `"regionId": "mars"`, `"tagName": 5`))

@@ -35,6 +35,7 @@ const words: Record<string, { zh: [string, string?]; ja: [string, string?] }> = 
   key_good: { zh: ["阿里云认得该密钥，签名正确。"], ja: ["Aliyun はこのキーを認識し、署名は正しいです。"] },
   key_refused: { zh: ["阿里云不接受该访问密钥（{code}）。", "请重新填写 accessKeyId 和 accessKeySecret，前后不要有空格，并在 RAM 控制台查看该密钥是否启用。"], ja: ["Aliyun はこのアクセスキーを受け付けません（{code}）。", "accessKeyId と accessKeySecret を空白なしで入力し直し、RAM コンソールでキーが有効か確認してください。"] },
   busy: { zh: ["阿里云暂不接受该账号的更多请求（{code}）。", "请稍候再试。"], ja: ["Aliyun は現在このアカウントの要求を受け付けません（{code}）。", "しばらくして再試行してください。"] },
+  role_key_refused: { zh: ["阿里云不接受该 RAM 角色取得的密钥（{code}）。", "下一次调用会重新获取密钥。如果仍被拒绝，请在 RAM 控制台查看该角色是否还存在，并检查到阿里云的途中是否有改动请求的代理。"], ja: ["Aliyun は RAM ロールから取得したキーを受け付けません（{code}）。", "次の呼び出しで新しいキーを取得します。それでも拒否される場合は、RAM コンソールでロールがまだ存在するか、また途中のプロキシがリクエストを書き換えていないか確認してください。"] },
   unsigned: { zh: ["没有可用于签名的凭据。", "请检查 accessKeyId 和 accessKeySecret，或凭据的来源。"], ja: ["署名に使う認証情報がありません。", "accessKeyId と accessKeySecret、または認証情報の取得元を確認してください。"] },
   no_answer: { zh: ["签名的请求没有得到邮件推送的答复。", "请检查本机与阿里云之间的代理或网关，然后重试。"], ja: ["署名した要求に Direct Mail の応答がありません。", "途中のプロキシやゲートウェイを確認し、再試行してください。"] },
   send_allowed: { zh: ["该密钥可以发信（dm:SingleSendMail）。"], ja: ["このキーは送信できます（dm:SingleSendMail）。"] },
