@@ -510,9 +510,9 @@ func TestQueueIsWorkedOffByAFixedNumber(t *testing.T) {
 		took       time.Duration
 	}{
 		"one connector":  {1, 16, 13 * 700 * time.Millisecond},
-		"two connectors": {2, 32, 7 * 700 * time.Millisecond},
-		// The last ones may all be of one connector.
-		"three connectors": {3, 32, 8 * 700 * time.Millisecond},
+		"two connectors": {2, 24, 9 * 700 * time.Millisecond},
+		// Each may have half of what the others leave.
+		"three connectors": {3, 28, 8 * 700 * time.Millisecond},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -596,6 +596,39 @@ func TestHangingConnectorDelaysNoOther(t *testing.T) {
 			c.stop()
 		})
 	}
+}
+
+// Accounts that hang leave seats to the others, however many they are.
+func TestHangingConnectorsDelayNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var sent atomic.Int64
+		hangs := sender(func(ctx context.Context, _ *aliyundm.Mail) (*aliyundm.Receipt, error) {
+			<-ctx.Done()
+			return nil, noAnswer
+		})
+		c := openCounter(t, hangs, nil)
+		all := c.with(hangs, 5)
+		good := delivery.Connector{ID: "good", Composer: connector.New(configOf(nil)), Sender: answers(&sent, nil)}
+		byID := map[string]delivery.Connector{"good": good}
+		for _, other := range all {
+			byID[other.ID] = delivery.Connector{ID: other.ID, Composer: other.Composer, Sender: other.Sender}
+		}
+		c.Use(byID)
+		for i := range 200 {
+			c.connector, _ = c.Connector(all[i%len(all)].ID)
+			c.queue(t, post{code: fmt.Sprint(i)})
+		}
+		time.Sleep(time.Second) //nolint:forbidigo // the clock of synctest
+		c.connector, _ = c.Connector("good")
+		for i := range 40 {
+			c.queue(t, post{code: fmt.Sprint(i)})
+		}
+		time.Sleep(50 * time.Millisecond) //nolint:forbidigo // the clock of synctest
+		if sent.Load() != 40 {
+			t.Errorf("%d of the good one's 40 are sent", sent.Load())
+		}
+		c.stop()
+	})
 }
 
 // A stop lets what has begun end, and leaves the rest to the next start.
