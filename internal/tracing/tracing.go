@@ -54,6 +54,7 @@ func Open(ctx context.Context, env Environment, version string, log *slog.Logger
 	if err != nil {
 		return nil, fmt.Errorf("traces: OTEL_RESOURCE_ATTRIBUTES: %w", err)
 	}
+	log.InfoContext(ctx, "traces are sent to the collector that the environment names")
 	return &Tracing{sdktrace.NewTracerProvider(
 		sdktrace.WithBatcher(&loggedExporter{SpanExporter: exporter, log: log}), sdktrace.WithResource(about))}, nil
 }

@@ -172,7 +172,7 @@ func TestOutageIsLoggedOnce(t *testing.T) {
 	c.status = http.StatusOK
 	send()
 	send()
-	if told := strings.Count(log.String(), "traces are sent again"); told != 1 || strings.Count(log.String(), "\n") != 2 {
+	if told := strings.Count(log.String(), "traces are sent again"); told != 1 || strings.Count(log.String(), "\n") != 3 {
 		t.Errorf("log: %s", log.String())
 	}
 	if err := opened.Close(); err != nil {
