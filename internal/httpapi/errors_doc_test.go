@@ -1,0 +1,182 @@
+package httpapi_test
+
+import (
+	"go/ast"
+	"go/token"
+	"io"
+	"net/http"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"dmconnector/aliyundm"
+	"dmconnector/connector"
+	"dmconnector/internal/delivery"
+	"dmconnector/internal/httpapi"
+)
+
+// errorPages are docs/errors.md and its translations, from the repository's root.
+var errorPages = []string{"docs/errors.md"}
+
+var (
+	codeSpan   = regexp.MustCompile("`([^`]+)`")
+	codesOnly  = regexp.MustCompile("^`[^` ]+`((, ?|、)`[^` ]+`)*$") // of every language
+	aliyunCode = regexp.MustCompile(`^[A-Z][A-Za-z]*(\.[A-Za-z]+)*(\.?\*)?$`)
+	status     = regexp.MustCompile(`\b\d{3}\b`)
+)
+
+// documented finds what the tables of a page say about the codes that their rows
+// begin with: of ours the statuses, of Aliyun's our code, as written.
+func documented(t *testing.T, page string) (own, aliyun map[string]string) {
+	t.Helper()
+	data, err := os.ReadFile("../../" + page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, aliyun = make(map[string]string), make(map[string]string)
+	for line := range strings.Lines(string(data)) {
+		cells := strings.Split(line, "|")
+		if len(cells) < 4 {
+			continue
+		}
+		first, second := strings.TrimSpace(cells[1]), strings.TrimSpace(cells[2])
+		if !codesOnly.MatchString(first) {
+			continue
+		}
+		statuses := status.FindAllString(second, -1)
+		for _, span := range codeSpan.FindAllStringSubmatch(first, -1) {
+			code, list, said := span[1], own, strings.Join(statuses, ", ")
+			switch {
+			case aliyunCode.MatchString(code):
+				list, said = aliyun, second
+			case len(statuses) == 0:
+				continue // a JSON member
+			}
+			if _, twice := list[code]; twice {
+				t.Errorf("%s has %s twice", page, code)
+			}
+			list[code] = said
+		}
+	}
+	return own, aliyun
+}
+
+func TestErrorPagesHaveEveryCode(t *testing.T) {
+	ours, aliyuns := ourCodes(t), aliyunsCodes(t)
+	for _, page := range errorPages {
+		own, aliyun := documented(t, page)
+		if diff := cmp.Diff(ours, own); diff != "" {
+			t.Errorf("%s: codes with their statuses (-program +page)\n%s", page, diff)
+		}
+		if diff := cmp.Diff(aliyuns, aliyun); diff != "" {
+			t.Errorf("%s: Aliyun's codes with ours (-program +page)\n%s", page, diff)
+		}
+	}
+}
+
+// ourCodes are all codes with all statuses that they come with, as "400, 408".
+func ourCodes(t *testing.T) map[string]string {
+	t.Helper()
+	statuses := statusesOf(specificationOf(t))
+	codes := make(map[string]string)
+	for code, answer := range httpapi.Answers() {
+		all := append(statuses[code], answer.Status)
+		slices.Sort(all)
+		var list []string
+		for _, status := range slices.Compact(all) {
+			list = append(list, strconv.Itoa(status))
+		}
+		codes[code] = strings.Join(list, ", ")
+	}
+	return codes
+}
+
+// aliyunsCodes are the codes that aliyundm has a rule for, each with the code that
+// a message ends with when Direct Mail answers it, as "`provider_busy`".
+func aliyunsCodes(t *testing.T) map[string]string {
+	t.Helper()
+	codes := make(map[string]string)
+	for _, file := range sources(t, "../../aliyundm") {
+		ast.Inspect(file, func(n ast.Node) bool {
+			spec, ok := n.(*ast.ValueSpec)
+			if !ok || spec.Names[0].Name != "rules" {
+				return true
+			}
+			for _, code := range listed(spec) {
+				codes[code] = "`" + string(endOf(t, strings.TrimSuffix(code, "*"))) + "`"
+			}
+			return false
+		})
+	}
+	if len(codes) < 50 {
+		t.Fatalf("aliyundm has %d codes: %v", len(codes), codes)
+	}
+	return codes
+}
+
+// listed returns the strings of the []string literals below a node.
+func listed(n ast.Node) []string {
+	var list []string
+	ast.Inspect(n, func(n ast.Node) bool {
+		literal, ok := n.(*ast.CompositeLit)
+		if !ok {
+			return true
+		}
+		if array, ok := literal.Type.(*ast.ArrayType); !ok || typeName(array.Elt) != "string" {
+			return true
+		}
+		for _, element := range literal.Elts {
+			if text, ok := element.(*ast.BasicLit); ok && text.Kind == token.STRING {
+				code, _ := strconv.Unquote(text.Value) // it compiles
+				list = append(list, code)
+			}
+		}
+		return false
+	})
+	return list
+}
+
+// endOf sends a mail that Direct Mail answers with the code.
+func endOf(t *testing.T, code string) (end delivery.Code) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		client, err := aliyundm.NewClient(aliyundm.Options{
+			Credentials: aliyundm.Credentials{AccessKeyID: "id", AccessKeySecret: "secret"},
+			HTTP:        &http.Client{Transport: refusing(code)},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		composer := connector.New(&connector.Config{
+			AccountName: "noreply@mail.example.com",
+			Templates:   []connector.Template{{UsageType: connector.Generic, Subject: "Code", Content: "{{code}}"}},
+		})
+		_, err = delivery.Try(t.Context(), delivery.Connector{Composer: composer, Sender: client}, delivery.Request{
+			Message: connector.Message{To: "user@example.com", Type: connector.Generic, Payload: map[string]any{"code": "123456"}},
+			Arrived: time.Now(),
+		})
+		failure, ok := err.(*delivery.Error) //nolint:errorlint // it is not wrapped
+		if !ok {
+			t.Fatalf("%s: %v", code, err)
+		}
+		end = failure.Code
+	})
+	return end
+}
+
+// refusing is a Direct Mail that answers every call with the code.
+type refusing string
+
+func (code refusing) RoundTrip(*http.Request) (*http.Response, error) {
+	return &http.Response{
+		StatusCode: http.StatusBadRequest, Header: http.Header{},
+		Body: io.NopCloser(strings.NewReader(`{"Code":"` + string(code) + `"}`)),
+	}, nil
+}
