@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	_ "embed"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -93,6 +94,9 @@ func serve(ctx context.Context, opts serveOptions, stdout, stderr io.Writer) err
 	started, err := parseLevel(opts.logLevel)
 	if err != nil {
 		return err
+	}
+	if opts.retention < 24*time.Hour {
+		return fmt.Errorf("--retention %s: it must be a day at least (24h), as Idempotency-Keys are remembered for one", opts.retention)
 	}
 	level := new(slog.LevelVar)
 	level.Set(started)

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"dmconnector/aliyundm"
@@ -121,7 +122,7 @@ func providerError(incident string, err error) *Error {
 	}
 	failure := &Error{Code: classCodes[answer.Class], Incident: incident, Detail: answer.Error(), Err: err}
 	if advice := aliyundm.Advice(answer.Code); advice != "" {
-		failure.Detail += ". " + advice
+		failure.Detail = strings.TrimSuffix(failure.Detail, ".") + ". " + advice
 	}
 	switch {
 	case answer.Throttled():

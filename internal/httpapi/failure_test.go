@@ -53,6 +53,20 @@ func TestProviderFailuresBecomeCodes(t *testing.T) {
 	}
 }
 
+// An account that is refused is spared for a while, which callers are told.
+func TestSparedAccountSaysWhenToComeBack(t *testing.T) {
+	s := newService(t, "default")
+	if err := s.sandbox.SetFaults(sandbox.Fault{Kind: "error", Code: "InvalidMailAddress.NotFound"}); err != nil {
+		t.Fatal(err)
+	}
+	for n := 1; n <= 6; n++ {
+		got := s.send()
+		if after := got.header.Get("Retry-After"); got.status != http.StatusBadGateway || (after != "") != (n == 6) {
+			t.Errorf("answer %d: %d, Retry-After %q", n, got.status, after)
+		}
+	}
+}
+
 // checkPublic checks an error that a browser will see.
 func checkPublic(t *testing.T, got answer) {
 	t.Helper()
