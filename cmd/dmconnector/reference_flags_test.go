@@ -82,7 +82,7 @@ func (p *referencePage) CommandSections() (string, error) {
 		if err != nil {
 			return "", err
 		}
-		section := anchored(anchorOf(cmd)) + "\n### " + nameOf(cmd) + "\n\n" + flags
+		section := "### " + nameOf(cmd) + "\n\n" + flags // its heading is its anchor in every language
 		if cmd.HasSubCommands() {
 			section += "\n\n" + p.words.say(p.language, "The commands below it have these flags, too.")
 		}

@@ -156,7 +156,7 @@ func (p *referencePage) Contents() string {
 		"- " + link("The other commands", "commands") + p.list(commands),
 		"- " + link("Environment variables", "environment"),
 		"- " + link("A connector's JSON", "connector") + p.list(append(objects, link("Values from the environment and from files", "references"))),
-		"- " + link("Exit status", "exit-status"),
+		"- " + link("Exit status", "exit"),
 	}, "\n")
 }
 
