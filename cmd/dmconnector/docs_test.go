@@ -1,17 +1,21 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/rogpeppe/go-internal/txtar"
 	"github.com/spf13/pflag"
 
+	"dmconnector/connector"
 	"dmconnector/internal/docs"
 )
 
@@ -29,33 +33,30 @@ func readPages(t *testing.T) []*docs.Page {
 func TestDocumentedCommandLines(t *testing.T) {
 	checked := 0
 	for _, page := range readPages(t) {
-		var shell docs.Shell
-		for _, block := range page.Blocks {
-			if block.Language != "sh" {
+		commands, err := page.Commands()
+		if err != nil {
+			t.Error(err)
+		}
+		for _, command := range commands {
+			args, isOurs := command.Program()
+			if !isOurs {
 				continue
 			}
-			commands, err := shell.Commands(block.Text)
-			if err != nil {
-				t.Errorf("%s:%d: %v", page.Path, block.Line, err)
-			}
-			for _, command := range commands {
-				args, isOurs := command.Program()
-				if !isOurs {
-					continue
-				}
-				checked++
-				if err := parseOnly(args, true); err != nil {
-					t.Errorf("%s:%d: %s: %v", page.Path, block.Line+command.Line-1, command, err)
-				}
+			checked++
+			if err := parseOnly(args, true); err != nil {
+				t.Errorf("%s:%d: %s: %v", page.Path, command.Line, command, err)
 			}
 		}
 		for _, span := range page.Spans {
-			commands, err := new(docs.Shell).Commands(span.Text)
-			if err != nil || !strings.HasPrefix(span.Text, "dmconnector ") {
-				continue // it is no command line
+			if !strings.HasPrefix(span.Text, "dmconnector ") {
+				continue
 			}
 			checked++
-			if err := parseOnly(commands[0].Words[1:], false); err != nil {
+			commands, err := new(docs.Shell).Commands(span.Text)
+			if err == nil {
+				err = parseOnly(commands[0].Words[1:], false)
+			}
+			if err != nil {
 				t.Errorf("%s:%d: `%s`: %v", page.Path, span.Line, span.Text, err)
 			}
 		}
@@ -89,7 +90,7 @@ func parseOnly(args []string, complete bool) error {
 // Each variable of ours that the documents, and what deploys the program, name is
 // one that the program reads.
 func TestNamedVariablesExist(t *testing.T) {
-	known := map[string]bool{}
+	known := map[string]bool{"DMCONNECTOR_TEST_ALL": true} // of the tests themselves
 	for _, v := range variables {
 		known[v.name] = true
 	}
@@ -124,6 +125,53 @@ func TestNamedVariablesExist(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// The guide's commands for moving are run, in its order, on what a Logto answers.
+func TestMovingGuidesCommandsRun(t *testing.T) {
+	pages := readPages(t)
+	guide := pages[slices.IndexFunc(pages, func(page *docs.Page) bool { return page.Path == "docs/moving-from-logto.md" })]
+	answers, err := txtar.ParseFile("testdata/import.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(t.TempDir())
+	named := map[string]string{"connectors.json": "logto-connectors.json", "email-templates.json": "email-templates.json"}
+	for _, file := range answers.Files {
+		if name := named[file.Name]; name != "" {
+			if err := os.WriteFile(name, file.Data, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	commands, err := guide.Commands()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ran := 0
+	for _, command := range commands {
+		args, isOurs := command.Program()
+		if !isOurs {
+			continue
+		}
+		var stdout, stderr bytes.Buffer
+		root := newRoot()
+		root.SetArgs(args)
+		root.SetOut(&stdout)
+		root.SetErr(&stderr)
+		// The answers have what reads differently here, which is told.
+		if err := root.ExecuteContext(t.Context()); !errors.Is(err, errReported) || !strings.Contains(stdout.String(), "Summary") {
+			t.Errorf("%q: %v\n%s%s", args, err, stdout.String(), stderr.String())
+		}
+		ran++
+	}
+	if ran < 2 {
+		t.Errorf("%d commands were run", ran)
+	}
+	written, err := readConnector("connector.json", connector.ParseOptions{Strict: true})
+	if err := errors.Join(err, brokenConnectors([]connectorFile{written})); err != nil {
+		t.Error(err)
 	}
 }
 

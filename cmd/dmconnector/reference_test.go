@@ -198,7 +198,7 @@ var escaped = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "|", `
 // codeInText finds what is code in a sentence: references, placeholders, words in
 // quotes, flags, variables, keys with a capital inside, paths, addresses, hosts.
 var codeInText = regexp.MustCompile(`\$\{[^}]*\}|\{\{[^}]*\}\}|"[^"]+"|--[a-z]+(?:-[a-z]+)*|@FILE|\b[A-Z]+(?:_[A-Z]+)+\b|\bPG[A-Z]+\b|\bOLD,NEW\b` +
-	`|/api/[a-z-]+|/inbox\b|/faults\b|sqlite:<path>|postgres://…|http://|acs:ram::[0-9]+:[a-z-]+/[a-z-]+|dm:[A-Za-z]+|[a-z0-9.-]*\baliyuncs\.com` +
+	`|/api/[a-z-]+|/inbox\b|/faults\b|sqlite:<path>|postgres://…|http://(?:[a-z0-9-]+(?:\.[a-z0-9-]+)*(?::[0-9]+)?)?|acs:ram::[0-9]+:[a-z-]+/[a-z-]+|dm:[A-Za-z]+|[a-z0-9.-]*\baliyuncs\.com` +
 	`|\b(?:state\.db|sts-vpc|connector-aliyun-dm)\b|\b[a-z]+(?:[A-Z][a-z]+)+\b`)
 
 // table makes a table of Markdown.

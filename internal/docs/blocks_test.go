@@ -40,7 +40,7 @@ var languages = map[string]func(string) error{
 }
 
 func TestBlocksAreWhatTheySay(t *testing.T) {
-	for _, page := range pages(t) {
+	for _, page := range inOrder(pages(t)) {
 		for _, block := range page.Blocks {
 			check, known := languages[block.Language]
 			if !known {
@@ -58,12 +58,16 @@ func TestBlocksAreWhatTheySay(t *testing.T) {
 
 func checkJSON(text string) error { return json.Unmarshal([]byte(text), new(any)) }
 
+// membersOf are a JSON object's. Other JSON has none.
+func membersOf(text string) map[string]json.RawMessage {
+	var members map[string]json.RawMessage
+	_ = json.Unmarshal([]byte(text), &members)
+	return members
+}
+
 // checkConnector validates what has a key that only connectors have.
 func checkConnector(text string) error {
-	var object map[string]json.RawMessage
-	if json.Unmarshal([]byte(text), &object) != nil {
-		return nil
-	}
+	object := membersOf(text)
 	ofConnectors := func(key string) bool {
 		// Email templates of the API are something else.
 		return object[key] != nil && !bytes.Contains(object[key], []byte(`"templateType"`))
@@ -95,8 +99,7 @@ func anyValue(_, name string) (string, error) {
 
 // checkSendRequest holds what looks like Logto's request to the route for it.
 func checkSendRequest(text string) error {
-	var object map[string]json.RawMessage
-	if json.Unmarshal([]byte(text), &object) != nil || object["to"] == nil || object["payload"] == nil {
+	if object := membersOf(text); object["to"] == nil || object["payload"] == nil {
 		return nil
 	}
 	request, err := http.NewRequest(http.MethodPost, "http://127.0.0.1:8080/api/send", strings.NewReader(text))
@@ -110,34 +113,27 @@ func checkSendRequest(text string) error {
 
 func TestShellCommands(t *testing.T) {
 	targets := makeTargets(t)
-	for _, page := range pages(t) {
-		var shell docs.Shell
-		for _, block := range page.Blocks {
-			if block.Language != "sh" {
-				continue
-			}
-			commands, err := shell.Commands(block.Text)
-			if err != nil {
-				t.Errorf("%s:%d: the block is no script: %v", page.Path, block.Line, err)
-			}
-			for _, command := range commands {
-				if err := checkCommand(command, targets); err != nil {
-					t.Errorf("%s:%d: %s: %v", page.Path, block.Line+command.Line-1, command, err)
-				}
-			}
+	for _, page := range inOrder(pages(t)) {
+		commands, err := page.Commands()
+		if err != nil {
+			t.Error(err)
 		}
 		for _, span := range page.Spans {
 			if !strings.HasPrefix(span.Text, "make ") && !strings.HasPrefix(span.Text, "curl ") {
 				continue
 			}
-			commands, err := new(docs.Shell).Commands(span.Text)
+			inText, err := new(docs.Shell).Commands(span.Text)
 			if err != nil {
 				t.Errorf("%s:%d: `%s` is no command: %v", page.Path, span.Line, span.Text, err)
 			}
-			for _, command := range commands {
-				if err := checkCommand(command, targets); err != nil {
-					t.Errorf("%s:%d: %s: %v", page.Path, span.Line, command, err)
-				}
+			for _, command := range inText {
+				command.Line = span.Line
+				commands = append(commands, command)
+			}
+		}
+		for _, command := range commands {
+			if err := checkCommand(command, targets); err != nil {
+				t.Errorf("%s:%d: %s: %v", page.Path, command.Line, command, err)
 			}
 		}
 	}

@@ -87,38 +87,44 @@ func parseCurl(args []string) (request *http.Request, hasBody bool, err error) {
 		}
 		request.Header.Add(name, strings.TrimSpace(value))
 	}
-	if *asJSON != "" {
+	if request.Header.Get("Content-Type") == "" {
+		// The service does not look at it, and reads JSON.
 		request.Header.Set("Content-Type", "application/json")
 	}
 	return request, !fromElsewhere, nil
 }
 
-// service is the API as its document describes it.
-var service = sync.OnceValues(func() (*v3.Document, error) {
+// A specification is the API as its OpenAPI document describes it.
+type specification struct {
+	document *v3.Document
+	requests validator.Validator
+}
+
+var service = sync.OnceValues(func() (specification, error) {
 	data, err := os.ReadFile(filepath.Join(root, "internal/httpapi/openapi.json"))
 	if err != nil {
-		return nil, err
+		return specification{}, err
 	}
 	document, err := libopenapi.NewDocument(data)
 	if err != nil {
-		return nil, err
+		return specification{}, err
 	}
 	model, err := document.BuildV3Model()
 	if err != nil {
-		return nil, err
+		return specification{}, err
 	}
-	return &model.Model, nil
+	return specification{&model.Model, validator.NewValidatorFromV3Model(&model.Model, config.WithAuthenticationFunc(authenticate))}, nil
 })
 
 func checkRoute(request *http.Request) error {
-	document, err := service()
+	api, err := service()
 	if err != nil {
 		return err
 	}
 	if request.Method == http.MethodGet && strings.Trim(request.URL.Path, "/") == "" {
 		return nil // the console, which is no part of the API
 	}
-	_, faults, _ := paths.FindPath(request, document, config.NewValidationOptions())
+	_, faults, _ := paths.FindPath(request, api.document, config.NewValidationOptions())
 	if len(faults) > 0 {
 		return fmt.Errorf("no route of the service: %s %s", request.Method, request.URL.Path)
 	}
@@ -129,12 +135,11 @@ func checkRequest(request *http.Request) error {
 	if err := checkRoute(request); err != nil || strings.Trim(request.URL.Path, "/") == "" {
 		return err
 	}
-	document, err := service()
+	api, err := service()
 	if err != nil {
 		return err
 	}
-	requests := validator.NewValidatorFromV3Model(document, config.WithAuthenticationFunc(authenticate))
-	_, faults := requests.ValidateHttpRequestSync(request)
+	_, faults := api.requests.ValidateHttpRequestSync(request)
 	var errs []error
 	for _, fault := range faults {
 		reason := fault.Message + ": " + fault.Reason

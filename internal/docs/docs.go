@@ -79,21 +79,18 @@ type Table struct{ Line, Rows, Columns int }
 // Pages reads all Markdown below the repository's root.
 func Pages(root string) ([]*Page, error) {
 	var pages []*Page
-	err := filepath.WalkDir(root, func(file string, entry fs.DirEntry, err error) error {
+	files := os.DirFS(root)
+	err := fs.WalkDir(files, ".", func(file string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
 		case entry.IsDir() && slices.Contains([]string{".git", "node_modules", "bin", "dist"}, entry.Name()):
 			return filepath.SkipDir
-		case entry.IsDir() || filepath.Ext(file) != ".md":
+		case entry.IsDir() || path.Ext(file) != ".md":
 			return nil
 		}
-		source, err := os.ReadFile(file)
-		if err != nil {
-			return err
-		}
-		name, err := filepath.Rel(root, file)
-		pages = append(pages, Parse(filepath.ToSlash(name), source))
+		source, err := fs.ReadFile(files, file)
+		pages = append(pages, Parse(file, source))
 		return err
 	})
 	return pages, err

@@ -1,6 +1,9 @@
 package docs_test
 
 import (
+	"maps"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -25,6 +28,13 @@ func pages(t *testing.T) map[string]*docs.Page {
 		t.Fatalf("%d pages found, and not those that there must be", len(byPath))
 	}
 	return byPath
+}
+
+// inOrder are the pages by their paths, for reports that stay the same.
+func inOrder(all map[string]*docs.Page) []*docs.Page {
+	list := slices.Collect(maps.Values(all))
+	slices.SortFunc(list, func(a, b *docs.Page) int { return strings.Compare(a.Path, b.Path) })
+	return list
 }
 
 func TestPageIsReadAsGitHubShowsIt(t *testing.T) {
@@ -53,8 +63,10 @@ See [state](state.md#a-key), https://example.com/a and <a id="here"></a> ![a pic
 		Path:     "docs/x.md",
 		Headings: []docs.Heading{{1, 1, "The serve command: 1.5 times"}, {5, 2, "迁移到 PostgreSQL（可选）"}, {7, 2, "The serve command: 1.5 times"}},
 		Anchors: []docs.Anchor{
-			{1, "the-serve-command-15-times", true}, {3, "here", false},
-			{5, "迁移到-postgresql可选", true}, {7, "the-serve-command-15-times-1", true},
+			{1, "the-serve-command-15-times", true},
+			{3, "here", false},
+			{5, "迁移到-postgresql可选", true},
+			{7, "the-serve-command-15-times-1", true},
 		},
 		Links:  []docs.Link{{3, "state.md#a-key"}, {3, "https://example.com/a"}},
 		Images: []docs.Image{{docs.Link{3, "x.png"}, "a picture", false}, {docs.Link{23, "dark.png"}, "", true}, {docs.Link{23, "light.png"}, "a", false}},

@@ -15,7 +15,7 @@ import (
 
 func TestLinksLeadSomewhere(t *testing.T) {
 	all := pages(t)
-	for _, page := range all {
+	for _, page := range inOrder(all) {
 		for _, link := range page.Links {
 			if fault := faultOf(page, link.To, all); fault != "" {
 				t.Errorf("%s:%d: the link %s %s", page.Path, link.Line, link.To, fault)
@@ -95,9 +95,9 @@ func TestEveryPageIsReachable(t *testing.T) {
 			}
 		}
 	}
-	for path := range all {
-		if strings.HasPrefix(path, "docs/") && !reached[path] {
-			t.Errorf("%s:1: no link leads here from README.md", path)
+	for _, page := range inOrder(all) {
+		if strings.HasPrefix(page.Path, "docs/") && !reached[page.Path] {
+			t.Errorf("%s:1: no link leads here from README.md", page.Path)
 		}
 	}
 }

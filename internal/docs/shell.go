@@ -40,7 +40,7 @@ func (s *Shell) Commands(script string) ([]Command, error) {
 		case *syntax.CallExpr:
 			var words []string
 			if words, err = expand.Fields(s.config(), node.Args...); len(words) > 0 {
-				commands = append(commands, Command{int(node.Pos().Line()), words}) //nolint:gosec // a document's line
+				commands = append(commands, Command{int(node.Pos().Line()), words})
 			}
 		}
 		return err == nil
@@ -105,6 +105,26 @@ func (c Command) Program() ([]string, bool) {
 		}
 	}
 	return nil, false
+}
+
+// Commands returns the commands of the page's sh blocks, with their lines in the page.
+func (p *Page) Commands() ([]Command, error) {
+	var shell Shell
+	var all []Command
+	for _, block := range p.Blocks {
+		if block.Language != "sh" {
+			continue
+		}
+		commands, err := shell.Commands(block.Text)
+		if err != nil {
+			return all, fmt.Errorf("%s:%d: the block is no script: %w", p.Path, block.Line, err)
+		}
+		for _, command := range commands {
+			command.Line += block.Line - 1
+			all = append(all, command)
+		}
+	}
+	return all, nil
 }
 
 // String is the command as the documents have it, more or less.

@@ -2,6 +2,7 @@ package docs_test
 
 import (
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -36,10 +37,10 @@ func TestTranslationsFollowTheEnglishGuides(t *testing.T) {
 			}
 		}
 	}
-	for file := range all {
-		folder, guide := path.Base(path.Dir(file)), strings.TrimSuffix(path.Base(file), ".md")
+	for _, page := range inOrder(all) {
+		folder, guide := path.Base(path.Dir(page.Path)), strings.TrimSuffix(path.Base(page.Path), ".md")
 		if slices.ContainsFunc(tongues, func(in tongue) bool { return in.folder == folder }) && !slices.Contains(translated, guide) {
-			t.Errorf("%s:1: %s is not on this test's list of translated guides", file, guide)
+			t.Errorf("%s:1: %s is not on this test's list of translated guides", page.Path, guide)
 		}
 	}
 }
@@ -113,12 +114,14 @@ func compareInOrder[Part any](t *testing.T, english, other *docs.Page, what stri
 func compareLinks(t *testing.T, english, other *docs.Page, all map[string]*docs.Page) {
 	t.Helper()
 	there, here := targets(english, all), targets(other, all)
-	for target, lines := range here {
+	for _, target := range slices.Sorted(maps.Keys(here)) {
+		lines := here[target]
 		if len(lines) > len(there[target]) {
 			t.Errorf("%s:%d: leads to %s, %d times; %s %d times", other.Path, lines[0], target, len(lines), english.Path, len(there[target]))
 		}
 	}
-	for target, lines := range there {
+	for _, target := range slices.Sorted(maps.Keys(there)) {
+		lines := there[target]
 		if len(lines) > len(here[target]) {
 			t.Errorf("%s:1: leads to %s %d times; %s:%d %d times", other.Path, target, len(here[target]), english.Path, lines[0], len(lines))
 		}
