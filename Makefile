@@ -12,7 +12,7 @@ RACE  := $(shell command -v "$$($(GO) env CC)" >/dev/null 2>&1 && echo -race)
 FUZZTIME ?= 10s
 
 .PHONY: build test rules lint fmt fuzz bench chaos vuln setup console console-check e2e screenshots \
-	man completions image release-check
+	man completions reference image release-check
 
 build:
 	$(GO) build -trimpath -o bin/dmconnector ./cmd/dmconnector
@@ -86,6 +86,10 @@ chaos:
 
 man:
 	$(GO) test ./cmd/dmconnector -count=1 -run '^TestManPages$$' -man.write $(CURDIR)/bin/share/man/man1
+
+# docs/configuration.md in its three languages.
+reference:
+	$(GO) test ./cmd/dmconnector -count=1 -run '^TestReference$$' -reference.write
 
 completions: build
 	mkdir -p bin/share/completions

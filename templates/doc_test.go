@@ -13,7 +13,7 @@ const guide = "../docs/templates.md"
 
 // Every example of the guide is a block of lines such as "html: <p>{{code}}</p>".
 func TestGuidesExamples(t *testing.T) {
-	examples := regexp.MustCompile("(?ms)^```\n(.*?)^```$").FindAllStringSubmatch(readGuide(t), -1)
+	examples := regexp.MustCompile("(?ms)^```text\n(.*?)^```$").FindAllStringSubmatch(readGuide(t), -1)
 	if len(examples) < 10 {
 		t.Fatalf("the guide has %d examples", len(examples))
 	}

@@ -74,7 +74,7 @@ was called in a wrong way.`,
 	}
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, for programs")
-	cmd.Flags().StringSliceVar(&allow, "allow-endpoint", nil, "`hosts` that endpoint may name besides aliyuncs.com and loopback")
+	cmd.Flags().StringSliceVar(&allow, "allow-endpoint", nil, "`hosts` that a connector's endpoint may name besides aliyuncs.com and loopback")
 	return cmd
 }
 

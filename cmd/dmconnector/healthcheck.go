@@ -28,8 +28,9 @@ It is what containers are checked with, which hold nothing but this program.
 Its flags are the environment variables of serve as well.`,
 		Example: `  dmconnector healthcheck
   dmconnector healthcheck --ready --listen 0.0.0.0:8080`,
-		Args:    cobra.NoArgs,
-		PreRunE: fromEnvironment("DMCONNECTOR_"),
+		Args:        cobra.NoArgs,
+		Annotations: withEnvironment("DMCONNECTOR_"),
+		PreRunE:     fromEnvironment,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			address, err := healthAddress(listen, tlsCert != "", ready)
 			if err != nil {
@@ -42,9 +43,9 @@ Its flags are the environment variables of serve as well.`,
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&listen, "listen", "127.0.0.1:8080", "`address` that serve was given")
-	flags.StringVar(&tlsCert, "tls-cert", "", "certificate `file` that serve was given: with one it speaks HTTPS")
-	flags.BoolVar(&ready, "ready", false, "whether it can send, not only whether it is alive")
-	flags.DurationVar(&timeout, "timeout", 5*time.Second, "how `long` to wait for the answer")
+	flags.StringVar(&tlsCert, "tls-cert", "", "`file` of the certificate that serve was given: with one it speaks HTTPS")
+	flags.BoolVar(&ready, "ready", false, "ask whether it can send, not only whether it is alive")
+	flags.DurationVar(&timeout, "timeout", 5*time.Second, "`duration` to wait for the answer")
 	return cmd
 }
 

@@ -50,11 +50,11 @@ It ends with status 1 if a reader would see a difference.`,
 	flag := cmd.Flags()
 	flag.StringVar(&flags.emailTemplates, "email-templates", "", "`file` with Logto's email templates")
 	flag.StringVar(&flags.fallbackLanguage, "fallback-language", logto.DefaultFallbackLanguage, "the `tag` of the sign-in experience's default language")
-	flag.StringSliceVar(&flags.languages, "languages", nil, "look at these `tags` only (default: all of Logto's sign-in page and of the templates)")
-	flag.StringVar(&flags.templates, "templates", "folded", "`folded`: the email templates become the connector's own; shared: they are to go to /api/email-templates")
-	flag.StringVar(&flags.escape, "escape", "", "`none` makes the connector put values into HTML as they are, as Logto does")
+	flag.StringSliceVar(&flags.languages, "languages", nil, "language `tags` to look at, comma-separated (default: those of Logto's sign-in page and of the templates)")
+	flag.StringVar(&flags.templates, "templates", "folded", "`where` the email templates go: folded, they become the connector's own; shared, they are to go to /api/email-templates")
+	flag.StringVar(&flags.escape, "escape", "", "`how` values go into HTML: html escapes them, none leaves them as they are, as Logto does (default: html)")
 	flag.StringVar(&flags.against, "against", "", "compare with this connector's `file` instead of the one that import makes")
-	flag.StringVar(&flags.format, "format", "text", "`text` or json")
+	flag.StringVar(&flags.format, "format", "text", "`format` of the output: text or json")
 	flag.StringVar(&flags.out, "out", "", "write the connector to a new `file` for its owner alone; - prints it with the secret masked instead of the report")
 	return cmd
 }

@@ -45,7 +45,7 @@ Try it without an Aliyun account:  dmconnector serve --sandbox`,
 	root.AddCommand(
 		newServe(), newValidate(), newPreview(), newSendTest(), newDoctor(), newImport(),
 		newSandbox(), newTemplates(), newSchema(), newToken(), newState(), newVersion(),
-		newHealthcheck(),
+		newHealthcheck(), newEnvironment(),
 	)
 	return root
 }

@@ -58,7 +58,7 @@ and a payload, and why it is this one. It sends nothing.`,
 	}
 	flags.register(cmd.Flags())
 	cmd.Flags().BoolVar(&open, "open", false, "write the body to an HTML file and open it in the browser")
-	cmd.Flags().StringVar(&format, "format", "text", "`text` or json")
+	cmd.Flags().StringVar(&format, "format", "text", "`format` of the output: text or json")
 	return cmd
 }
 

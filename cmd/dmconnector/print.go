@@ -45,8 +45,8 @@ in a connector's JSON. A connector that has "templates": "builtin" uses them all
 			return printJSON(cmd.OutOrStdout(), chosen)
 		},
 	}
-	cmd.Flags().StringSliceVar(&languages, "language", nil, "only these `languages`, such as en,zh-CN")
-	cmd.Flags().StringSliceVar(&types, "type", nil, "only these usage `types`, such as SignIn")
+	cmd.Flags().StringSliceVar(&languages, "language", nil, "only these `languages`, comma-separated, such as en,zh-CN")
+	cmd.Flags().StringSliceVar(&types, "type", nil, "only these usage `types`, comma-separated, such as SignIn,Register")
 	return cmd
 }
 

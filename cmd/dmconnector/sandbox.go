@@ -30,8 +30,9 @@ faults to switch on at /faults. It sends nothing. Any Aliyun SDK can talk to it.
 
 Every flag is also an environment variable, DMCONNECTOR_SANDBOX_<FLAG>; the secret
 and the token also as DMCONNECTOR_SANDBOX_<FLAG>_FILE.`,
-		Args:    cobra.NoArgs,
-		PreRunE: fromEnvironment("DMCONNECTOR_SANDBOX_"),
+		Args:        cobra.NoArgs,
+		Annotations: withEnvironment("DMCONNECTOR_SANDBOX_"),
+		PreRunE:     fromEnvironment,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if account.AccessKeyID == "" || account.AccessKeySecret == "" {
 				return errors.New("--access-key-id and --access-key-secret are needed: the sandbox checks signatures with them")
@@ -52,10 +53,10 @@ and the token also as DMCONNECTOR_SANDBOX_<FLAG>_FILE.`,
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&listen, "listen", "127.0.0.1:8025", "`address` to listen on")
-	flags.StringVar(&account.AccessKeyID, "access-key-id", "", "the AccessKey `ID` it knows")
-	secret(flags, &account.AccessKeySecret, "access-key-secret", "that key's `secret`")
-	flags.StringVar(&sender, "account-name", "", "the sender `address` it knows (default: any)")
-	flags.StringVar(&account.Region, "region", "", "the only `region` that has the sender (default: all)")
+	flags.StringVar(&account.AccessKeyID, "access-key-id", "", "AccessKey `ID` that the sandbox knows")
+	secret(flags, &account.AccessKeySecret, "access-key-secret", "`secret` of that key")
+	flags.StringVar(&sender, "account-name", "", "sender `address` that the sandbox knows (default: any)")
+	flags.StringVar(&account.Region, "region", "", "only `region` that has the sender (default: all)")
 	flags.BoolVar(&account.SendOnly, "send-only", false, "let the key send, and not ask about account, senders and domains")
 	secret(flags, &token, "token", "`token` for /inbox and /faults, needed beyond loopback")
 	return cmd

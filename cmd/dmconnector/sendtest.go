@@ -51,8 +51,8 @@ with status 1 if the mail was not accepted.`,
 		},
 	}
 	flags.register(cmd.Flags())
-	cmd.Flags().StringVar(&to, "to", "", "the `address` that the test mail goes to")
-	cmd.Flags().StringSliceVar(&allow, "allow-endpoint", nil, "`hosts` that endpoint may name besides aliyuncs.com and loopback")
+	cmd.Flags().StringVar(&to, "to", "", "`address` that the test mail goes to")
+	cmd.Flags().StringSliceVar(&allow, "allow-endpoint", nil, "`hosts` that a connector's endpoint may name besides aliyuncs.com and loopback")
 	_ = cmd.MarkFlagRequired("to") // it has just been defined
 	return cmd
 }

@@ -52,7 +52,8 @@ SIGUSR1 switches the log between the level debug and the one of --log-level.`,
 		Example: `  dmconnector serve --sandbox
   dmconnector serve --connectors connector.json --listen 0.0.0.0:8080
   dmconnector serve --state postgres://dmconnector@db/dmconnector`,
-		Args: cobra.NoArgs,
+		Args:        cobra.NoArgs,
+		Annotations: withEnvironment("DMCONNECTOR_"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			// With a heap of a few MB Go's standard would collect garbage all the
 			// time: this trades a few MB of memory for CPU.
@@ -64,21 +65,21 @@ SIGUSR1 switches the log between the level debug and the one of --log-level.`,
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&opts.listen, "listen", "127.0.0.1:8080", "`address` to listen on")
-	flags.StringVar(&opts.connectors, "connectors", "", "connector JSON `file`, or a folder of them (a file's name is the connector's id; a single file is \"default\")")
-	secret(flags, &opts.state, "state", "where state is kept: `sqlite:<path>`, postgres://… for several replicas, or memory (default: sqlite:<data>/state.db)")
+	flags.StringVar(&opts.connectors, "connectors", "", "connector JSON `file`, or a folder of them (a file's name without .json is the connector's id; a single file is \"default\")")
+	secret(flags, &opts.state, "state", "`address` of the state: sqlite:<path>, postgres://… for several replicas, or memory (default: state.db in --data)")
 	flags.StringVar(&opts.data, "data", "./data", "`folder` for state, keys and tokens")
-	flags.DurationVar(&opts.retention, "retention", 30*24*time.Hour, "how `long` messages are remembered, a day at least")
-	flags.BoolVar(&opts.sandbox, "sandbox", false, "run the simulated Direct Mail inside and send there; without --connectors with an example connector")
-	flags.StringVar(&opts.sandboxListen, "sandbox-listen", "127.0.0.1:8025", "`address` that this sandbox listens on")
+	flags.DurationVar(&opts.retention, "retention", 30*24*time.Hour, "`duration` for which messages are remembered, 24h at least")
+	flags.BoolVar(&opts.sandbox, "sandbox", false, "run the simulated Direct Mail inside and send there; without --connectors there is an example connector, and without --data and --state everything is in memory")
+	flags.StringVar(&opts.sandboxListen, "sandbox-listen", "127.0.0.1:8025", "`address` that the sandbox of --sandbox listens on")
 	secret(flags, &opts.sendTokens, "send-token", "callers' `tokens` for sending, comma-separated (default: made at the first start, in --data)")
-	secret(flags, &opts.adminTokens, "admin-token", "callers' `tokens` for administration, likewise")
+	secret(flags, &opts.adminTokens, "admin-token", "callers' `tokens` for administration, comma-separated (default: made at the first start, in --data)")
 	flags.StringSliceVar(&opts.allowEndpoints, "allow-endpoint", nil, "`hosts` that a connector's endpoint may name besides aliyuncs.com and loopback")
-	flags.StringVar(&opts.tlsCert, "tls-cert", "", "certificate `file` (PEM) for HTTPS; read again when it changes")
-	flags.StringVar(&opts.tlsKey, "tls-key", "", "its key's `file` (PEM)")
-	flags.StringVar(&opts.logLevel, "log-level", "info", "what is logged: `debug`, info, warn or error")
-	flags.BoolVar(&opts.accessLog, "access-log", false, "log a line of each request")
+	flags.StringVar(&opts.tlsCert, "tls-cert", "", "`file` (PEM) with the certificate for HTTPS; read again when it changes")
+	flags.StringVar(&opts.tlsKey, "tls-key", "", "`file` (PEM) with the key of --tls-cert")
+	flags.StringVar(&opts.logLevel, "log-level", "info", "least `level` of what is logged: debug, info, warn or error")
+	flags.BoolVar(&opts.accessLog, "access-log", false, "log each request, a line each")
 	cmd.PreRunE = func(cmd *cobra.Command, args []string) error {
-		if err := fromEnvironment("DMCONNECTOR_")(cmd, args); err != nil {
+		if err := fromEnvironment(cmd, args); err != nil {
 			return err
 		}
 		// A try leaves nothing behind.

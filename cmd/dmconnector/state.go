@@ -23,11 +23,10 @@ func (f *stateFlags) addTo(parent *cobra.Command) {
 	parent.Args = cobra.NoArgs
 	parent.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	flags := parent.PersistentFlags()
-	secret(flags, &f.state, "state", "`state` to work on: sqlite:<path> or postgres://… (default: that of serve, in --data)")
+	secret(flags, &f.state, "state", "`address` of the state: sqlite:<path> or postgres://… (default: state.db in --data)")
 	flags.StringVar(&f.data, "data", "./data", "`folder` for state and keys")
-	parent.PersistentPreRunE = func(_ *cobra.Command, args []string) error {
-		return fromEnvironment("DMCONNECTOR_")(parent, args)
-	}
+	parent.Annotations = withEnvironment("DMCONNECTOR_")
+	parent.PersistentPreRunE = func(_ *cobra.Command, args []string) error { return fromEnvironment(parent, args) }
 }
 
 // options are those of the state. It must be there already, if the command only
@@ -100,9 +99,10 @@ Secrets are opened with DMCONNECTOR_SECRET_KEY or the key in --data, whichever
 fits, and sealed with the key that serve would use for the new state. An address
 with a password is better given as DMCONNECTOR_FROM or DMCONNECTOR_TO, or in the
 file that one of them with _FILE names.`,
-		Example: `  dmconnector state copy --from sqlite:data/state.db --to postgres://dmconnector@db/dmconnector`,
-		Args:    cobra.NoArgs,
-		PreRunE: fromEnvironment("DMCONNECTOR_"),
+		Example:     `  dmconnector state copy --from sqlite:data/state.db --to postgres://dmconnector@db/dmconnector`,
+		Args:        cobra.NoArgs,
+		Annotations: withEnvironment("DMCONNECTOR_"),
+		PreRunE:     fromEnvironment,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if from == "" || to == "" {
 				return errors.New("--from and --to are both needed")
@@ -110,8 +110,8 @@ file that one of them with _FILE names.`,
 			return copyState(cmd.Context(), cmd.OutOrStdout(), from, to, flags.data)
 		},
 	}
-	secret(cmd.Flags(), &from, "from", "`state` to copy")
-	secret(cmd.Flags(), &to, "to", "empty `state` to copy it to")
+	secret(cmd.Flags(), &from, "from", "`address` of the state to copy")
+	secret(cmd.Flags(), &to, "to", "`address` of the empty state to copy it to")
 	return cmd
 }
 

@@ -77,10 +77,10 @@ so that it cannot be shown again.`,
 			})
 		},
 	}
-	cmd.Flags().StringVar(&scope, "scope", "", "what it is for: `send` or admin")
+	cmd.Flags().StringVar(&scope, "scope", "", "`scope` of the token: send or admin")
 	cmd.Flags().StringVar(&connector, "connector", "", "`id` of the only connector that it may send through (default: any)")
-	cmd.Flags().StringVar(&expires, "expires", "never", "when it ends: after a `duration` such as 720h, at an RFC 3339 time, or never")
-	cmd.Flags().StringVar(&note, "note", "", "`text` for people, such as who has it")
+	cmd.Flags().StringVar(&expires, "expires", "never", "`time` of its end: after a duration such as 720h, at an RFC 3339 time, or never")
+	cmd.Flags().StringVar(&note, "note", "", "`note` for people, such as who has the token")
 	// The flag has just been defined, so that it cannot be missing.
 	_ = cmd.MarkFlagRequired("scope")
 	return cmd
@@ -121,7 +121,7 @@ func newTokenList(flags *stateFlags) *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().StringVar(&format, "format", "text", "`text` or json")
+	cmd.Flags().StringVar(&format, "format", "text", "`format` of the output: text or json")
 	return cmd
 }
 

@@ -45,8 +45,8 @@ has errors. Warnings are for what is allowed and probably not meant.`,
 		},
 	}
 	cmd.Flags().BoolVar(&strict, "strict", false, "make unknown keys errors")
-	cmd.Flags().StringVar(&format, "format", "text", "`text` or json")
-	cmd.Flags().StringSliceVar(&allow, "allow-endpoint", nil, "`hosts` that endpoint may name besides aliyuncs.com and loopback")
+	cmd.Flags().StringVar(&format, "format", "text", "`format` of the output: text or json")
+	cmd.Flags().StringSliceVar(&allow, "allow-endpoint", nil, "`hosts` that a connector's endpoint may name besides aliyuncs.com and loopback")
 	return cmd
 }
 

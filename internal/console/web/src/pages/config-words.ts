@@ -1,7 +1,8 @@
 // What the keys of a connector's config are called and what they mean, for the
 // form and for the JSON editor, and what the service finds wrong with them.
-import { language, texts } from "../i18n";
+import { language, languageTag, texts } from "../i18n";
 import type { Path } from "./jsonschema";
+import words from "./schema-words.json";
 
 const labels = texts({
   en: {
@@ -60,17 +61,12 @@ const helps = texts({
 
 export const help = helps;
 
-const templateHelps: Record<string, [string, string]> = {
-  usageType: ["邮件的用途。也可以是列表以外的词。", "メールの用途。一覧にない語も使えます。"],
-  languageTag: ["模板的语言。不写则用于没有专门模板的所有语言。", "テンプレートの言語。省略すると、専用のものがないすべての言語に使われます。"],
-  subject: ["主题，可含 {{code}} 等变量。变量以外最多 256 个字符，超过 100 个可能被拒绝。", "件名。{{code}} などの変数を使えます。変数を除き 256 文字まで。100 文字を超えると拒否されることがあります。"],
-  content: ["正文，可含 {{code}} 等变量。", "本文。{{code}} などの変数を使えます。"],
-  contentType: ["正文的格式。", "本文の形式。"],
-  text: ["同一邮件的纯文本，供不显示 HTML 的邮件程序使用。", "同じメールのテキスト版。HTML を表示しないメールソフト向け。"],
-  replyTo: ["该邮件的回信地址：一个地址，或能得出地址的变量。", "このメールの返信先。アドレス、またはアドレスになる変数。"],
-  sendFrom: ["该邮件的发信人名称，代替 fromAlias，截为 15 个字符。", "このメールの差出人名（fromAlias の代わり）。15 文字に切り詰められます。"],
-  escape: ["\"none\" 会把值原样放进 HTML：能取名的人就能在邮件里写入内容。", "\"none\" は値をそのまま HTML に入れます。名前を決められる人がメールに書き込めてしまいます。"],
-};
+const schemaWords: Record<string, Record<string, string>> = words;
+
+/** Returns a sentence of the schema in the reader's language, if it is translated. */
+export function schemaText(sentence: string): string {
+  return schemaWords[sentence]?.[languageTag()] ?? sentence;
+}
 
 const keys = new Set<string>(["accessKeyId", "accessKeySecret", "securityToken", "accountName", "fromAlias", "regionId", "endpoint", "replyAddress", "tagName",
   "codeLifetime", "defaultLanguage", "delivery", "onUnknown", "onMissing", "templates", "limits", "recipient", "ip", "connector"]);
@@ -82,7 +78,6 @@ function isKey(name: string): name is Key {
 /** Returns what the key at a path of the config means, if the page has words of its own for it. */
 export function helpAt(path: Path): string | undefined {
   const name = String(path.at(-1));
-  if (path[0] === "templates" && path.length === 3) return language() === "en" ? undefined : templateHelps[name]?.[language() === "zh" ? 0 : 1];
   const known = path.length === 1 || (path.length === 2 && path[0] === "limits");
   return known && isKey(name) ? helps(name) : undefined;
 }

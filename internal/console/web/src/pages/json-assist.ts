@@ -8,7 +8,7 @@ import { hoverTooltip, type EditorView, type Tooltip } from "@codemirror/view";
 import source from "virtual:schema";
 import type { FieldProblem } from "../api";
 import { texts } from "../i18n";
-import { detailText, helpAt } from "./config-words";
+import { detailText, helpAt, schemaText } from "./config-words";
 import { firstFault, placeAt, propertiesOf, repeatedNames, spanOf, wholeOf, type Place } from "./json-place";
 import { pointerPath, schemasAt, valuesOf, type Path, type Schema } from "./jsonschema";
 
@@ -21,7 +21,8 @@ const t = texts({
 export const schema: Schema = source;
 
 function descriptionAt(path: Path, schemas: Schema[]): string | undefined {
-  return helpAt(path) ?? schemas.find((s) => s.description)?.description;
+  const description = schemas.find((s) => s.description)?.description;
+  return helpAt(path) ?? (description && schemaText(description));
 }
 
 function complete(context: CompletionContext): CompletionResult | null {

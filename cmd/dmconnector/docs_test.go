@@ -1,0 +1,198 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/txtar"
+	"github.com/spf13/pflag"
+
+	"dmconnector/connector"
+	"dmconnector/internal/docs"
+)
+
+func readPages(t *testing.T) []*docs.Page {
+	t.Helper()
+	pages, err := docs.Pages("../..")
+	if err != nil || len(pages) < 10 {
+		t.Fatalf("%d pages, %v", len(pages), err)
+	}
+	return pages
+}
+
+// Each command line of the documents is one that the program takes. In a sentence,
+// what it needs may be missing.
+func TestDocumentedCommandLines(t *testing.T) {
+	checked := 0
+	for _, page := range readPages(t) {
+		commands, err := page.Commands()
+		if err != nil {
+			t.Error(err)
+		}
+		for _, command := range commands {
+			args, isOurs := command.Program()
+			if !isOurs {
+				continue
+			}
+			checked++
+			if err := parseOnly(args, true); err != nil {
+				t.Errorf("%s:%d: %s: %v", page.Path, command.Line, command, err)
+			}
+		}
+		for _, span := range page.Spans {
+			if !strings.HasPrefix(span.Text, "dmconnector ") {
+				continue
+			}
+			checked++
+			commands, err := new(docs.Shell).Commands(span.Text)
+			if err == nil {
+				err = parseOnly(commands[0].Words[1:], false)
+			}
+			if err != nil {
+				t.Errorf("%s:%d: `%s`: %v", page.Path, span.Line, span.Text, err)
+			}
+		}
+	}
+	if checked < 30 {
+		t.Errorf("%d command lines found", checked)
+	}
+}
+
+// parseOnly does what the program does before it runs a command.
+func parseOnly(args []string, complete bool) error {
+	root := completeRoot()
+	root.SetOut(io.Discard)
+	cmd, rest, err := root.Find(args)
+	if err != nil {
+		return err
+	}
+	err = cmd.ParseFlags(rest)
+	if errors.Is(err, pflag.ErrHelp) {
+		return nil
+	}
+	if err != nil || !complete {
+		return err
+	}
+	if !cmd.Runnable() {
+		return fmt.Errorf("%s is no command by itself", cmd.CommandPath())
+	}
+	return errors.Join(cmd.ValidateArgs(cmd.Flags().Args()), cmd.ValidateRequiredFlags())
+}
+
+// Each variable of ours that the documents, and what deploys the program, name is
+// one that the program reads.
+func TestNamedVariablesExist(t *testing.T) {
+	known := map[string]bool{"DMCONNECTOR_TEST_ALL": true} // of the tests themselves
+	for _, v := range variables {
+		known[v.name] = true
+	}
+	for _, cmd := range commands(newRoot()) {
+		for _, f := range flagsOf(cmd) {
+			if cmd.Annotations[environmentPrefix] != "" {
+				known[variableOf(cmd, f)] = true
+				known[variableOf(cmd, f)+"_FILE"] = f.Annotations[secretFlag] != nil
+			}
+		}
+	}
+	files := []string{"../../README.md", "../../README.zh-CN.md", "../../Dockerfile"}
+	for _, pattern := range []string{"../../docs/*.md", "../../docs/*/*.md", "../../deploy/helm/dmconnector/*.yaml", "../../deploy/helm/dmconnector/templates/*", "../../deploy/systemd/*"} {
+		found, err := filepath.Glob(pattern)
+		if err != nil || len(found) == 0 {
+			t.Fatalf("%s: %d files, %v", pattern, len(found), err)
+		}
+		files = append(files, found...)
+	}
+	name := regexp.MustCompile(`\bDMCONNECTOR_[A-Z_]*[A-Z]\b`)
+	for _, path := range files {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		number := 0
+		for line := range strings.Lines(string(text)) {
+			number++
+			for _, variable := range name.FindAllString(line, -1) {
+				if !known[variable] {
+					t.Errorf("%s:%d: the program reads no %s", path, number, variable)
+				}
+			}
+		}
+	}
+}
+
+// The guide's commands for moving are run, in its order, on what a Logto answers.
+func TestMovingGuidesCommandsRun(t *testing.T) {
+	pages := readPages(t)
+	guide := pages[slices.IndexFunc(pages, func(page *docs.Page) bool { return page.Path == "docs/moving-from-logto.md" })]
+	answers, err := txtar.ParseFile("testdata/import.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(t.TempDir())
+	named := map[string]string{"connectors.json": "logto-connectors.json", "email-templates.json": "email-templates.json"}
+	for _, file := range answers.Files {
+		if name := named[file.Name]; name != "" {
+			if err := os.WriteFile(name, file.Data, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	commands, err := guide.Commands()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ran := 0
+	for _, command := range commands {
+		args, isOurs := command.Program()
+		if !isOurs {
+			continue
+		}
+		var stdout, stderr bytes.Buffer
+		root := newRoot()
+		root.SetArgs(args)
+		root.SetOut(&stdout)
+		root.SetErr(&stderr)
+		// The answers have what reads differently here, which is told.
+		if err := root.ExecuteContext(t.Context()); !errors.Is(err, errReported) || !strings.Contains(stdout.String(), "Summary") {
+			t.Errorf("%q: %v\n%s%s", args, err, stdout.String(), stderr.String())
+		}
+		ran++
+	}
+	if ran < 2 {
+		t.Errorf("%d commands were run", ran)
+	}
+	written, err := readConnector("connector.json", connector.ParseOptions{Strict: true})
+	if err := errors.Join(err, brokenConnectors([]connectorFile{written})); err != nil {
+		t.Error(err)
+	}
+}
+
+// The flags that a guide explains in a table are those of its command, all of them
+// and no other.
+func TestTableOfImportsFlags(t *testing.T) {
+	text, err := os.ReadFile("../../docs/moving-from-logto.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	documented := map[string]bool{}
+	for _, row := range regexp.MustCompile("(?m)^\\| `--([a-z-]+)").FindAllStringSubmatch(string(text), -1) {
+		documented[row[1]] = true
+	}
+	for _, f := range flagsOf(newImport()) {
+		if !documented[f.Name] {
+			t.Errorf("the guide does not explain --%s", f.Name)
+		}
+		delete(documented, f.Name)
+	}
+	for name := range documented {
+		t.Errorf("the guide explains --%s, which import does not have", name)
+	}
+}
