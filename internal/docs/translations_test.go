@@ -14,7 +14,7 @@ import (
 )
 
 // translated are the guides that there are in every language.
-var translated = []string{"configuration"}
+var translated = []string{"configuration", "logto", "errors", "operations", "security", "architecture"}
 
 // A tongue is a language, with its folder below docs.
 type tongue struct{ folder, name string }
