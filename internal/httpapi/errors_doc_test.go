@@ -23,7 +23,7 @@ import (
 )
 
 // errorPages are docs/errors.md and its translations, from the repository's root.
-var errorPages = []string{"docs/errors.md"}
+var errorPages = []string{"docs/errors.md", "docs/zh-CN/errors.md"}
 
 var (
 	codeSpan   = regexp.MustCompile("`([^`]+)`")
