@@ -23,11 +23,7 @@ import (
 )
 
 // errorPages are docs/errors.md and its translations, from the repository's root.
-<<<<<<< HEAD
-var errorPages = []string{"docs/errors.md", "docs/ja/errors.md"}
-=======
-var errorPages = []string{"docs/errors.md", "docs/zh-CN/errors.md"}
->>>>>>> tr-zh2
+var errorPages = []string{"docs/errors.md", "docs/zh-CN/errors.md", "docs/ja/errors.md"}
 
 var (
 	codeSpan   = regexp.MustCompile("`([^`]+)`")
