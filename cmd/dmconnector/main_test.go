@@ -1,17 +1,23 @@
 package main
 
 import (
+	"flag"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
 func TestMain(m *testing.M) {
+	// The scripts wait most of the time, a stop for 2 s. -parallel overrides it.
+	if err := flag.Set("test.parallel", "6"); err != nil {
+		panic(err)
+	}
 	testscript.Main(m, map[string]func(){"dmconnector": main})
 }
 
 // The scripts are the commands' specification.
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	testscript.Run(t, scripts(testscript.Params{Dir: "testdata"}))
 }
 

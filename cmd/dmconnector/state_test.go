@@ -12,6 +12,7 @@ import (
 
 // The scripts have an empty database at $POSTGRES.
 func TestScriptsWithPostgres(t *testing.T) {
+	t.Parallel()
 	server := postgrestest.Start(t, "fsync=off")
 	testscript.Run(t, scripts(testscript.Params{
 		Dir: "testdata/postgres",

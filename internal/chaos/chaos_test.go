@@ -127,8 +127,8 @@ var networkFaults = []fault{
 	{name: "closes kept connections after some mails", up: toxic{after: 3000, then: "close"}, requests: 400, callers: 16, want: []string{sent, unknown}, must: []string{sent}},
 }
 
-// TestFaults is the suite.
-func TestFaults(t *testing.T) {
+// TestFaultSuite is the suite.
+func TestFaultSuite(t *testing.T) {
 	book := new(ledger)
 	t.Run("faults", func(t *testing.T) {
 		runTimed(t, book)

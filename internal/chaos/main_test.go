@@ -38,10 +38,7 @@ func TestMain(m *testing.M) {
 
 func run(m *testing.M) int {
 	defer os.RemoveAll(programFolder)
-	args := []string{"build", "-o", program()}
-	if raceEnabled() {
-		args = append(args, "-race")
-	}
+	args := append([]string{"build", "-o", program()}, buildFlags()...)
 	build := exec.Command("go", append(args, "dmconnector/cmd/dmconnector")...)
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "build the program: %v\n%s", err, out)
@@ -52,12 +49,25 @@ func run(m *testing.M) int {
 
 func program() string { return filepath.Join(programFolder, "dmconnector") }
 
-// raceEnabled reports whether this test is built with the race detector, with
-// which the program is then built as well.
-func raceEnabled() bool {
+// buildFlags are those with which this test was built. The program is built with
+// them as well, for what Go then compiles is in its cache.
+func buildFlags() []string {
 	info, ok := debug.ReadBuildInfo()
-	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
+	if !ok {
+		return nil
+	}
+	var flags []string
+	for _, setting := range info.Settings {
+		if setting.Key == "-race" || setting.Key == "-gcflags" {
+			flags = append(flags, setting.Key+"="+setting.Value)
+		}
+	}
+	return flags
 }
+
+// raceEnabled reports whether this test and the program are built with the race
+// detector.
+func raceEnabled() bool { return slices.Contains(buildFlags(), "-race=true") }
 
 // times returns n, or many times n in a long run. The race detector makes the
 // program several times as slow.

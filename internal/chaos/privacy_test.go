@@ -20,9 +20,9 @@ import (
 	"dmconnector/aliyundm/sandbox"
 )
 
-// TestPrivacy looks for what must not be seen in everything that the program
+// TestFaultSuitePrivacy looks for what must not be seen in everything that the program
 // prints and answers, with debugging switched on in its environment.
-func TestPrivacy(t *testing.T) {
+func TestFaultSuitePrivacy(t *testing.T) {
 	for name, env := range map[string][]string{
 		"DEBUG=sdk": {"DEBUG=sdk,signer,http"},
 		"DEBUG=all": {"DEBUG=*", "LOG_LEVEL=debug", "VERBOSE=1", "NODE_DEBUG=http", "GODEBUG=http2debug=2,netdns=2", "GOTRACEBACK=all"},

@@ -128,6 +128,30 @@ func TestDatabasesAreApart(t *testing.T) {
 	}
 }
 
+// A test may get the database of one before it, of which nothing is left.
+func TestDatabaseIsUsedAgain(t *testing.T) {
+	var before string
+	var left *pgx.Conn
+	t.Run("one test", func(t *testing.T) {
+		before = postgrestest.Database(t)
+		run(t, connect(t, before), "CREATE TABLE note (n int)")
+		var err error
+		if left, err = pgx.Connect(t.Context(), before); err != nil {
+			t.Fatal(err)
+		}
+	})
+	t.Run("the next", func(t *testing.T) {
+		dsn := postgrestest.Database(t)
+		if dsn != before {
+			t.Errorf("it gets %s after %s", dsn, before)
+		}
+		if err := left.Ping(t.Context()); err == nil {
+			t.Error("a connection of the test before is still open")
+		}
+		run(t, connect(t, dsn), "CREATE TABLE note (n int)") // the name is free again
+	})
+}
+
 func TestPoolerHandsOutConnectionsForATransaction(t *testing.T) {
 	dsn := postgrestest.Database(t)
 	run(t, connect(t, dsn), "CREATE TABLE note (n int)")

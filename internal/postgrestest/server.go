@@ -14,7 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -33,13 +33,16 @@ const (
 // A Server is a PostgreSQL of its own, on a port and in a folder of its own. Its
 // methods other than DSN and Database are for one goroutine at a time.
 type Server struct {
-	binaries  string // their folder
-	account   *account
-	folder    string
-	settings  []string
-	port      int
-	process   *process // nil while it is stopped
-	databases atomic.Int64
+	binaries string // their folder
+	account  *account
+	folder   string
+	settings []string
+	port     int
+	process  *process // nil while it is stopped
+
+	mu        sync.Mutex
+	databases int      // that were made
+	free      []string // those of them that no test uses any more
 }
 
 // Start starts a server that ends with the test. It is as durable as PostgreSQL
@@ -179,16 +182,16 @@ func (s *Server) run() error {
 	return nil
 }
 
-func (s *Server) ping(ctx context.Context) error { return s.exec(ctx, "SELECT 1") }
+func (s *Server) ping(ctx context.Context) error { return s.exec(ctx, "postgres", "SELECT 1") }
 
-// exec runs a statement in the server's own database.
-func (s *Server) exec(ctx context.Context, statement string) error {
-	conn, err := pgx.Connect(ctx, s.DSN())
+// exec runs statements in a database.
+func (s *Server) exec(ctx context.Context, database, statements string) error {
+	conn, err := pgx.Connect(ctx, s.address(database))
 	if err != nil {
 		return err
 	}
 	defer conn.Close(ctx) //nolint:errcheck // the statement counts
-	_, err = conn.Exec(ctx, statement)
+	_, err = conn.Exec(ctx, statements)
 	return err
 }
 
@@ -199,23 +202,51 @@ func (s *Server) address(database string) string {
 	return fmt.Sprintf("postgres://postgres@127.0.0.1:%d/%s?sslmode=disable", s.port, database)
 }
 
-// Database makes an empty database, and returns its address. The database ends
-// with the test.
+// Database returns the address of an empty database, which is the test's until it
+// ends. Then its connections are closed and its schema public is emptied for the
+// next test: to make a database takes PostgreSQL much longer.
 func (s *Server) Database(tb testing.TB) string {
 	tb.Helper()
-	name := fmt.Sprintf("test%d", s.databases.Add(1))
-	ctx, cancel := context.WithTimeout(tb.Context(), startTime)
-	defer cancel()
-	if err := s.exec(ctx, "CREATE DATABASE "+name); err != nil {
-		tb.Fatalf("make a database: %v", err)
-	}
-	tb.Cleanup(func() {
-		// A server that the test left stopped goes with its folder.
-		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	name, isNew := s.takeDatabase()
+	if isNew {
+		ctx, cancel := context.WithTimeout(tb.Context(), startTime)
 		defer cancel()
-		_ = s.exec(ctx, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)")
-	})
+		if err := s.exec(ctx, "postgres", "CREATE DATABASE "+name); err != nil {
+			tb.Fatalf("make a database: %v", err)
+		}
+	}
+	tb.Cleanup(func() { s.giveBackDatabase(name) })
 	return s.address(name)
+}
+
+// takeDatabase returns the name of a database that is free, or is to be made.
+func (s *Server) takeDatabase() (name string, isNew bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n := len(s.free); n > 0 {
+		name, s.free = s.free[n-1], s.free[:n-1]
+		return name, false
+	}
+	s.databases++
+	return fmt.Sprintf("test%d", s.databases), true
+}
+
+const emptyDatabase = `
+SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid();
+DROP SCHEMA public CASCADE;
+CREATE SCHEMA public`
+
+// giveBackDatabase empties a database. One that it cannot empty, for the test left
+// its server stopped, is not given out again.
+func (s *Server) giveBackDatabase(name string) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	if err := s.exec(ctx, name, emptyDatabase); err != nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.free = append(s.free, name)
 }
 
 // Stop stops the server as an administrator would who does not wait for clients.

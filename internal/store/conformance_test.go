@@ -26,7 +26,10 @@ func TestMain(m *testing.M) { os.Exit(postgrestest.Main(m)) }
 func onEveryKind(t *testing.T, test func(t *testing.T, s *Store)) {
 	t.Helper()
 	for _, kind := range []Kind{Memory, SQLite, Postgres} {
-		t.Run(string(kind), func(t *testing.T) { test(t, openTest(t, Options{State: addressOf(t, kind), Ring: testRing(t)})) })
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel() // much of it waits for the disk or the server
+			test(t, openTest(t, Options{State: addressOf(t, kind), Ring: testRing(t)}))
+		})
 	}
 }
 
