@@ -229,7 +229,7 @@ func ruleExpressions(t *testing.T) []string {
 }
 
 // operationsGuides are the operator's guide in its languages.
-var operationsGuides = []string{"../../docs/operations.md", "../../docs/ja/operations.md"}
+var operationsGuides = []string{"../../docs/operations.md", "../../docs/zh-CN/operations.md", "../../docs/ja/operations.md"}
 
 // Each alert leads to its heading in the operator's guide, which has no others.
 func TestEveryAlertHasItsRunbook(t *testing.T) {
