@@ -1,10 +1,13 @@
 package registry_test
 
 import (
+	"context"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -220,6 +223,49 @@ func TestPathMayBeALinkThatIsLaidAnew(t *testing.T) {
 		s.write("there/v2/a.json", connectorJSON("A3"))
 		s.wantAliases("a=A3")
 	})
+}
+
+// A file that is written while the one before is being read is not overlooked, though
+// its folder has just become the one that counts.
+func TestFilesThatChangeWhileTheyAreReadAreReadAgain(t *testing.T) {
+	for name, inside := range map[string]string{"the path is a link": "", "the file is a link": "/sub"} {
+		t.Run(name, func(t *testing.T) {
+			var armed atomic.Bool
+			s := newStage(t, func(s *stage, opts *registry.Options) {
+				opts.Path = s.path("here/link")
+				opts.Log = slog.New(during{opts.Log.Handler(), func(line string) {
+					if line == "connector file was read" && armed.CompareAndSwap(true, false) {
+						s.write("there/v2"+inside+"/a.json", connectorJSON("A3"))
+					}
+				}})
+			})
+			must(t, os.MkdirAll(s.path("here"), 0o700), os.MkdirAll(s.path("there/v1/sub"), 0o700), os.MkdirAll(s.path("there/v2/sub"), 0o700),
+				os.Symlink("../there/v1", s.path("here/link")))
+			if inside != "" {
+				must(t, os.Symlink("sub/a.json", s.path("there/v1/a.json")), os.Symlink("sub/a.json", s.path("there/v2/a.json")))
+			}
+			s.write("there/v1"+inside+"/a.json", connectorJSON("A1"))
+			s.write("there/v2"+inside+"/a.json", connectorJSON("A2"))
+			s.load().OnlyEvents()
+			s.run()
+			s.write("there/v1"+inside+"/a.json", connectorJSON("A"))
+			s.wantAliases("a=A") // what was watched from the start has been read
+			armed.Store(true)
+			must(t, os.Symlink("../there/v2", s.path("here/next")), os.Rename(s.path("here/next"), s.path("here/link")))
+			s.wantAliases("a=A3")
+		})
+	}
+}
+
+// during is a log that does something at each line.
+type during struct {
+	slog.Handler
+	act func(line string)
+}
+
+func (d during) Handle(ctx context.Context, r slog.Record) error {
+	d.act(r.Message)
+	return d.Handler.Handle(ctx, r)
 }
 
 func TestSecretsInFilesOfTheirOwnAreReadAgain(t *testing.T) {

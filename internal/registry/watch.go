@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,10 +42,13 @@ func (r *Registry) followFiles(ctx context.Context) {
 			due = nil
 		case <-poll.C:
 		}
+		w.follow(r.filePaths()) // a link may lead elsewhere now: what is read must be watched
 		if r.readFiles(ctx, false) {
 			due = time.After(settleTime)
 		}
-		w.follow(r.filePaths())
+		if w.follow(r.filePaths()) && due == nil {
+			due = time.After(writeTime)
+		}
 	}
 }
 
@@ -84,10 +88,11 @@ func (w *watcher) close() {
 
 // follow watches the folder above the path, which may be replaced as a whole, the
 // path if it is a folder, and the folders that the files are really in. What
-// cannot be watched is left to the poll.
-func (w *watcher) follow(files []string) {
+// cannot be watched is left to the poll. It reports whether a folder was not watched
+// before, so that a change there may have gone unnoticed.
+func (w *watcher) follow(files []string) (more bool) {
 	if w.system == nil {
-		return
+		return false
 	}
 	w.names = make(map[string]bool)
 	folders := map[string]bool{real(filepath.Dir(w.path)): true}
@@ -99,14 +104,17 @@ func (w *watcher) follow(files []string) {
 		folders[filepath.Dir(target)] = true
 		w.names[filepath.Base(path)], w.names[filepath.Base(target)] = true, true
 	}
-	for _, watched := range w.system.WatchList() {
+	before := w.system.WatchList()
+	for _, watched := range before {
 		if !folders[watched] {
 			_ = w.system.Remove(watched) // it may have gone by itself
 		}
 	}
 	for folder := range folders {
-		_ = w.system.Add(folder) // again and again: another folder may have taken the place
+		err := w.system.Add(folder) // again and again: another folder may have taken the place
+		more = more || err == nil && !slices.Contains(before, folder)
 	}
+	return more
 }
 
 // real returns the path behind symbolic links, or the path itself if there is
