@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	_ "embed"
-	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -91,17 +90,20 @@ SIGUSR1 switches the log between the level debug and the one of --log-level.`,
 	return cmd
 }
 
+const leastRetention = 24 * time.Hour
+
 func serve(ctx context.Context, opts serveOptions, stdout, stderr io.Writer) error {
 	started, err := parseLevel(opts.logLevel)
 	if err != nil {
 		return err
 	}
-	if opts.retention < 24*time.Hour {
-		return fmt.Errorf("--retention %s: it must be a day at least (24h), as Idempotency-Keys are remembered for one", opts.retention)
-	}
 	level := new(slog.LevelVar)
 	level.Set(started)
 	log := newLeveledLog(stderr, level)
+	if opts.retention < leastRetention {
+		log.Warn("--retention is too short: messages are remembered for a day, as long as Idempotency-Keys", "retention", opts.retention.String())
+		opts.retention = leastRetention
+	}
 	s := &service{opts: opts, log: log, level: level, started: started}
 	defer s.close()
 	if err := s.open(ctx); err != nil {

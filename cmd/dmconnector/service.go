@@ -56,9 +56,7 @@ func (s *service) open(ctx context.Context) error {
 		return err
 	}
 	var err error
-	if s.tracing, err = tracing.Open(ctx, os.Getenv, version(), s.log); err != nil {
-		return err
-	}
+	s.tracing = tracing.Open(ctx, os.Getenv, version(), s.log)
 	if s.opts.sandbox {
 		if s.sandbox, err = startSandbox(ctx, s.opts.sandboxListen, s.sandboxToken(), s.log); err != nil {
 			return err

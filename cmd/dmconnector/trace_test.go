@@ -59,13 +59,15 @@ func TestServiceIsTraced(t *testing.T) {
 	}
 }
 
-// A service whose traces could not go anywhere does not start.
-func TestUnknownTraceProtocolRefusesTheStart(t *testing.T) {
+// Traces that could not go anywhere are no reason to send no mail.
+func TestUnusableTraceSettingsStopNothing(t *testing.T) {
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4317")
 	t.Setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
-	s := &service{opts: serveOptions{listen: "127.0.0.1:0", state: "memory"}}
-	defer s.close()
-	if err := s.open(t.Context()); err == nil || !strings.Contains(err.Error(), "http/protobuf") {
-		t.Errorf("error %v", err)
+	s := newLoggedService(t, false)
+	if status, body := s.call(t, "POST", "/api/send", roleSend, roleMail); status != http.StatusOK {
+		t.Errorf("%d %s", status, body)
+	}
+	if told := s.log.String(); !strings.Contains(told, `"level":"ERROR","msg":"traces are off: their settings are no good","error":"OTEL_EXPORTER_OTLP_PROTOCOL must be http/protobuf`) {
+		t.Errorf("log: %s", told)
 	}
 }

@@ -29,9 +29,7 @@ type turn interface {
 // attemptAll composes the mail and sends it, again while it certainly was not
 // accepted and there is time. It completes the report.
 func attemptAll(ctx context.Context, c Connector, req Request, report *Report, t turn) *Error {
-	_, span := partSpan(ctx, "compose")
-	mail, choice, err := c.Composer.Compose(req.Message)
-	endCompose(span, &choice, err)
+	mail, choice, err := compose(ctx, c, req.Message)
 	report.Trace = &choice
 	if req.Progress != nil {
 		req.Progress(report.soFar())
@@ -69,6 +67,20 @@ func attemptAll(ctx context.Context, c Connector, req Request, report *Report, t
 	return last
 }
 
+// compose composes the mail, in a span of its own.
+func compose(ctx context.Context, c Connector, m connector.Message) (mail *aliyundm.Mail, choice connector.Trace, err error) {
+	_, span := partSpan(ctx, "compose")
+	defer func() { endCompose(span, &choice, err) }()
+	return c.Composer.Compose(m)
+}
+
+// call calls the provider, in a span of its own.
+func call(ctx context.Context, c Connector, mail *aliyundm.Mail) (receipt *aliyundm.Receipt, err error) {
+	ctx, span := partSpan(ctx, "SingleSendMail", trace.WithSpanKind(trace.SpanKindClient))
+	defer func() { endAttempt(span, receipt, err) }()
+	return c.Sender.SingleSendMail(ctx, mail)
+}
+
 // takeTurn waits for a turn, in a span of its own.
 func takeTurn(ctx context.Context, t turn, incident string, pause time.Duration) (release func(), wanted context.Context, failure *Error) {
 	ctx, span := partSpan(ctx, "wait")
@@ -84,9 +96,7 @@ func attempt(ctx context.Context, c Connector, mail *aliyundm.Mail, report *Repo
 	if progress != nil {
 		progress(report.soFar(Attempt{At: begun.UTC(), Pending: true}))
 	}
-	ctx, span := partSpan(ctx, "SingleSendMail", trace.WithSpanKind(trace.SpanKindClient))
-	receipt, err := c.Sender.SingleSendMail(ctx, mail)
-	endAttempt(span, receipt, err)
+	receipt, err := call(ctx, c, mail)
 	entry := Attempt{At: begun.UTC(), Milliseconds: time.Since(begun).Milliseconds()}
 	if err != nil {
 		entry.Error = err.Error()

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 )
 
@@ -42,6 +43,9 @@ func (d *Delivery) fly(ctx context.Context, l *lane, f *flight, req Request) {
 			d.settle(ctx, req.Arrived, directSettlement(entry, &f.report, f.failure))
 		}
 		d.logFlight(ctx, l.Connector, req, entry, f)
+		if f.report.ID != entry.ID {
+			span.SetAttributes(attribute.Bool("dmconnector.answered_again", true))
+		}
 		endMessage(span, &f.report, f.failure)
 		d.flights.land(f)
 	}()

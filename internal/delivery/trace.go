@@ -57,7 +57,8 @@ func partSpan(ctx context.Context, name string, options ...trace.SpanStartOption
 // endMessage ends the span of a message with what became of it.
 func endMessage(s trace.Span, report *Report, failure *Error) {
 	if s.IsRecording() {
-		s.SetAttributes(attribute.String("dmconnector.outcome", string(report.Outcome)))
+		// What is answered again is the message that was sent before.
+		s.SetAttributes(attribute.String("dmconnector.incident", report.ID), attribute.String("dmconnector.outcome", string(report.Outcome)))
 	}
 	endPart(s, failure)
 }

@@ -132,6 +132,33 @@ func TestMessageIsTraced(t *testing.T) {
 	}
 }
 
+// A message that is answered again is told under the first one's incident.
+func TestAnswerAgainIsTraced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, off, accepting(new([]aliyundm.Mail)))
+		first, _ := d.post(post{key: "k"})
+		ctx, request, recorder := recording()
+		_, _ = d.postAs(ctx, post{key: "k"})
+		request.End()
+		if told := dump(recorder); !strings.Contains(told, "dmconnector.incident="+first.ID) || strings.Count(told, "dmconnector.incident=") != 1 || !strings.Contains(told, "dmconnector.answered_again=true") {
+			t.Errorf("spans tell %s, the first message is %s", told, first.ID)
+		}
+	})
+}
+
+func TestPanicEndsItsSpan(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, off, func(context.Context, *aliyundm.Mail) (*aliyundm.Receipt, error) { panic("a defect") })
+		ctx, request, recorder := recording()
+		_, _ = d.postAs(ctx, post{})
+		request.End()
+		want := []string{"request", "request/message internal", "message/admit", "message/compose", "message/wait", "message/SingleSendMail", "message/settle"}
+		if got := spansOf(recorder); !slices.Equal(got, want) {
+			t.Errorf("spans %q", got)
+		}
+	})
+}
+
 // A caller whose trace is not recorded here has it passed on all the same.
 func TestCallersTraceIsPassedOn(t *testing.T) {
 	const theirs = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"

@@ -4,7 +4,6 @@ import (
 	"context"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -69,6 +68,8 @@ type watcher struct {
 	events <-chan fsnotify.Event
 	errors <-chan error
 	names  map[string]bool // of files whose change matters
+
+	watched map[string]bool // folders
 }
 
 func (r *Registry) watch(ctx context.Context) *watcher {
@@ -104,15 +105,17 @@ func (w *watcher) follow(files []string) (more bool) {
 		folders[filepath.Dir(target)] = true
 		w.names[filepath.Base(path)], w.names[filepath.Base(target)] = true, true
 	}
-	before := w.system.WatchList()
-	for _, watched := range before {
+	for _, watched := range w.system.WatchList() {
 		if !folders[watched] {
 			_ = w.system.Remove(watched) // it may have gone by itself
 		}
 	}
+	before := w.watched
+	w.watched = make(map[string]bool)
 	for folder := range folders {
-		err := w.system.Add(folder) // again and again: another folder may have taken the place
-		more = more || err == nil && !slices.Contains(before, folder)
+		// Again and again: another folder may have taken the place.
+		w.watched[folder] = w.system.Add(folder) == nil
+		more = more || w.watched[folder] && !before[folder]
 	}
 	return more
 }

@@ -2,15 +2,18 @@
 package tracing
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"time"
 
+	"github.com/go-logr/logr"
+	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	"go.opentelemetry.io/otel/sdk/resource"
@@ -34,34 +37,79 @@ type Tracing struct {
 type Environment func(name string) string
 
 // Open follows OpenTelemetry's own variables. It returns nil if they name no
-// collector, or switch traces off. What goes wrong later is logged, once for each
+// collector, or switch traces off. Settings that are no good also switch them off,
+// which is logged: mail matters more. What goes wrong later is logged, once for each
 // outage, and holds up nothing.
-func Open(ctx context.Context, env Environment, version string, log *slog.Logger) (*Tracing, error) {
+func Open(ctx context.Context, env Environment, version string, log *slog.Logger) *Tracing {
 	if !env.wantsTraces() {
-		return nil, nil
+		return nil
 	}
-	if protocol := cmp.Or(env("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"), env("OTEL_EXPORTER_OTLP_PROTOCOL")); protocol != "" && protocol != "http/protobuf" {
-		return nil, fmt.Errorf("traces: OTEL_EXPORTER_OTLP_PROTOCOL is %q; dmconnector speaks http/protobuf, which collectors take at port 4318", protocol)
+	provider, err := open(ctx, env, version, log)
+	if err != nil {
+		log.ErrorContext(ctx, "traces are off: their settings are no good", "error", err.Error())
+		return nil
+	}
+	log.InfoContext(ctx, "traces are sent to the collector that the environment names")
+	return &Tracing{provider}
+}
+
+func (env Environment) wantsTraces() bool {
+	off := strings.EqualFold(env("OTEL_SDK_DISABLED"), "true") || env("OTEL_TRACES_EXPORTER") == "none"
+	_, endpoint := env.oneOf("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+	return !off && endpoint != ""
+}
+
+// oneOf returns the setting for traces if there is one, else the general one, and the
+// name of its variable.
+func (env Environment) oneOf(traces, general string) (name, value string) {
+	if value := env(traces); value != "" {
+		return traces, value
+	}
+	return general, env(general)
+}
+
+func open(ctx context.Context, env Environment, version string, log *slog.Logger) (*sdktrace.TracerProvider, error) {
+	// The SDK would write settings that it does not understand to standard error, with
+	// the keys that they may hold.
+	otel.SetLogger(logr.Discard())
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(error) { log.Warn("OpenTelemetry reports a problem") }))
+	if err := env.check(); err != nil {
+		return nil, err
 	}
 	exporter, err := otlptracehttp.New(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("traces: %w", err)
+		return nil, errors.New("the exporter cannot be made")
 	}
 	// Nothing is asked of the machine: the arguments of a process may hold tokens.
 	about, err := resource.New(ctx,
 		resource.WithAttributes(attribute.String("service.name", scope), attribute.String("service.version", version)),
 		resource.WithTelemetrySDK(), resource.WithFromEnv())
 	if err != nil {
-		return nil, fmt.Errorf("traces: OTEL_RESOURCE_ATTRIBUTES: %w", err)
+		return nil, errors.New("OTEL_RESOURCE_ATTRIBUTES must be name=value, separated by commas")
 	}
-	log.InfoContext(ctx, "traces are sent to the collector that the environment names")
-	return &Tracing{sdktrace.NewTracerProvider(
-		sdktrace.WithBatcher(&loggedExporter{SpanExporter: exporter, log: log}), sdktrace.WithResource(about))}, nil
+	return sdktrace.NewTracerProvider(
+		sdktrace.WithBatcher(&loggedExporter{SpanExporter: exporter, log: log}), sdktrace.WithResource(about)), nil
 }
 
-func (env Environment) wantsTraces() bool {
-	off := strings.EqualFold(env("OTEL_SDK_DISABLED"), "true") || env("OTEL_TRACES_EXPORTER") == "none"
-	return !off && cmp.Or(env("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"), env("OTEL_EXPORTER_OTLP_ENDPOINT")) != ""
+// check finds what the exporter would pass over in silence. Values may hold keys, so
+// that errors name variables only.
+func (env Environment) check() error {
+	if name, protocol := env.oneOf("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"); protocol != "" && protocol != "http/protobuf" {
+		return fmt.Errorf("%s must be http/protobuf, which collectors take at port 4318", name)
+	}
+	name, endpoint := env.oneOf("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+	if u, err := url.Parse(endpoint); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return fmt.Errorf("%s must be an http or https URL", name)
+	}
+	name, headers := env.oneOf("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS")
+	for header := range strings.SplitSeq(headers, ",") {
+		key, value, found := strings.Cut(header, "=")
+		_, err := url.PathUnescape(value)
+		if strings.TrimSpace(header) != "" && (!found || strings.TrimSpace(key) == "" || err != nil) {
+			return fmt.Errorf("%s must be name=value, separated by commas, with %% escapes", name)
+		}
+	}
+	return nil
 }
 
 // Tracer makes the program's spans. It is nil if nobody would see them.
@@ -96,9 +144,23 @@ func (e *loggedExporter) ExportSpans(ctx context.Context, spans []sdktrace.ReadO
 	case err == nil && e.failed.Swap(false):
 		e.log.InfoContext(ctx, "traces are sent again")
 	case err != nil && !errors.Is(err, context.Canceled) && !e.failed.Swap(true):
-		e.log.WarnContext(ctx, "traces cannot be sent", "error", err.Error())
+		e.log.WarnContext(ctx, "traces cannot be sent", "error", reason(err))
 	}
 	return nil
+}
+
+var answered = regexp.MustCompile(`: ([1-5]\d\d) `)
+
+// reason says why spans were not taken, without what may hold a key: the collector's
+// address, and its answer, which may repeat the request.
+func reason(err error) string {
+	if failed, ok := errors.AsType[*url.Error](err); ok {
+		return failed.Err.Error()
+	}
+	if status := answered.FindStringSubmatch(err.Error()); status != nil {
+		return "the collector answered " + status[1]
+	}
+	return "the collector did not take them"
 }
 
 // Logged adds the trace of its context to each line.

@@ -35,17 +35,22 @@ func TestTracesAreOffUnlessACollectorIsNamed(t *testing.T) {
 	tests := map[string]struct {
 		settings map[string]string
 		on       bool
-		failure  string
+		told     string // that the settings are no good
 	}{
 		"nothing is set":     {nil, false, ""},
 		"a collector":        {map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": somewhere}, true, ""},
 		"one for traces":     {map[string]string{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": somewhere + "/v1/traces"}, true, ""},
 		"its language":       {map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": somewhere, "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"}, true, ""},
+		"its token":          {map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": somewhere, "OTEL_EXPORTER_OTLP_HEADERS": "authorization=Bearer%20secretplace, x=y,"}, true, ""},
 		"switched off":       {map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": somewhere, "OTEL_SDK_DISABLED": "true"}, false, ""},
 		"no traces":          {map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": somewhere, "OTEL_TRACES_EXPORTER": "none"}, false, ""},
-		"another language":   {map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": somewhere, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, false, `"grpc"; dmconnector speaks http/protobuf`},
-		"another for traces": {map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": somewhere, "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "http/json"}, false, "http/protobuf"},
-		"broken attributes":  {map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": somewhere, "OTEL_RESOURCE_ATTRIBUTES": "nonsense"}, false, "OTEL_RESOURCE_ATTRIBUTES"},
+		"another language":   {map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": somewhere, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, false, "OTEL_EXPORTER_OTLP_PROTOCOL must be http/protobuf"},
+		"another for traces": {map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": somewhere, "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "http/json"}, false, "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"},
+		"broken attributes":  {map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": somewhere, "OTEL_RESOURCE_ATTRIBUTES": "key:secretplace"}, false, "OTEL_RESOURCE_ATTRIBUTES must be"},
+		"a broken address":   {map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://u:secret%place@127.0.0.1"}, false, "OTEL_EXPORTER_OTLP_ENDPOINT must be"},
+		"no address":         {map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "secretplace:4318"}, false, "OTEL_EXPORTER_OTLP_ENDPOINT must be"},
+		"a broken token":     {map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": somewhere, "OTEL_EXPORTER_OTLP_HEADERS": "Authorization: secretplace"}, false, "OTEL_EXPORTER_OTLP_HEADERS must be"},
+		"a broken escape":    {map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": somewhere, "OTEL_EXPORTER_OTLP_TRACES_HEADERS": "a=secretplace%ZZ"}, false, "OTEL_EXPORTER_OTLP_TRACES_HEADERS must be"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -53,15 +58,11 @@ func TestTracesAreOffUnlessACollectorIsNamed(t *testing.T) {
 			for name, value := range tt.settings {
 				t.Setenv(name, value)
 			}
-			opened, err := tracing.Open(t.Context(), os.Getenv, "v1.2.3", slog.New(slog.DiscardHandler))
-			if tt.failure != "" {
-				if err == nil || !strings.Contains(err.Error(), tt.failure) {
-					t.Errorf("error %v", err)
-				}
-				return
-			}
-			if err != nil || (opened.Tracer() != nil) != tt.on {
-				t.Errorf("%v, tracer %v", err, opened.Tracer())
+			var log bytes.Buffer
+			opened := tracing.Open(t.Context(), os.Getenv, "v1.2.3", slog.New(slog.NewTextHandler(&log, nil)))
+			if told := log.String(); (opened.Tracer() != nil) != tt.on || strings.Contains(told, "level=ERROR") != (tt.told != "") ||
+				!strings.Contains(told, tt.told) || strings.Contains(told, "secret") {
+				t.Errorf("tracer %v, log: %s", opened.Tracer(), told)
 			}
 			if err := opened.Close(); err != nil {
 				t.Error(err)
@@ -84,15 +85,19 @@ func newReceiver(t *testing.T) *receiver {
 	c.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c.header = r.Header
 		request, err := read(r)
-		if err != nil || r.URL.Path != "/v1/traces" {
+		if err != nil || r.URL.Path != "/secretplace/v1/traces" {
 			t.Errorf("%s: %v", r.URL.Path, err)
 		}
 		c.got = append(c.got, request)
 		w.WriteHeader(c.status)
+		if c.status != http.StatusOK {
+			_ = r.Header.Write(w) // as some do who are asked to help
+		}
 	}))
 	t.Cleanup(c.Close)
 	forget(t)
-	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", c.URL)
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", c.URL+"/secretplace")
+	t.Setenv("OTEL_EXPORTER_OTLP_HEADERS", "authorization=secretplace")
 	return c
 }
 
@@ -115,18 +120,14 @@ func read(r *http.Request) (*collector.ExportTraceServiceRequest, error) {
 
 func TestSpansReachTheCollector(t *testing.T) {
 	c := newReceiver(t)
-	t.Setenv("OTEL_EXPORTER_OTLP_HEADERS", "authorization=collector-token")
 	t.Setenv("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment=test")
-	opened, err := tracing.Open(t.Context(), os.Getenv, "v1.2.3", slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
+	opened := tracing.Open(t.Context(), os.Getenv, "v1.2.3", slog.New(slog.DiscardHandler))
 	_, span := opened.Tracer().Start(t.Context(), "request")
 	span.End()
 	if err := opened.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if len(c.got) != 1 || c.header.Get("Authorization") != "collector-token" {
+	if len(c.got) != 1 || c.header.Get("Authorization") != "secretplace" {
 		t.Fatalf("%d requests, header %v", len(c.got), c.header)
 	}
 	sent := c.got[0].ResourceSpans[0]
@@ -153,10 +154,7 @@ func TestOutageIsLoggedOnce(t *testing.T) {
 	c := newReceiver(t)
 	c.status = http.StatusBadRequest // nothing that the exporter would try again
 	var log bytes.Buffer
-	opened, err := tracing.Open(t.Context(), os.Getenv, "v1.2.3", slog.New(slog.NewTextHandler(&log, nil)))
-	if err != nil {
-		t.Fatal(err)
-	}
+	opened := tracing.Open(t.Context(), os.Getenv, "v1.2.3", slog.New(slog.NewTextHandler(&log, nil)))
 	send := func() {
 		_, span := opened.Tracer().Start(context.Background(), "request")
 		span.End()
@@ -166,13 +164,18 @@ func TestOutageIsLoggedOnce(t *testing.T) {
 	}
 	send()
 	send()
-	if told := strings.Count(log.String(), "traces cannot be sent"); told != 1 || len(c.got) != 2 {
+	if told := strings.Count(log.String(), `"traces cannot be sent" error="the collector answered 400"`); told != 1 || len(c.got) != 2 {
 		t.Errorf("told %d times, %d requests: %s", told, len(c.got), log.String())
 	}
 	c.status = http.StatusOK
 	send()
 	send()
 	if told := strings.Count(log.String(), "traces are sent again"); told != 1 || strings.Count(log.String(), "\n") != 3 {
+		t.Errorf("log: %s", log.String())
+	}
+	c.Server.Close()
+	send()
+	if strings.Count(log.String(), "traces cannot be sent") != 2 || strings.Contains(log.String(), "secretplace") {
 		t.Errorf("log: %s", log.String())
 	}
 	if err := opened.Close(); err != nil {
