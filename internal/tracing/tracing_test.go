@@ -173,7 +173,7 @@ func TestOutageIsLoggedOnce(t *testing.T) {
 	if told := strings.Count(log.String(), "traces are sent again"); told != 1 || strings.Count(log.String(), "\n") != 3 {
 		t.Errorf("log: %s", log.String())
 	}
-	c.Server.Close()
+	c.Close()
 	send()
 	if strings.Count(log.String(), "traces cannot be sent") != 2 || strings.Contains(log.String(), "secretplace") {
 		t.Errorf("log: %s", log.String())
