@@ -150,7 +150,11 @@ func replaceKeys(folder string, keys ...[]byte) error {
 	if err != nil {
 		return err
 	}
-	if err := os.Rename(temporary, filepath.Join(folder, keyFile)); err != nil {
+	path := filepath.Join(folder, keyFile)
+	if err := keepOwner(temporary, path); err != nil {
+		return errors.Join(err, os.Remove(temporary))
+	}
+	if err := os.Rename(temporary, path); err != nil {
 		return errors.Join(err, os.Remove(temporary))
 	}
 	return syncFolder(folder)

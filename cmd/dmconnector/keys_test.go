@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -62,6 +64,28 @@ func TestReplacedKeysAreWhole(t *testing.T) {
 	}
 	if _, err := fileKeys(folder); err == nil || !strings.Contains(err.Error(), keyFile) || strings.Contains(err.Error(), "half-a-key") {
 		t.Errorf("%v", err)
+	}
+}
+
+// A key that root replaces stays the service's.
+func TestReplacedKeysKeepTheirOwner(t *testing.T) {
+	if runtime.GOOS != "linux" || os.Geteuid() != 0 {
+		t.Skip("only root gives files away")
+	}
+	folder := t.TempDir()
+	if _, err := makeKey(folder); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(folder, keyFile)
+	if err := os.Chown(path, 65532, 65531); err != nil {
+		t.Fatal(err)
+	}
+	if err := replaceKeys(folder, seal.NewKey()); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.CommandContext(t.Context(), "stat", "-c", "%u %g %a", path).Output()
+	if got := strings.TrimSpace(string(out)); err != nil || got != "65532 65531 600" {
+		t.Errorf("owner and mode %s, %v", got, err)
 	}
 }
 

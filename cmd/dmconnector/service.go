@@ -73,8 +73,13 @@ func (s *service) readTokens() error {
 	if s.send, err = callersToken(s.opts.sendTokens, s.opts.data, "send-token"); err != nil {
 		return err
 	}
-	s.admin, err = callersToken(s.opts.adminTokens, s.opts.data, "admin-token")
-	return err
+	if s.admin, err = callersToken(s.opts.adminTokens, s.opts.data, "admin-token"); err != nil {
+		return err
+	}
+	if s.opts.data != "" && (s.send.made || s.admin.made) {
+		s.log.Info("tokens were made, in files of the data folder", "folder", s.opts.data, "send_token", s.send.made, "admin_token", s.admin.made)
+	}
+	return nil
 }
 
 func (s *service) listen(ctx context.Context) error {

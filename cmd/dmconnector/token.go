@@ -65,6 +65,8 @@ so that it cannot be shown again.`,
 				return err
 			}
 			wanted := store.Token{Scope: scope, Connector: connector, Note: note, Expires: until}
+			address := stateAddress(flags.state, flags.data)
+			isNew := !stateExists(address)
 			return flags.withStore(cmd, false, func(ctx context.Context, s *store.Store) error {
 				made, text, err := s.CreateToken(ctx, commandLine, wanted)
 				if err != nil {
@@ -72,6 +74,9 @@ so that it cannot be shown again.`,
 				}
 				fmt.Fprintf(cmd.ErrOrStderr(), "token %s: scope %s, connector %s, expires %s; it is not shown again\n",
 					made.ID, made.Scope, connectorOf(made), timeOrNever(made.Expires))
+				if isNew {
+					fmt.Fprintf(cmd.ErrOrStderr(), "there was no state yet: %s was made; the token is good for a service with the same --data or --state\n", address)
+				}
 				fmt.Fprintln(cmd.OutOrStdout(), text)
 				return nil
 			})
