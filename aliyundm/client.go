@@ -130,15 +130,12 @@ func (c *Client) SingleSendMail(ctx context.Context, m *Mail) (*Receipt, error) 
 	return receipt, err
 }
 
-// key returns what to sign with. Waiting for a role's key ends like a call of which
-// nothing is written yet.
+// key returns what to sign with.
 func (c *Client) key(ctx context.Context) (roleKey, *Error) {
 	if c.role == nil {
 		return roleKey{provider: c.provider}, nil
 	}
-	waiting, stop := new(progress).abortable(ctx)
-	defer stop()
-	return c.role.provide(waiting)
+	return c.role.provide(ctx)
 }
 
 // doubt tells a role what Direct Mail thinks of its key.

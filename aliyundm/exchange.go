@@ -27,9 +27,7 @@ func (c *Client) post(ctx context.Context, form []byte) (int, []byte, *Error) {
 		return 0, nil, unanswered(ctx, Retry, ctx.Err())
 	}
 	progress := progress{reports: c.reports}
-	abortable, stop := progress.abortable(ctx)
-	defer stop()
-	r, err := http.NewRequestWithContext(progress.watch(abortable), http.MethodPost, c.url, bytes.NewReader(form))
+	r, err := http.NewRequestWithContext(progress.watch(ctx), http.MethodPost, c.url, bytes.NewReader(form))
 	if err != nil {
 		return 0, nil, unanswered(ctx, Retry, err)
 	}
@@ -57,15 +55,6 @@ func (c *Client) post(ctx context.Context, form []byte) (int, []byte, *Error) {
 	return resp.StatusCode, body, nil
 }
 
-type abortKey struct{}
-
-// WithAbort returns a context for [Client.SingleSendMail] by which the call is
-// given up when abort ends, but only as long as nothing of the mail is written.
-// After that its answer is awaited, for the mail may be accepted.
-func WithAbort(ctx, abort context.Context) context.Context {
-	return context.WithValue(ctx, abortKey{}, abort)
-}
-
 // progress knows how far the transport got with a request.
 type progress struct {
 	reports bool        // the transport is net/http's, which always reports its progress
@@ -78,22 +67,6 @@ func (p *progress) watch(ctx context.Context) context.Context {
 		GetConn:      func(string) { p.traced.Store(true) },
 		WroteHeaders: func() { p.began.Store(true) },
 	})
-}
-
-// abortable returns a context that also ends with the one of [WithAbort], as
-// long as the header is not written. stop frees what it takes.
-func (p *progress) abortable(ctx context.Context) (derived context.Context, stop func()) {
-	abort, ok := ctx.Value(abortKey{}).(context.Context)
-	if !ok {
-		return ctx, func() {}
-	}
-	derived, cancel := context.WithCancel(ctx)
-	unwatch := context.AfterFunc(abort, func() {
-		if !p.began.Load() {
-			cancel()
-		}
-	})
-	return derived, func() { unwatch(); cancel() }
 }
 
 // class says what a failed exchange means for the mail. A transport of net/http

@@ -438,9 +438,9 @@ func TestHangingSourceEndsWithItsCaller(t *testing.T) {
 	if e := mustFail(t, nil, err); e.Class != aliyundm.Retry || !errors.Is(e, context.DeadlineExceeded) {
 		t.Errorf("got %v", e)
 	}
-	abort, abandon := context.WithCancel(t.Context())
-	abandon()
-	_, err = s.client.SingleSendMail(aliyundm.WithAbort(t.Context(), abort), testMail())
+	canceled, cancelIt := context.WithCancel(t.Context())
+	cancelIt()
+	_, err = s.client.SingleSendMail(canceled, testMail())
 	if e := mustFail(t, nil, err); e.Class != aliyundm.Retry || !errors.Is(e, context.Canceled) {
 		t.Errorf("got %v", e)
 	}

@@ -44,14 +44,14 @@ func attemptAll(ctx context.Context, c Connector, req Request, report *Report, t
 		if last != nil && time.Until(deadline) < pause+leastTime {
 			return last
 		}
-		release, wanted, failure := takeTurn(ctx, t, report.ID, pause)
+		release, _, failure := takeTurn(ctx, t, report.ID, pause)
 		if failure != nil && failure.Code == Overloaded && last != nil {
 			return last // that is why there is no time left
 		}
 		if failure != nil {
 			return failure
 		}
-		last = attempt(aliyundm.WithAbort(ctx, wanted), c, mail, report, release, req.Progress)
+		last = attempt(ctx, c, mail, report, release, req.Progress)
 		if last == nil {
 			report.Outcome = StateSent
 			return nil
