@@ -11,6 +11,7 @@ RUN CGO_ENABLED=0 go build -trimpath -tags timetzdata -ldflags '-s -w' -o /out/d
 FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=build --chown=65532:65532 /out/data /data
+COPY LICENSE NOTICE /
 COPY --from=build /out/dmconnector /dmconnector
 ENV DMCONNECTOR_LISTEN=0.0.0.0:8080 DMCONNECTOR_DATA=/data
 USER 65532:65532

@@ -14,7 +14,7 @@ RACE  := $(shell command -v "$$($(GO) env CC)" >/dev/null 2>&1 && echo -race -gc
 # How long each fuzz target runs.
 FUZZTIME ?= 10s
 
-.PHONY: build test faults chaos race-detector postgres pooler rules lint fmt fuzz bench vuln setup \
+.PHONY: build test faults chaos race-detector postgres pooler rules lint size fmt fuzz bench vuln setup \
 	console console-check e2e screenshots man completions reference image release-check
 
 build:
@@ -86,6 +86,11 @@ lint:
 	$(TOOLS) golangci-lint run ./...
 	cd tools/release && $(GO) tool -modfile=../go.mod golangci-lint run ./...
 
+# Lines of Go by package, blank lines and comments included. CHECK=1 fails if there
+# are more than the bounds in tools/size.awk.
+size:
+	@git ls-files '*.go' ':!*_test.go' | xargs wc -l | awk -v check="$(CHECK)" -f tools/size.awk
+
 fmt:
 	$(TOOLS) golangci-lint fmt ./...
 
@@ -123,7 +128,7 @@ image:
 	@set -e; for arch in $(ARCHES); do \
 		CGO_ENABLED=0 GOOS=linux GOARCH=$$arch $(GO) build -trimpath -buildvcs=auto -tags timetzdata -ldflags '-s -w' -o bin/image/dmconnector-$$arch ./cmd/dmconnector; \
 		(cd tools/release && $(GO) run ./image -program ../../bin/image/dmconnector-$$arch -arch $$arch -created $(CREATED) \
-			-version $(VERSION) -tag dmconnector:latest -out ../../bin/image/dmconnector-$$arch.tar); \
+			-version $(VERSION) -tag dmconnector:latest -out ../../bin/image/dmconnector-$$arch.tar ../../LICENSE ../../NOTICE); \
 	done
 
 # Builds every package, and tries what can be tried here; into dist and bin.

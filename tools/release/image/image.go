@@ -6,6 +6,8 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -21,12 +23,13 @@ const userID = 65532
 type options struct {
 	arch, version string
 	created       time.Time
+	extra         []file // such as the licence
 }
 
 // build returns the image: one layer that seldom changes, with the certificates of
-// authorities and the folder for the data, and one with the program.
+// authorities, the folder for the data and the extra files, and one with the program.
 func build(program []byte, opts options) (v1.Image, error) {
-	base, err := layer(baseFiles(), opts.created)
+	base, err := layer(append(baseFiles(), opts.extra...), opts.created)
 	if err != nil {
 		return nil, err
 	}
@@ -60,6 +63,7 @@ func configFile(img v1.Image, opts options) *v1.ConfigFile {
 			Labels: map[string]string{
 				"org.opencontainers.image.title":       "dmconnector",
 				"org.opencontainers.image.description": "Sends verification mail through Aliyun Direct Mail",
+				"org.opencontainers.image.licenses":    "Apache-2.0",
 				"org.opencontainers.image.version":     opts.version,
 			},
 		},
@@ -76,6 +80,19 @@ type file struct {
 	mode  int64
 	owner int
 	data  []byte // nil for a folder
+}
+
+// readFiles reads files that belong in the image's root.
+func readFiles(paths []string) ([]file, error) {
+	var files []file
+	for _, path := range paths {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, file{name: filepath.Base(path), mode: 0o644, data: data})
+	}
+	return files, nil
 }
 
 func baseFiles() []file {

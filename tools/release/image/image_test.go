@@ -51,7 +51,11 @@ func theImage(t *testing.T) v1.Image {
 	if err != nil {
 		t.Fatal(err)
 	}
-	img, err := build(data, options{arch: runtime.GOARCH, version: "test"})
+	extra, err := readFiles([]string{"../../../LICENSE", "../../../NOTICE"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	img, err := build(data, options{arch: runtime.GOARCH, version: "test", extra: extra})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,6 +106,7 @@ func TestDockerfileSaysTheSame(t *testing.T) {
 	entrypoint, cmd := asJSON(t, config.Entrypoint), asJSON(t, config.Cmd)
 	health := config.Healthcheck
 	want := []string{
+		"COPY LICENSE NOTICE /",
 		"USER " + config.User,
 		"ENTRYPOINT " + entrypoint, "CMD " + cmd,
 		"ENV " + strings.Join(config.Env, " "),
@@ -156,6 +161,11 @@ func TestImageRuns(t *testing.T) {
 	}
 	root := t.TempDir()
 	unpack(t, img, root)
+	for _, name := range []string{"LICENSE", "NOTICE"} {
+		if _, err := os.Stat(filepath.Join(root, name)); err != nil {
+			t.Error(err)
+		}
+	}
 	run := container{root: root, env: append(config.Config.Env, "DMCONNECTOR_LISTEN=127.0.0.1:0")}
 	run.prepare(t)
 

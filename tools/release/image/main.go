@@ -20,17 +20,24 @@ func main() {
 	created := flag.Int64("created", 0, "the image's time, in `seconds` of Unix")
 	flag.StringVar(&opts.arch, "arch", "amd64", "the program's `architecture`, as Go calls it")
 	flag.StringVar(&opts.version, "version", "", "the `version` for the image's label")
+	flag.Usage = func() {
+		fmt.Fprintln(flag.CommandLine.Output(), "usage: image [flags] [FILE...]\nThe files are copied to the root of the image.")
+		flag.PrintDefaults()
+	}
 	flag.Parse()
 	opts.created = time.Unix(*created, 0).UTC()
-	if err := run(*program, *out, *tag, opts); err != nil {
+	if err := run(*program, flag.Args(), *out, *tag, opts); err != nil {
 		fmt.Fprintln(os.Stderr, "image:", err)
 		os.Exit(1)
 	}
 }
 
-func run(program, out, tag string, opts options) error {
+func run(program string, extra []string, out, tag string, opts options) error {
 	data, err := os.ReadFile(program)
 	if err != nil {
+		return err
+	}
+	if opts.extra, err = readFiles(extra); err != nil {
 		return err
 	}
 	img, err := build(data, opts)

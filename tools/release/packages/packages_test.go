@@ -38,7 +38,7 @@ func files(t *testing.T, pattern string, count int) []string {
 // inEvery is what every archive has, and every package under other folders.
 var inEvery = []string{
 	"dmconnector.1", "dmconnector-serve.1", "dmconnector.bash", "dmconnector.fish",
-	"dmconnector.service", "dmconnector.socket", "config.schema.json", "README.md",
+	"dmconnector.service", "dmconnector.socket", "config.schema.json", "README.md", "LICENSE", "NOTICE",
 }
 
 func TestArchives(t *testing.T) {
@@ -112,6 +112,7 @@ func TestDebianPackages(t *testing.T) {
 		for _, want := range []string{
 			"./usr/bin/dmconnector\n", "./usr/lib/systemd/system/dmconnector.service\n", "./usr/lib/systemd/system/dmconnector.socket\n",
 			"./usr/share/man/man1/dmconnector-serve.1\n", "./usr/share/bash-completion/completions/dmconnector\n", "./etc/dmconnector/connectors/\n",
+			"./usr/share/doc/dmconnector/LICENSE\n", "./usr/share/doc/dmconnector/NOTICE\n",
 		} {
 			if !strings.Contains(string(list), want) {
 				t.Errorf("%s has no %s", filepath.Base(name), want)
