@@ -108,7 +108,7 @@ bench:
 man:
 	$(GO) test ./cmd/dmconnector -count=1 -run '^TestManPages$$' -man.write $(CURDIR)/bin/share/man/man1
 
-# docs/configuration.md in its three languages.
+# Writes docs/configuration.md.
 reference:
 	$(GO) test ./cmd/dmconnector -count=1 -run '^TestReference$$' -reference.write
 

@@ -110,7 +110,7 @@ func (n *schemaNode) object(pointer string) *schemaNode {
 }
 
 // About says what a connector is.
-func (p *referencePage) About() string { return p.say(p.schema.Description) }
+func (p *referencePage) About() string { return asMarkdown(p.schema.Description) }
 
 // Fields is the table of an object's keys.
 func (p *referencePage) Fields(pointer string) (string, error) {
@@ -118,9 +118,9 @@ func (p *referencePage) Fields(pointer string) (string, error) {
 	var rows [][]string
 	for _, name := range object.Properties.names {
 		field := object.Properties.nodes[name].whole(p.schema)
-		meaning := p.say(field.Description)
+		meaning := asMarkdown(field.Description)
 		if len(field.Examples) > 0 {
-			meaning += p.inLanguage(" ", "") + fmt.Sprintf(p.say("Examples: %s."), p.enumeration(asJSON(field.Examples)))
+			meaning += " Examples: " + strings.Join(asJSON(field.Examples), ", ") + "."
 		}
 		value, err := p.valueOf(field)
 		if err != nil {
@@ -128,7 +128,7 @@ func (p *referencePage) Fields(pointer string) (string, error) {
 		}
 		rows = append(rows, []string{p.nameOfField(pointer, name, object), value, strings.Join(asJSON(nonEmpty(field.Default)), ""), meaning})
 	}
-	return table([]string{p.say("key"), p.say("value"), p.say("default"), p.say("meaning")}, rows), nil
+	return table([]string{"key", "value", "default", "meaning"}, rows), nil
 }
 
 // nameOfField is what stands in a row's first cell: the key, below another one its
@@ -143,11 +143,11 @@ func (p *referencePage) nameOfField(pointer, name string, object *schemaNode) st
 		text += "<br>" + asCode(strings.Replace(pointer, "/0", "/N", 1)+"/"+name)
 	}
 	if slices.Contains(object.Required, name) {
-		return text + "<br>**" + p.say("required") + "**"
+		return text + "<br>**required**"
 	}
 	if object.Else != nil && slices.Contains(object.Else.Required, name) {
 		without := asCode(object.If.Required[0])
-		return text + "<br>**" + fmt.Sprintf(p.say("required without %s"), without) + "**"
+		return text + "<br>**required without " + without + "**"
 	}
 	return text
 }
@@ -177,13 +177,13 @@ func (p *referencePage) valueOf(field *schemaNode) (string, error) {
 	}
 	switch {
 	case field.OneOf != nil:
-		return strings.Join(append(asJSON(nonEmpty(field.OneOf[0].Const)), p.say("or a list of objects")), "<br>"), nil
+		return strings.Join(append(asJSON(nonEmpty(field.OneOf[0].Const)), "or a list of objects"), "<br>"), nil
 	case field.Enum != nil:
 		return strings.Join(asJSON(nonEmpty(field.Enum...)), "<br>"), nil
 	case perKey.Enum != nil:
-		return fmt.Sprintf(p.say("an object; each value %s"), p.enumeration(asJSON(perKey.Enum))), nil
+		return "an object; each value " + strings.Join(asJSON(perKey.Enum), ", "), nil
 	case field.Type == "object":
-		return p.say("an object"), nil
+		return "an object", nil
 	case field.Type != "string":
 		return "", fmt.Errorf("no words for the type %q", field.Type)
 	}
@@ -193,9 +193,9 @@ func (p *referencePage) valueOf(field *schemaNode) (string, error) {
 			return "", fmt.Errorf("no words for the pattern %s", field.Pattern)
 		}
 	}
-	words = p.say(words)
+	words = asMarkdown(words)
 	if field.MaxLength > 0 {
-		words += "<br>" + fmt.Sprintf(p.say("at most %d characters"), field.MaxLength)
+		words += "<br>" + fmt.Sprintf("at most %d characters", field.MaxLength)
 	}
 	return words, nil
 }

@@ -32,15 +32,15 @@ func (p *referencePage) Flags(path string) (string, error) {
 				name += "<br>" + asCode(variable+"_FILE")
 			}
 		}
-		rows = append(rows, []string{name, p.defaultOf(f), p.say(usage)})
+		rows = append(rows, []string{name, p.defaultOf(f), asMarkdown(usage)})
 	}
-	return table([]string{p.say("flag"), p.say("default"), p.say("meaning")}, rows), nil
+	return table([]string{"flag", "default", "meaning"}, rows), nil
 }
 
 func (p *referencePage) defaultOf(f *pflag.Flag) string {
 	switch value := f.DefValue; {
 	case f.Annotations[cobra.BashCompOneRequiredFlag] != nil:
-		return "**" + p.say("required") + "**"
+		return "**required**"
 	case value == "", value == "[]":
 		return ""
 	case strings.HasSuffix(value, "h0m0s"):
@@ -69,9 +69,9 @@ func (p *referencePage) Commands() string {
 		if len(flagsOf(cmd)) > 0 {
 			use = "[" + use + "](#" + anchorOf(cmd) + ")"
 		}
-		rows = append(rows, []string{use, p.say(cmd.Short)})
+		rows = append(rows, []string{use, asMarkdown(cmd.Short)})
 	}
-	return table([]string{p.say("command"), p.say("what it does")}, rows)
+	return table([]string{"command", "what it does"}, rows)
 }
 
 // CommandSections are the flags of all commands but serve.
@@ -82,9 +82,9 @@ func (p *referencePage) CommandSections() (string, error) {
 		if err != nil {
 			return "", err
 		}
-		section := "### " + nameOf(cmd) + "\n\n" + flags // its heading is its anchor in every language
+		section := "### " + nameOf(cmd) + "\n\n" + flags
 		if cmd.HasSubCommands() {
-			section += "\n\n" + p.words.say(p.language, "The commands below it have these flags, too.")
+			section += "\n\nThe commands below it have these flags, too."
 		}
 		sections = append(sections, section)
 	}
@@ -124,9 +124,9 @@ func anchored(id string) string { return `<a id="` + strings.ToLower(id) + `"></
 func (p *referencePage) Variables() string {
 	var rows [][]string
 	for _, v := range variables {
-		rows = append(rows, []string{anchored(v.name) + asCode(v.name), p.say(v.meaning)})
+		rows = append(rows, []string{anchored(v.name) + asCode(v.name), asMarkdown(v.meaning)})
 	}
-	return table([]string{p.say("variable"), p.say("meaning")}, rows)
+	return table([]string{"variable", "meaning"}, rows)
 }
 
 // What libraries and Go itself read is in nobody's source here.

@@ -5,7 +5,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -15,45 +14,34 @@ import (
 	"github.com/spf13/cobra"
 )
 
-var writeReference = flag.Bool("reference.write", false, "write docs/configuration.md in its languages")
+var writeReference = flag.Bool("reference.write", false, "write docs/configuration.md")
 
-const docsFolder = "../../docs"
+const referencePath = "../../docs/configuration.md"
 
-// The pages are made by a test, so that the program need not hold the translations.
+// A test writes the page, so that the program need not contain it.
 func TestReference(t *testing.T) {
-	words := readCatalogue(t)
-	for _, language := range []string{english, chinese, japanese} {
-		page := &referencePage{language: language, words: words, root: completeRoot(), schema: readSchema(t)}
-		text, err := page.text()
-		if err != nil {
+	text, err := (&referencePage{completeRoot(), readSchema(t)}).text()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *writeReference {
+		if err := os.WriteFile(referencePath, text, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		path := filepath.Join(docsFolder, folderOf(language), "configuration.md")
-		if *writeReference && !t.Failed() {
-			if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(path, text, 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
-		written, err := os.ReadFile(path)
-		if err != nil {
-			t.Error(err)
-		}
-		if d := cmp.Diff(strings.Split(string(written), "\n"), strings.Split(string(text), "\n")); d != "" {
-			t.Errorf("%s is not what the program gives: run make reference\n(-written +given)\n%s", path, d)
-		}
 	}
-	words.reportUnused()
+	written, err := os.ReadFile(referencePath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(strings.Split(string(written), "\n"), strings.Split(string(text), "\n")); d != "" {
+		t.Errorf("%s is out of date: run make reference\n(-written +generated)\n%s", referencePath, d)
+	}
 }
 
-// A referencePage is docs/configuration.md in one language.
+// A referencePage is docs/configuration.md.
 type referencePage struct {
-	language string
-	words    *catalogue
-	root     *cobra.Command
-	schema   *schemaNode
+	root   *cobra.Command
+	schema *schemaNode
 }
 
 // completeRoot has the commands that cobra adds, too.
@@ -65,11 +53,7 @@ func completeRoot() *cobra.Command {
 }
 
 func (p *referencePage) text() ([]byte, error) {
-	frame, err := os.ReadFile("testdata/reference/page.md.tmpl")
-	if err != nil {
-		return nil, err
-	}
-	tmpl, err := template.New("page").Parse(p.translateFrame(string(frame)))
+	tmpl, err := template.ParseFiles("testdata/reference/page.md.tmpl")
 	if err != nil {
 		return nil, err
 	}
@@ -78,103 +62,21 @@ func (p *referencePage) text() ([]byte, error) {
 	return text.Bytes(), err
 }
 
-// translateFrame translates the frame's prose, each line of which is one entry of
-// the catalogue.
-func (p *referencePage) translateFrame(frame string) string {
-	var out strings.Builder
-	prose := regexp.MustCompile(`^(#+ |- )?(.*)$`)
-	inCode, afterSentence := false, false
-	for line := range strings.SplitSeq(frame, "\n") {
-		isFence := strings.HasPrefix(line, "```")
-		inCode = inCode != isFence
-		isProse := !inCode && !isFence && line != "" && !strings.HasPrefix(line, "<a id=") && !strings.HasPrefix(line, "### `") && !strings.HasPrefix(line, "{{")
-		match := prose.FindStringSubmatch(line)
-		if isProse {
-			line = match[1] + p.relinked(p.words.say(p.language, match[2]))
-		}
-		isSentence := isProse && match[1] == ""
-		// A line break is a space to readers, which Chinese and Japanese do not put
-		// between sentences.
-		joins := afterSentence && isSentence && p.language != english
-		if out.Len() > 0 && !joins {
-			out.WriteString("\n")
-		}
-		out.WriteString(line)
-		afterSentence = isSentence
-	}
-	return out.String()
-}
-
-// relinked has links to other pages lead to the translated ones, if there are any.
-func (p *referencePage) relinked(text string) string {
-	return regexp.MustCompile(`\]\([a-z-]+\.md`).ReplaceAllStringFunc(text, func(link string) string {
-		name := strings.TrimPrefix(link, "](")
-		if _, err := os.Stat(filepath.Join(docsFolder, folderOf(p.language), name)); err == nil {
-			return link
-		}
-		return "](../" + name
-	})
-}
-
-// say translates a sentence of the program for a table's cell.
-func (p *referencePage) say(sentence string) string {
-	return asMarkdown(p.words.say(p.language, sentence))
-}
-
-// Switch leads to the page's other languages.
-func (p *referencePage) Switch() string {
-	var links []string
-	for _, language := range []string{english, chinese, japanese} {
-		name := map[string]string{english: "English", chinese: "简体中文", japanese: "日本語"}[language]
-		if language != p.language {
-			to, err := filepath.Rel(filepath.Join("docs", folderOf(p.language)), filepath.Join("docs", folderOf(language), "configuration.md"))
-			if err != nil {
-				panic(err) // both are relative
-			}
-			name = fmt.Sprintf("[%s](%s)", name, filepath.ToSlash(to))
-		}
-		links = append(links, name)
-	}
-	return strings.Join(links, " · ")
-}
-
 // Contents is the table of contents.
 func (p *referencePage) Contents() string {
-	link := func(heading, anchor string) string {
-		return fmt.Sprintf("[%s](#%s)", p.words.say(p.language, heading), anchor)
-	}
-	var commands, objects []string
+	var commands []string
 	for _, cmd := range p.commandsWithFlags() {
 		commands = append(commands, fmt.Sprintf("[%s](#%s)", nameOf(cmd), anchorOf(cmd)))
 	}
-	for _, object := range []string{"credentials", "limits", "templates"} {
-		objects = append(objects, fmt.Sprintf("[%s](#connector-%s)", object, object))
-	}
 	return strings.Join([]string{
-		"- " + link("How settings are given", "precedence"),
-		"- " + link("The service", "serve"),
-		"- " + link("The other commands", "commands") + p.list(commands),
-		"- " + link("Environment variables", "environment"),
-		"- " + link("A connector's JSON", "connector") + p.list(append(objects, link("Values from the environment and from files", "references"))),
-		"- " + link("Exit status", "exit"),
+		"- [How settings are given](#precedence)",
+		"- [The service](#serve)",
+		"- [The other commands](#commands): " + strings.Join(commands, ", "),
+		"- [Environment variables](#environment)",
+		"- [A connector's JSON](#connector): [credentials](#connector-credentials), [limits](#connector-limits), " +
+			"[templates](#connector-templates), [Values from the environment and from files](#references)",
+		"- [Exit status](#exit)",
 	}, "\n")
-}
-
-// list is what follows a heading in the contents.
-func (p *referencePage) list(links []string) string {
-	return p.inLanguage(": ", "：") + p.enumeration(links)
-}
-
-func (p *referencePage) enumeration(items []string) string {
-	return strings.Join(items, p.inLanguage(", ", "、"))
-}
-
-// inLanguage chooses what stands between words: Chinese and Japanese agree on it.
-func (p *referencePage) inLanguage(inEnglish, otherwise string) string {
-	if p.language == english {
-		return inEnglish
-	}
-	return otherwise
 }
 
 // asMarkdown puts what programs understand into code, and escapes the rest.

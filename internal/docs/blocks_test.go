@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
 
 	"dmconnector/connector"
@@ -53,6 +54,19 @@ func TestBlocksAreWhatTheySay(t *testing.T) {
 				t.Errorf("%s:%d: the block is no good %s: %v", page.Path, block.Line, block.Language, err)
 			}
 		}
+	}
+}
+
+// The READMEs differ in language; what a reader types is the same.
+func TestReadmesHaveTheSameBlocks(t *testing.T) {
+	var texts [2][]string
+	for i, name := range []string{"README.md", "README.zh-CN.md"} {
+		for _, block := range pages(t)[name].Blocks {
+			texts[i] = append(texts[i], block.Language+"\n"+block.Text)
+		}
+	}
+	if d := cmp.Diff(texts[0], texts[1]); d != "" || len(texts[0]) == 0 {
+		t.Errorf("%d blocks (-English +Chinese)\n%s", len(texts[0]), d)
 	}
 }
 
