@@ -3,42 +3,63 @@ package aliyundm
 import (
 	"encoding/json"
 	"encoding/xml"
-	"net/http"
 	"strings"
 )
 
-// answer is what Direct Mail says, a receipt or an error. JSON is asked for, but
-// gateways have answered in XML all the same.
+// An answer of Direct Mail or STS is a receipt, an error, or what a query asked
+// for. JSON is asked for, but gateways have answered in XML all the same.
 type answer struct {
-	XMLName   xml.Name `xml:""`
-	EnvID     text     `xml:"EnvId"`
-	RequestID text     `xml:"RequestId"`
-	Code      text     `xml:"Code"`
-	Message   text     `xml:"Message"`
+	XMLName   xml.Name `json:"-"`
+	EnvID     text     `json:"EnvId" xml:"EnvId"`
+	RequestID text     `json:"RequestId" xml:"RequestId"`
+	Code      text     `json:"Code" xml:"Code"`
+	Message   text     `json:"Message" xml:"Message"`
+
+	status int
+	body   []byte
 }
 
+// text is a JSON string; any other JSON value is read as an empty one, so that an
+// odd member does not hide the others.
 type text string
 
-// textOf returns a JSON string, or "" if something else stands in its place.
-func textOf(v any) text {
-	s, _ := v.(string)
-	return text(s)
+func (t *text) UnmarshalJSON(data []byte) error {
+	var s string
+	_ = json.Unmarshal(data, &s)
+	*t = text(s)
+	return nil
 }
 
-// readAnswer turns an answer into a receipt, or into an [*Error].
-func readAnswer(status int, body []byte) (*Receipt, error) {
-	a := parseAnswer(body)
-	if status == http.StatusOK && a.EnvID != "" && a.RequestID != "" {
-		return &Receipt{EnvID: string(a.EnvID), RequestID: string(a.RequestID.requestID())}, nil
+// parseAnswer leaves the members empty that are missing, or not of the form that
+// Direct Mail gives them.
+func parseAnswer(status int, body []byte) answer {
+	var a answer
+	if json.Unmarshal(body, &a) != nil {
+		a = answer{}
+		if xml.Unmarshal(body, &a) != nil || a.XMLName.Local != "Error" && a.XMLName.Local != "SingleSendMailResponse" {
+			a = answer{}
+		}
 	}
-	return nil, a.refusal(status)
+	const maxIdentifier = 64
+	for _, id := range []*text{&a.EnvID, &a.RequestID} {
+		if len(*id) > maxIdentifier || !isToken(string(*id)) {
+			*id = ""
+		}
+	}
+	// A code is words, joined by dots.
+	foreign := func(r rune) bool { return !isLetter(r) && !isDigit(r) && r != '-' && r != '.' && r != '_' }
+	if len(a.Code) > maxIdentifier || strings.ContainsFunc(string(a.Code), foreign) || hasLongNumber(string(a.Code)) {
+		a.Code = ""
+	}
+	a.status, a.body = status, body
+	return a
 }
 
-// refusal is the error for an answer without what was asked for.
-func (a answer) refusal(status int) *Error {
+// failure is the error for an answer without what was asked for.
+func (a answer) failure() *Error {
 	e := &Error{
-		Class: classify(status, string(a.Code)), Code: string(a.Code), Status: status,
-		RequestID: string(a.RequestID.requestID()), Message: scrub(string(a.Message)),
+		Class: classify(a.status, string(a.Code)), Code: string(a.Code), Status: a.status,
+		RequestID: uuid(a.RequestID), Message: scrub(string(a.Message)),
 	}
 	if e.Code == "" {
 		e.Message = "the answer is not one of Direct Mail's"
@@ -46,61 +67,17 @@ func (a answer) refusal(status int) *Error {
 	return e
 }
 
-// parseAnswer returns the zero answer for what is none.
-func parseAnswer(body []byte) answer {
-	var (
-		a      answer
-		fields struct {
-			EnvID     any `json:"EnvId"`
-			RequestID any `json:"RequestId"`
-			Code      any `json:"Code"`
-			Message   any `json:"Message"`
-		}
-	)
-	if json.Unmarshal(body, &fields) == nil {
-		a = answer{EnvID: textOf(fields.EnvID), RequestID: textOf(fields.RequestID), Code: textOf(fields.Code), Message: textOf(fields.Message)}
-	} else if xml.Unmarshal(body, &a) != nil || a.XMLName.Local != "Error" && a.XMLName.Local != "SingleSendMailResponse" {
-		return answer{}
-	}
-	return answer{
-		EnvID: a.EnvID.identifier(), RequestID: a.RequestID.identifier(),
-		Code: a.Code.code(), Message: a.Message,
-	}
-}
-
-const maxIdentifier = 64
-
-// identifier returns t if it has the form of an EnvId or a RequestId.
-func (t text) identifier() text {
-	if len(t) > maxIdentifier || !isToken(string(t)) {
-		return ""
-	}
-	return t
-}
-
-// requestID returns t if it has the form of a RequestId, hexadecimal in five
-// groups, so that nothing which a gateway may put in its place is logged.
-func (t text) requestID() text {
+// uuid returns t if it has the form of a RequestId, hexadecimal in five groups, so
+// that nothing else that a gateway may put in its place is logged.
+func uuid(t text) string {
 	foreign := func(r rune) bool { return !strings.ContainsRune("0123456789abcdefABCDEF-", r) }
 	if len(t) < 16 || strings.Count(string(t), "-") != 4 || strings.ContainsFunc(string(t), foreign) {
 		return ""
 	}
-	return t
+	return string(t)
 }
 
-// code returns t if it has the form of an error code: words, joined by dots.
-func (t text) code() text {
-	if len(t) > maxIdentifier || strings.ContainsFunc(string(t), notInCode) || hasLongNumber(string(t)) {
-		return ""
-	}
-	return t
-}
-
-func notInCode(r rune) bool {
-	return !isLetter(r) && !isDigit(r) && r != '-' && r != '.' && r != '_'
-}
-
-// hasLongNumber reports whether s has four digits in a row, as mail codes have.
+// hasLongNumber reports whether s has four digits in a row, as codes in mails have.
 func hasLongNumber(s string) bool {
 	run := 0
 	for _, r := range s {

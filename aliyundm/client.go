@@ -1,50 +1,61 @@
 package aliyundm
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/aliyun/alibaba-cloud-sdk-go/sdk/auth/credentials"
+	"github.com/aliyun/alibaba-cloud-sdk-go/sdk/auth/signers"
+	"go.opentelemetry.io/otel/propagation"
 )
 
-// Options say where a [Client] sends its mail, and as whom.
+// Options say where a [Client] sends its mail, and as whom: exactly one of
+// Credentials, ECSRole and OIDCRole must be set.
 type Options struct {
 	// Region is the id of a region; empty means [DefaultRegion]. One that is not
 	// among [Regions] needs an Endpoint.
 	Region string
 	// Endpoint overrides the region's host; see [ParseEndpoint].
 	Endpoint string
-	// Credentials need the access key's id and secret.
+
 	Credentials Credentials
-	// Role gives the keys in the place of Credentials, if it is not nil.
-	Role *Role
+	ECSRole     *ECSRole
+	OIDCRole    *OIDCRole
+	// OnKeyError, if not nil, is called with each error of fetching a role's key,
+	// even if calls go on with the key that is still valid.
+	OnKeyError func(error)
+
 	// HTTP makes the calls; nil means a new [NewHTTPClient]. The client's
 	// redirect policy and cookie jar are not used. A transport that is not
 	// net/http's should honour httptrace and must not repeat requests by itself.
 	HTTP *http.Client
 }
 
-// A Client sends mail with one access key, or as one role, in one region. It may be used by many
-// goroutines at once.
+// A Client sends mail with one access key, or as one RAM role, in one region. It
+// is safe for concurrent use and needs no closing.
 type Client struct {
-	http     *http.Client
-	url      string
-	region   string
-	provider provider // nil with a role
-	role     *Role
-	reports  bool // http's transport tells how far it got with a request
+	http   *http.Client
+	url    *url.URL
+	region string
+	key    func(context.Context) (Credentials, *Error) // a function, because printing one shows no secret
+	role   *role                                       // nil with an access key
 }
 
 // NewClient checks the options and returns a client. It makes no call.
 func NewClient(o Options) (*Client, error) {
-	if err := checkKey(o); err != nil {
-		return nil, err
-	}
 	region := cmp.Or(o.Region, DefaultRegion)
-	u, err := endpointURL(region, o.Endpoint)
+	u, err := endpointOf(region, o.Endpoint)
 	if err != nil {
 		return nil, err
 	}
@@ -54,38 +65,28 @@ func NewClient(o Options) (*Client, error) {
 	httpClient := *o.HTTP
 	httpClient.CheckRedirect = noRedirect
 	httpClient.Jar = nil
-	_, standard := httpClient.Transport.(*http.Transport)
-	client := &Client{
-		http: &httpClient, url: u.String(), region: region, role: o.Role,
-		reports: standard || httpClient.Transport == nil,
+	c := &Client{http: &httpClient, url: u, region: region}
+	switch hasKey := o.Credentials != (Credentials{}); {
+	case hasKey && (o.ECSRole != nil || o.OIDCRole != nil), o.ECSRole != nil && o.OIDCRole != nil:
+		return nil, errors.New("give one of an access key, an ECS role and an OIDC role")
+	case o.ECSRole != nil:
+		c.role, err = newECSRole(*o.ECSRole, o.OnKeyError)
+	case o.OIDCRole != nil:
+		c.role, err = newOIDCRole(*o.OIDCRole, &httpClient, o.OnKeyError)
+	default:
+		err = o.Credentials.check()
 	}
-	if o.Role == nil {
-		client.provider = newProvider(o.Credentials)
+	if err != nil {
+		return nil, err
 	}
-	return client, nil
+	c.key = func(context.Context) (Credentials, *Error) { return o.Credentials, nil }
+	if c.role != nil {
+		c.key = c.role.credentials
+	}
+	return c, nil
 }
 
-func checkKey(o Options) error {
-	c := o.Credentials
-	switch {
-	case o.Role != nil && c != Credentials{}:
-		return errors.New("access key: a role brings its own")
-	case o.Role != nil:
-		return nil
-	}
-	if c.AccessKeyID == "" || c.AccessKeySecret == "" {
-		return errors.New("access key: id and secret are needed")
-	}
-	// A blank that came along when the key was copied makes every signature wrong.
-	for _, part := range []string{c.AccessKeyID, c.AccessKeySecret, c.SecurityToken} {
-		if strings.TrimSpace(part) != part {
-			return errors.New("access key: there are blanks around the id, the secret or the security token")
-		}
-	}
-	return nil
-}
-
-func endpointURL(region, endpoint string) (*url.URL, error) {
+func endpointOf(region, endpoint string) (*url.URL, error) {
 	known, ok := FindRegion(region)
 	switch {
 	case !ok && !isToken(region):
@@ -100,47 +101,144 @@ func endpointURL(region, endpoint string) (*url.URL, error) {
 	return u, nil
 }
 
+// Region returns the id of the region that the client's calls name.
+func (c *Client) Region() string { return c.region }
+
+// Host returns the endpoint's host, with its port if it names one.
+func (c *Client) Host() string { return c.url.Host }
+
+// In returns a client with the same key for another region. It calls that
+// region's endpoint, unless this client's endpoint is not one of Direct Mail's: a
+// sandbox stands in for all regions, and the key must go to no other host.
+func (c *Client) In(region Region) *Client {
+	other := *c
+	other.region = region.ID
+	for _, known := range Regions() {
+		if c.url.Host == known.Endpoint || c.url.Host == known.VPCEndpoint {
+			other.url = &url.URL{Scheme: "https", Host: region.Endpoint, Path: "/"}
+		}
+	}
+	return &other
+}
+
 // SingleSendMail hands one mail to Direct Mail, in one attempt with a fresh nonce
 // and timestamp. With a receipt the mail is accepted. The error is an [*Error];
 // its class says whether the mail may have been accepted all the same.
 //
-// Every stage ends with ctx, and the call carries on its trace (W3C Trace Context),
-// if there is one. One recipient means one: Direct Mail would take a
-// comma in Mail.To as the border between two.
+// Every step ends when ctx does, and the call carries the trace of ctx (W3C Trace
+// Context), if there is one. Mail.To must be one address: Direct Mail would take a
+// comma in it as the border between two.
 func (c *Client) SingleSendMail(ctx context.Context, m *Mail) (*Receipt, error) {
 	if strings.Contains(m.To, ",") {
 		return nil, &Error{Class: Recipient, Message: "the recipient is not one address"}
 	}
+	a, failure := c.call(ctx, "SingleSendMail", map[string]string{
+		"AddressType": "1", "ReplyToAddress": "false",
+		"AccountName": m.AccountName, "FromAlias": m.FromAlias, "ReplyAddress": m.ReplyAddress,
+		"ToAddress": m.To, "Subject": m.Subject, "HtmlBody": m.HTMLBody, "TextBody": m.TextBody,
+		"TagName": m.TagName,
+	})
+	if failure != nil {
+		return nil, failure
+	}
+	if a.status != http.StatusOK || a.EnvID == "" || a.RequestID == "" {
+		return nil, a.failure()
+	}
+	return &Receipt{EnvID: string(a.EnvID), RequestID: uuid(a.RequestID)}, nil
+}
+
+// call signs one call, makes it in one attempt and reads the answer, which may be
+// an error of Direct Mail's.
+func (c *Client) call(ctx context.Context, action string, parameters map[string]string) (answer, *Error) {
 	key, failure := c.key(ctx)
 	if failure != nil {
-		return nil, failure
+		return answer{}, failure
 	}
-	form, err := c.form(newSendRequest(m), key.provider)
-	if err != nil {
-		return nil, &Error{Class: Operator, Message: "the call could not be signed", Err: err}
-	}
-	status, body, failure := c.post(ctx, form)
+	status, body, failure := c.post(ctx, sign(action, c.region, key, parameters))
 	if failure != nil {
-		return nil, failure
+		return answer{}, failure
 	}
-	receipt, err := readAnswer(status, body)
-	if refusal, ok := errors.AsType[*Error](err); ok {
-		c.doubt(key, refusal)
+	a := parseAnswer(status, body)
+	if c.role != nil && status != http.StatusOK {
+		c.role.refused(key, string(a.Code))
 	}
-	return receipt, err
+	return a, nil
 }
 
-// key returns what to sign with.
-func (c *Client) key(ctx context.Context) (roleKey, *Error) {
-	if c.role == nil {
-		return roleKey{provider: c.provider}, nil
+// sign returns the call as the form to be posted, signed with version 1.0 of
+// Aliyun's RPC signature. The SDK's own auth.Sign is for tests to compare with: it
+// prints the whole stack to make its nonce.
+// https://www.alibabacloud.com/help/en/direct-mail/signature
+func sign(action, region string, key Credentials, parameters map[string]string) []byte {
+	form := url.Values{
+		"Action": {action}, "Version": {"2015-11-23"}, "Format": {"JSON"}, "RegionId": {region},
+		"AccessKeyId": {key.AccessKeyID}, "SignatureMethod": {"HMAC-SHA1"}, "SignatureVersion": {"1.0"},
+		"SignatureNonce": {rand.Text()}, "Timestamp": {time.Now().UTC().Format("2006-01-02T15:04:05Z")},
 	}
-	return c.role.provide(ctx)
+	if key.SecurityToken != "" {
+		form.Set("SecurityToken", key.SecurityToken)
+	}
+	for name, value := range parameters {
+		if value != "" {
+			// Direct Mail would replace what is not UTF-8 before it recomputes the
+			// signature, and blame the key.
+			form.Set(name, strings.ToValidUTF8(value, "\uFFFD"))
+		}
+	}
+	canonical := strings.ReplaceAll(form.Encode(), "+", "%20") // a literal + is %2B
+	signer := signers.NewAccessKeySigner(credentials.NewAccessKeyCredential(key.AccessKeyID, key.AccessKeySecret))
+	signature := signer.Sign("POST&%2F&"+url.QueryEscape(canonical), "&")
+	return []byte(canonical + "&Signature=" + url.QueryEscape(signature))
 }
 
-// doubt tells a role what Direct Mail thinks of its key.
-func (c *Client) doubt(key roleKey, refusal *Error) {
-	if c.role != nil {
-		c.role.doubt(key, refusal)
+// maxAnswer bounds what is read of an answer. Receipts and errors have some
+// hundred bytes; only the echo of a string to sign is as long as the mail.
+const maxAnswer = 1 << 20
+
+// post makes the exchange: one POST, and the whole answer.
+func (c *Client) post(ctx context.Context, form []byte) (status int, body []byte, failure *Error) {
+	if ctx.Err() != nil {
+		return 0, nil, unanswered(ctx, Retry, ctx.Err())
 	}
+	// Once the header is written, the body, which is the mail, may be as well.
+	var traced, wroteHeader atomic.Bool
+	watched := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GetConn:      func(string) { traced.Store(true) },
+		WroteHeaders: func() { wroteHeader.Store(true) },
+	})
+	r, err := http.NewRequestWithContext(watched, http.MethodPost, c.url.String(), bytes.NewReader(form))
+	if err != nil {
+		return 0, nil, unanswered(ctx, Retry, err)
+	}
+	r.Header = http.Header{
+		"Content-Type":    {"application/x-www-form-urlencoded"},
+		"Accept-Encoding": {"identity"},
+		"User-Agent":      {"dmconnector"},
+	}
+	propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(r.Header))
+	r.Header.Del("Tracestate") // what callers' tools wrote there does not concern Aliyun
+	resp, err := c.http.Do(r)
+	if err != nil {
+		// A transport of net/http has stopped writing for good when it returns an error,
+		// and may return one before it has begun anything. Another one that does not
+		// report its progress is believed only if the error itself says that nobody was
+		// reached.
+		_, standard := c.http.Transport.(*http.Transport)
+		reports := standard || c.http.Transport == nil || traced.Load()
+		if wroteHeader.Load() || !reports && !isUnreachable(err) {
+			return 0, nil, unanswered(ctx, Unknown, err)
+		}
+		return 0, nil, unanswered(ctx, Retry, err)
+	}
+	defer resp.Body.Close()
+	body, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	if err != nil {
+		failure = unanswered(ctx, Unknown, err)
+		failure.Status = resp.StatusCode
+		return 0, nil, failure
+	}
+	if len(body) > maxAnswer {
+		return 0, nil, &Error{Class: Unknown, Status: resp.StatusCode, Message: "the answer is longer than 1 MiB"}
+	}
+	return resp.StatusCode, body, nil
 }

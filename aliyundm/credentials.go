@@ -2,10 +2,10 @@ package aliyundm
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
-
-	"github.com/aliyun/alibaba-cloud-sdk-go/sdk/auth/credentials"
+	"strings"
 )
 
 // Credentials are an access key, with a security token if the key is a temporary
@@ -41,22 +41,16 @@ func (c Credentials) hint() string {
 	return c.AccessKeyID[:6] + "***"
 }
 
-// provider hands the SDK's signing the credentials it was made of; the SDK's own
-// providers look into the environment where a value is empty. It is a function,
-// as printing one never shows what it knows.
-type provider func() *credentials.Credentials
-
-func newProvider(c Credentials) provider {
-	key := &credentials.Credentials{
-		AccessKeyId:     c.AccessKeyID,
-		AccessKeySecret: c.AccessKeySecret,
-		SecurityToken:   c.SecurityToken,
+// check reports what makes every signature wrong, such as a blank that came along
+// when the key was copied.
+func (c Credentials) check() error {
+	if c.AccessKeyID == "" || c.AccessKeySecret == "" {
+		return errors.New("access key: id and secret are needed")
 	}
-	return func() *credentials.Credentials { return key }
+	for _, part := range []string{c.AccessKeyID, c.AccessKeySecret, c.SecurityToken} {
+		if strings.TrimSpace(part) != part {
+			return errors.New("access key: there are blanks around the id, the secret or the security token")
+		}
+	}
+	return nil
 }
-
-// GetCredentials returns what signing only reads, so that calls may share it.
-func (p provider) GetCredentials() (*credentials.Credentials, error) { return p(), nil }
-
-// GetProviderName is needed by the SDK's interface and not used in signing.
-func (p provider) GetProviderName() string { return "dmconnector" }

@@ -40,12 +40,7 @@ var askMetadata = flag.String("ask-metadata", "", "only send a mail with a key f
 
 // askFromChild prints what came of it.
 func askFromChild() {
-	role, err := aliyundm.NewECSRole(aliyundm.ECSRoleOptions{Endpoint: *askMetadata})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	client, err := aliyundm.NewClient(aliyundm.Options{Role: role})
+	client, err := aliyundm.NewClient(aliyundm.Options{ECSRole: &aliyundm.ECSRole{Endpoint: *askMetadata}})
 	if err != nil {
 		fmt.Println(err)
 		return

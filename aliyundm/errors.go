@@ -1,9 +1,17 @@
 package aliyundm
 
 import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
 	"fmt"
 	"log/slog"
+	"net"
+	"net/http"
+	"slices"
 	"strings"
+	"syscall"
 )
 
 // A Class says what a failed call means: whether the mail may have been accepted,
@@ -65,10 +73,101 @@ func (e *Error) LogValue() slog.Value {
 	)
 }
 
-// Throttled reports whether Direct Mail refused the call for coming too fast, as
-// against a [Retry] for which nobody was reached: that has no Code.
-func (e *Error) Throttled() bool { return isThrottling(e.Code) && e.Class == Retry }
+// Throttled reports whether Direct Mail refused the call for coming too fast. A
+// [Retry] without a Code is another thing: nobody was reached.
+func (e *Error) Throttled() bool { return e.Class == Retry && find(e.Code).class == Retry }
 
-func isThrottling(code string) bool {
-	return strings.HasPrefix(code, "Throttling") || code == "InvalidSendSms"
+// Denied reports whether Direct Mail refused the call for want of a permission of
+// the access key's RAM user.
+func (e *Error) Denied() bool {
+	switch {
+	case strings.HasPrefix(e.Code, "Forbidden.RiskControl"), strings.HasPrefix(e.Code, "Forbidden.AccessKey"):
+		return false
+	case e.Code == "UnsupportedSourceControl":
+		return true
+	}
+	return strings.HasPrefix(e.Code, "Forbidden") || strings.HasPrefix(e.Code, "NoPermission") || strings.HasPrefix(e.Code, "RAM.")
+}
+
+// KeyRefused reports whether Direct Mail refused the access key itself, or the
+// signature made with it.
+func (e *Error) KeyRefused() bool {
+	prefixes := []string{
+		"InvalidAccessKeyId", "MissingAccessKeyId", "Forbidden.AccessKey", "SignatureDoesNotMatch", "IncompleteSignature",
+		"InvalidSecurityToken", "MissingSecurityToken",
+	}
+	return slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(e.Code, prefix) })
+}
+
+// ClockRefused reports whether Direct Mail refused the call's timestamp.
+func (e *Error) ClockRefused() bool {
+	prefixes := []string{"InvalidTimeStamp", "InvalidTimestamp", "IllegalTimestamp"}
+	return slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(e.Code, prefix) })
+}
+
+func isUnreachable(err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	if ok && (op.Op == "dial" || op.Op == "proxyconnect") {
+		return true
+	}
+	_, ok = errors.AsType[*net.DNSError](err)
+	return ok
+}
+
+// unanswered is the error for an exchange without an answer. Its text is ours:
+// that of net/http names hosts and addresses.
+func unanswered(ctx context.Context, class Class, err error) *Error {
+	message, cause := reason(ctx, class, err)
+	return &Error{Class: class, Message: message, Err: cause}
+}
+
+func reason(ctx context.Context, class Class, err error) (string, error) {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return "the caller gave up", context.Canceled
+	}
+	if dns, ok := errors.AsType[*net.DNSError](err); ok && ctx.Err() == nil {
+		return "the endpoint's name could not be looked up", &net.DNSError{
+			Err: "lookup failed", IsNotFound: dns.IsNotFound, IsTimeout: dns.IsTimeout, IsTemporary: dns.IsTemporary,
+		}
+	}
+	switch {
+	case isTimeout(ctx, err) && class == Retry:
+		return "there was no connection in time", context.DeadlineExceeded
+	case isTimeout(ctx, err):
+		return "there was no answer in time", context.DeadlineExceeded
+	}
+	if errno, ok := errors.AsType[syscall.Errno](err); ok {
+		return errno.Error(), errno
+	}
+	if message, ok := tlsReason(err); ok {
+		return message, nil
+	}
+	return "the connection failed or was closed", nil
+}
+
+func isTimeout(ctx context.Context, err error) bool {
+	netErr, ok := errors.AsType[net.Error](err)
+	return ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) || ok && netErr.Timeout()
+}
+
+func tlsReason(err error) (string, bool) {
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		return "the endpoint's certificate is signed by an unknown authority", true
+	}
+	if _, ok := errors.AsType[x509.HostnameError](err); ok {
+		return "the endpoint's certificate is for another host", true
+	}
+	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok && invalid.Reason == x509.Expired {
+		return "the endpoint's certificate has expired, or the clock of this machine is wrong", true
+	}
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return "the endpoint's certificate is not valid", true
+	}
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok || errors.Is(err, http.ErrSchemeMismatch) {
+		return "the endpoint does not speak TLS", true
+	}
+	if _, ok := errors.AsType[tls.AlertError](err); ok {
+		return "the endpoint refused the TLS connection", true
+	}
+	return "", false
 }

@@ -4,47 +4,73 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"net/http/httptest"
 
 	"dmconnector/aliyundm"
+	"dmconnector/aliyundm/sandbox"
 )
 
-func ExampleClient_SingleSendMail() {
-	// In place of Direct Mail. Without an Endpoint, mail goes to the region's own.
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.WriteHeader(http.StatusNotFound)
-		io.WriteString(w, `{"Code":"InvalidMailAddress.NotFound","RequestId":"2D086F6A-0000-4000-8000-006DED011A85","Message":"The specified mail address is not found."}`)
-	}))
+// Send one mail, here to the sandbox. Without an Endpoint it goes to the region's.
+func Example() {
+	box := sandbox.New(sandbox.Options{Accounts: []sandbox.Account{{AccessKeyID: "LTAI5tExample", AccessKeySecret: "example-secret"}}})
+	server := httptest.NewServer(box)
 	defer server.Close()
-	shared := aliyundm.NewHTTPClient()
-	defer shared.CloseIdleConnections()
 
 	client, err := aliyundm.NewClient(aliyundm.Options{
 		Region:      "ap-southeast-1",
 		Endpoint:    server.URL,
-		Credentials: aliyundm.Credentials{AccessKeyID: "testid", AccessKeySecret: "testsecret"},
-		HTTP:        shared,
+		Credentials: aliyundm.Credentials{AccessKeyID: "LTAI5tExample", AccessKeySecret: "example-secret"},
 	})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	receipt, err := client.SingleSendMail(context.Background(), &aliyundm.Mail{
-		AccountName: "no-reply@example.com",
+		AccountName: "noreply@mail.example.com",
 		To:          "user@example.com",
 		Subject:     "Your code",
 		TextBody:    "Your code is 123456",
 	})
+	fmt.Println(receipt != nil, err, box.Mails()[0].Code)
+	// Output: true <nil> 123456
+}
+
+// The class of an error says whether the mail may have been accepted; advice says
+// what to do about it.
+func ExampleError() {
+	box := sandbox.New(sandbox.Options{Accounts: []sandbox.Account{{
+		AccessKeyID: "LTAI5tExample", AccessKeySecret: "example-secret", Senders: []string{"noreply@mail.example.com"},
+	}}})
+	server := httptest.NewServer(box)
+	defer server.Close()
+
+	client, err := aliyundm.NewClient(aliyundm.Options{
+		Endpoint:    server.URL,
+		Credentials: aliyundm.Credentials{AccessKeyID: "LTAI5tExample", AccessKeySecret: "example-secret"},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_, err = client.SingleSendMail(context.Background(), &aliyundm.Mail{
+		AccountName: "misspelt@mail.example.com", To: "user@example.com", Subject: "Your code", TextBody: "123456",
+	})
 	if e, ok := errors.AsType[*aliyundm.Error](err); ok {
 		fmt.Println(e.Class, e.Code)
 		fmt.Println(aliyundm.Advice(e.Code))
-		return
 	}
-	fmt.Println("accepted as", receipt.EnvID)
-
 	// Output:
 	// operator InvalidMailAddress.NotFound
 	// The sender address does not exist in this region. Sender addresses belong to one region: check accountName and regionId, or create the address in the Direct Mail console of that region.
+}
+
+// A program on an ECS instance sends as the RAM role of the instance.
+func ExampleNewClient_role() {
+	client, err := aliyundm.NewClient(aliyundm.Options{ECSRole: &aliyundm.ECSRole{}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(client.Region(), client.Host())
+	// Output: cn-hangzhou dm.aliyuncs.com
 }

@@ -6,8 +6,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-
-	"github.com/aliyun/alibaba-cloud-sdk-go/sdk/requests"
 )
 
 // An AccountStatus says what is wrong with an account, a bit each.
@@ -64,12 +62,12 @@ func (c *Client) DescAccountSummary(ctx context.Context) (*AccountSummary, error
 		RemainFreeQuota      number `json:"RemainFreeQuota"`
 		DailyRemainFreeQuota number `json:"DailyRemainFreeQuota"`
 	}
-	status, body, err := c.query(ctx, newQueryRequest("DescAccountSummary"))
+	got, err := c.query(ctx, "DescAccountSummary", nil)
 	if err != nil {
 		return nil, err
 	}
-	if json.Unmarshal(body, &a) != nil || a.UserStatus == "" {
-		return nil, foreign(status)
+	if json.Unmarshal(got.body, &a) != nil || a.UserStatus == "" {
+		return nil, foreign(got)
 	}
 	return &AccountSummary{
 		Status: AccountStatus(a.UserStatus.or(0)), DailyQuota: a.DailyQuota.or(-1), MonthQuota: a.MonthQuota.or(-1),
@@ -163,60 +161,35 @@ func last(s string, length int) string { return s[max(0, len(s)-length):] }
 
 // list reads one page of what fits the keyword into v.
 func (c *Client) list(ctx context.Context, action, keyword string, page int, v any) error {
-	r := newQueryRequest(action)
-	r.KeyWord, r.PageNo, r.PageSize = keyword, strconv.Itoa(page), strconv.Itoa(queryPage)
-	status, body, err := c.query(ctx, r)
-	if err != nil {
-		return err
-	}
 	var shape struct {
 		Data json.RawMessage `json:"data"`
 	}
-	if json.Unmarshal(body, &shape) != nil || shape.Data == nil || json.Unmarshal(body, v) != nil {
-		return foreign(status)
+	a, err := c.query(ctx, action, map[string]string{
+		"KeyWord": keyword, "PageNo": strconv.Itoa(page), "PageSize": strconv.Itoa(queryPage),
+	})
+	if err != nil {
+		return err
+	}
+	if json.Unmarshal(a.body, &shape) != nil || shape.Data == nil || json.Unmarshal(a.body, v) != nil {
+		return foreign(a)
 	}
 	return nil
 }
 
-// queryRequest is a call that only asks. Its parameters go into the body as well:
-// the sender address need not be in a proxy's log.
-type queryRequest struct {
-	*requests.RpcRequest
-
-	KeyWord  string `position:"Body" name:"KeyWord"`
-	PageNo   string `position:"Body" name:"PageNo"`
-	PageSize string `position:"Body" name:"PageSize"`
-}
-
-func newQueryRequest(action string) *queryRequest {
-	r := &queryRequest{RpcRequest: new(requests.RpcRequest)}
-	r.InitWithApiInfo("Dm", "2015-11-23", action, "", "")
-	return r
-}
-
-// query makes a call and returns its answer, or the refusal as an [*Error].
-func (c *Client) query(ctx context.Context, r *queryRequest) (status int, body []byte, err error) {
-	key, failure := c.key(ctx)
+// query makes a call and returns its answer, or the error as an [*Error].
+func (c *Client) query(ctx context.Context, action string, parameters map[string]string) (answer, error) {
+	a, failure := c.call(ctx, action, parameters)
 	if failure != nil {
-		return 0, nil, failure
+		return answer{}, failure
 	}
-	form, err := c.form(r, key.provider)
-	if err != nil {
-		return 0, nil, &Error{Class: Operator, Message: "the call could not be signed", Err: err}
+	if a.status != http.StatusOK {
+		return answer{}, a.failure()
 	}
-	if status, body, failure = c.post(ctx, form); failure != nil {
-		return 0, nil, failure
-	}
-	if status != http.StatusOK {
-		refusal := parseAnswer(body).refusal(status)
-		c.doubt(key, refusal)
-		return 0, nil, refusal
-	}
-	return status, body, nil
+	return a, nil
 }
 
-// foreign is the error for an answer that is none of Direct Mail's.
-func foreign(status int) *Error { return answer{}.refusal(status) }
+// foreign is the error for an answer that is not one of Direct Mail's.
+func foreign(a answer) *Error { return answer{status: a.status}.failure() }
 
 // number is a JSON number, or one in a string: Direct Mail's documents have both
 // for the same member. What is neither is empty.

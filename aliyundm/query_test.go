@@ -52,7 +52,7 @@ func TestQueriesAreSignedAndKeepTheirParametersOffTheURL(t *testing.T) {
 			t.Errorf("%s %s %v", r.Method, r.URL, params)
 		}
 		for _, common := range []string{
-			"AccessKeyId", "Format", "RegionId", "Signature", "SignatureMethod", "SignatureNonce", "SignatureType", "SignatureVersion", "Timestamp", "Version",
+			"AccessKeyId", "Format", "RegionId", "Signature", "SignatureMethod", "SignatureNonce", "SignatureVersion", "Timestamp", "Version",
 		} {
 			r.Form.Del(common)
 		}

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
-	"net/url"
 	"sync"
 	"time"
 )
@@ -50,13 +49,9 @@ const reachTimeout = 10 * time.Second
 func (c *Client) Reach(ctx context.Context) (*Reach, error) {
 	ctx, cancel := context.WithTimeout(ctx, reachTimeout)
 	defer cancel()
-	u, err := url.Parse(c.url)
-	if err != nil {
-		return &Reach{Stage: StageName}, unanswered(ctx, Retry, err)
-	}
 	way := &way{stage: StageName}
-	reach := &Reach{Host: u.Host, Plain: u.Scheme == "http", Stage: StageName}
-	r, err := http.NewRequestWithContext(way.watch(ctx), http.MethodGet, c.url, nil)
+	reach := &Reach{Host: c.url.Host, Plain: c.url.Scheme == "http", Stage: StageName}
+	r, err := http.NewRequestWithContext(way.watch(ctx), http.MethodGet, c.url.String(), nil)
 	if err != nil {
 		return reach, unanswered(ctx, Retry, err)
 	}
@@ -124,4 +119,35 @@ func (r *Reach) answered(resp *http.Response) {
 	if len(resp.TLS.PeerCertificates) > 0 {
 		r.Expires = resp.TLS.PeerCertificates[0].NotAfter
 	}
+}
+
+// noAddress is where a probe's mail would go: it has no @, so that no mail can be
+// made of it.
+const noAddress = "nobody"
+
+// A Probe is what a call showed that could not lead to a mail.
+type Probe struct {
+	// Passed says that only the recipient was refused, so that the key may send
+	// and the sender is accepted.
+	Passed bool
+	// Sent says that the call was accepted, which none of Direct Mail's documents
+	// would have it be.
+	Sent bool
+}
+
+// Probe calls SingleSendMail as a mail of this sender would, with a recipient that
+// is no address: it tells what of the rest is refused, and nothing is sent. Direct
+// Mail does not document in which order it looks at a call, so that a probe that
+// passed does not prove the sender. The error is an [*Error].
+func (c *Client) Probe(ctx context.Context, m Mail) (Probe, error) {
+	m.To, m.Subject, m.TextBody, m.HTMLBody = noAddress, "Test", "Test", ""
+	_, err := c.SingleSendMail(ctx, &m)
+	failure, ok := errors.AsType[*Error](err)
+	switch {
+	case err == nil:
+		return Probe{Sent: true}, nil
+	case ok && failure.Class == Recipient:
+		return Probe{Passed: true}, nil
+	}
+	return Probe{}, err
 }

@@ -1,6 +1,14 @@
 package aliyundm
 
-// DefaultRegion is where mail goes that names no region.
+import (
+	"errors"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// DefaultRegion is the region of a client whose options name none.
 const DefaultRegion = "cn-hangzhou"
 
 // A Region is one of the places where Direct Mail runs. Sender addresses,
@@ -49,3 +57,71 @@ func FindRegion(id string) (Region, bool) {
 	}
 	return Region{}, false
 }
+
+// ParseEndpoint reads what may stand in for a region's host: a host
+// ("dm-vpc.cn-hangzhou.aliyuncs.com"), or a URL of nothing but scheme, host and
+// port ("https://dm.example.com", "http://127.0.0.1:8025"). Plain http is for
+// loopback only, as the mail holds a code. Errors say what the endpoint must be
+// and do not repeat it.
+func ParseEndpoint(endpoint string) (*url.URL, error) {
+	if !strings.Contains(endpoint, "://") {
+		endpoint = "https://" + endpoint
+	}
+	u, err := url.Parse(endpoint)
+	switch {
+	case err != nil: // the error would repeat the endpoint
+		return nil, errors.New("must be a host, or a URL such as https://dm-vpc.cn-hangzhou.aliyuncs.com")
+	case u.User != nil:
+		return nil, errors.New("must have no user name or password")
+	case u.Path != "" && u.Path != "/":
+		return nil, errors.New("must have no path")
+	case strings.ContainsAny(endpoint, "?#"):
+		return nil, errors.New("must have no query and no fragment")
+	case !validHost(u.Hostname()) || !validPort(u):
+		return nil, errors.New("must have a valid host, and a valid port if any")
+	case u.Scheme == "http" && !isLoopback(u.Hostname()):
+		return nil, errors.New("must use https: plain http is for loopback only")
+	case u.Scheme != "http" && u.Scheme != "https":
+		return nil, errors.New("must use https")
+	}
+	return &url.URL{Scheme: u.Scheme, Host: strings.ToLower(u.Host), Path: "/"}, nil
+}
+
+func validHost(host string) bool {
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return ip.Zone() == ""
+	}
+	for label := range strings.SplitSeq(host, ".") {
+		if label == "" || len(label) > 63 || !isToken(label) {
+			return false
+		}
+	}
+	return len(host) <= 253
+}
+
+func validPort(u *url.URL) bool {
+	if strings.HasSuffix(u.Host, ":") {
+		return false
+	}
+	port, err := strconv.ParseUint(u.Port(), 10, 16)
+	return u.Port() == "" || err == nil && port > 0
+}
+
+func isLoopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return strings.EqualFold(host, "localhost") || err == nil && ip.IsLoopback()
+}
+
+// isToken reports whether s has ASCII letters, digits and hyphens only.
+func isToken(s string) bool {
+	for _, r := range s {
+		if !isLetter(r) && !isDigit(r) && r != '-' {
+			return false
+		}
+	}
+	return true
+}
+
+func isLetter(r rune) bool { return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' }
+
+func isDigit(r rune) bool { return '0' <= r && r <= '9' }

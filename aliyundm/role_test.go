@@ -167,7 +167,6 @@ func serveURL(t testing.TB, handler http.Handler) string {
 // A roleStage has a client whose keys come from a simulated source.
 type roleStage struct {
 	*issuer
-	role      *aliyundm.Role
 	client    *aliyundm.Client
 	token     string // of OIDC; its file is tokenFile
 	tokenFile string
@@ -178,27 +177,25 @@ func newRoleStage(t testing.TB, kind string) *roleStage {
 	t.Helper()
 	s := &roleStage{issuer: newIssuer(), token: "oidc-token-1", tokenFile: filepath.Join(t.TempDir(), "token")}
 	t.Cleanup(s.sandbox.Close)
-	failed := func(error) { s.failures.Add(1) }
 	transport := aliyundm.NewHTTPClient()
 	t.Cleanup(transport.CloseIdleConnections)
-	var err error
+	options := aliyundm.Options{
+		Endpoint: serveURL(t, s.sandbox), HTTP: transport, OnKeyError: func(error) { s.failures.Add(1) },
+	}
 	if kind == "ecs" {
-		s.role, err = aliyundm.NewECSRole(aliyundm.ECSRoleOptions{Endpoint: s.metadata(t), OnFailed: failed})
+		options.ECSRole = &aliyundm.ECSRole{Endpoint: s.metadata(t)}
 	} else {
 		s.writeToken(t, s.token+"\n")
-		s.role, err = aliyundm.NewOIDCRole(aliyundm.OIDCRoleOptions{
+		options.OIDCRole = &aliyundm.OIDCRole{
 			RoleARN: "acs:ram::1:role/mail", ProviderARN: "acs:ram::1:oidc-provider/ack", TokenFile: s.tokenFile,
-			Endpoint: s.sts(t, func() string { return s.token }), HTTP: transport, OnFailed: failed,
-		})
+			Endpoint: s.sts(t, func() string { return s.token }),
+		}
 	}
-	if err != nil {
+	var err error
+	if s.client, err = aliyundm.NewClient(options); err != nil {
 		t.Fatal(err)
 	}
-	s.role.SetClock(s.clock.Now)
-	s.client, err = aliyundm.NewClient(aliyundm.Options{Endpoint: serveURL(t, s.sandbox), Role: s.role, HTTP: transport})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s.client.SetClock(s.clock.Now)
 	return s
 }
 
@@ -330,7 +327,9 @@ func TestKeysRotateUnderLoad(t *testing.T) {
 			}
 			const rotations = 5
 			for n := 0; n < rotations && failed.Load() == nil; n++ {
-				eventually(t, "a new key", func() bool { return s.role.KeyEnds().After(s.clock.Now().Add(55*time.Minute)) || failed.Load() != nil })
+				eventually(t, "a new key", func() bool {
+					return s.client.KeyExpires().After(s.clock.Now().Add(55*time.Minute)) || failed.Load() != nil
+				})
 				for i := range ended { // nobody holds a key any more that is two keys old
 					at := ended[i].Load()
 					eventually(t, "calls", func() bool { return ended[i].Load() >= at+2 || failed.Load() != nil })
@@ -360,7 +359,7 @@ func TestMissingKeyFailsWithoutAMail(t *testing.T) {
 		"no role":              {"ecs", answering(404, ""), aliyundm.Error{Class: aliyundm.Operator, Status: 404, Message: "has no such RAM role"}},
 		"refused":              {"ecs", answering(403, ""), aliyundm.Error{Class: aliyundm.Operator, Status: 403, Message: "refuses to give one"}},
 		"no end of it":         {"ecs", answering(200, strings.Repeat("x", 100_000)), aliyundm.Error{Class: aliyundm.Retry, Message: "did not answer"}},
-		"an old key":           {"ecs", func(_ *testing.T, s *roleStage) { s.life = -time.Minute }, aliyundm.Error{Class: aliyundm.Operator, Message: "had ended already"}},
+		"an old key":           {"ecs", func(_ *testing.T, s *roleStage) { s.life = -time.Minute }, aliyundm.Error{Class: aliyundm.Operator, Message: "had already expired"}},
 		"STS throttles": {
 			"oidc", answering(400, `{"Code":"Throttling.User","Message":"Request was denied due to user flow control."}`),
 			aliyundm.Error{Class: aliyundm.Retry, Code: "Throttling.User", Status: 400, Message: "denied due to user flow control"},
@@ -389,13 +388,13 @@ func TestMissingKeyFailsWithoutAMail(t *testing.T) {
 			if e.Class != tt.want.Class || e.Code != tt.want.Code || e.Status != tt.want.Status || e.RequestID != tt.want.RequestID && tt.want.RequestID != "" {
 				t.Errorf("got %+v", e)
 			}
-			if !strings.Contains(e.Message, tt.want.Message) || !strings.HasPrefix(e.Message, "no key for the role") && tt.want.Message != "had ended already" {
+			if !strings.Contains(e.Message, tt.want.Message) || !strings.HasPrefix(e.Message, "no key for the role") {
 				t.Errorf("message %q", e.Message)
 			}
 			if mails := s.sandbox.Mails(); len(mails) > 0 {
 				t.Errorf("%d mails were sent", len(mails))
 			}
-			mustHide(t, printAll(t, e, s.role, s.client))
+			mustHide(t, printAll(t, e, s.client))
 		})
 	}
 }
@@ -422,7 +421,7 @@ func TestRoleShowsNoKey(t *testing.T) {
 	for _, kind := range roleKinds {
 		s := newRoleStage(t, kind)
 		s.mustSend(t)
-		mustHide(t, printAll(t, s.role, s.client, *s.client))
+		mustHide(t, printAll(t, s.client, *s.client))
 	}
 }
 
@@ -486,23 +485,24 @@ func TestRefusedKeyIsReplaced(t *testing.T) {
 }
 
 func TestRoleOptionsAreChecked(t *testing.T) {
-	whole := aliyundm.OIDCRoleOptions{RoleARN: "a", ProviderARN: "b", TokenFile: "c"}
+	whole := aliyundm.OIDCRole{RoleARN: "a", ProviderARN: "b", TokenFile: "c"}
 	plain := whole
 	plain.Endpoint = "http://sts.example.com"
-	for name, o := range map[string]aliyundm.OIDCRoleOptions{"nothing": {}, "plain http": plain} {
-		if _, err := aliyundm.NewOIDCRole(o); err == nil {
+	for name, o := range map[string]aliyundm.Options{
+		"nothing of a role":          {OIDCRole: &aliyundm.OIDCRole{}},
+		"plain http":                 {OIDCRole: &plain},
+		"a path as a role's name":    {ECSRole: &aliyundm.ECSRole{Name: "../token"}},
+		"a key beside an OIDC role":  {Credentials: testKey, OIDCRole: &whole},
+		"a key beside an ECS role":   {Credentials: testKey, ECSRole: &aliyundm.ECSRole{}},
+		"a key's id beside a role":   {Credentials: aliyundm.Credentials{AccessKeyID: "a"}, ECSRole: &aliyundm.ECSRole{}},
+		"an ECS beside an OIDC role": {ECSRole: &aliyundm.ECSRole{}, OIDCRole: &whole},
+	} {
+		if _, err := aliyundm.NewClient(o); err == nil {
 			t.Errorf("%s is accepted", name)
 		}
 	}
-	if _, err := aliyundm.NewECSRole(aliyundm.ECSRoleOptions{Name: "../token"}); err == nil {
-		t.Error("a path is accepted as a role's name")
-	}
-	role, err := aliyundm.NewOIDCRole(whole)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := aliyundm.NewClient(aliyundm.Options{Credentials: testKey, Role: role}); err == nil {
-		t.Error("a key beside a role is accepted")
+	if _, err := aliyundm.NewClient(aliyundm.Options{OIDCRole: &whole}); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 )
 
 // ErrTemplateNotFound says that a connector has no template for a message's
-// usage type, nor one for Generic. A config from [ParseConfig] always has one.
+// usage type, nor one for Generic. A config from [Parse] always has one.
 var ErrTemplateNotFound = errors.New("no template for the usage type, nor for Generic")
 
 // A MissingVariablesError says that a message does not carry what its template

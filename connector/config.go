@@ -70,35 +70,42 @@ func (Secret) GoString() string             { return redacted }
 func (Secret) LogValue() slog.Value         { return slog.StringValue(redacted) }
 func (Secret) MarshalJSON() ([]byte, error) { return json.Marshal(redacted) }
 
-// ParseOptions says how [ParseConfig] reads a connector's JSON.
+// ParseOptions say how [Parse] and [Check] read a connector's JSON.
 type ParseOptions struct {
 	// Strict makes unknown keys errors; else they are warnings.
 	Strict bool
 	// Resolve looks up references such as ${env:NAME} (kind "env") and
 	// ${file:PATH} (kind "file") in the credential fields, and in the environment what
-	// credentials leave out. Nil refuses references and credentials: it is for JSON
-	// that is not an operator's.
+	// credentials leave out. Nil refuses references and credentials, for JSON that does
+	// not come from the operator.
 	Resolve func(kind, name string) (string, error)
 	// AllowedEndpoints are hosts that endpoint may name besides those of
 	// aliyuncs.com and loopback.
 	AllowedEndpoints []string
 }
 
-// ParseConfig reads a connector's JSON and reports everything that is wrong
-// with it or doubtful about it at once. The config is nil if there are errors.
-func ParseConfig(data []byte, opts ParseOptions) (*Config, Report) {
-	var report Report
+// Parse reads a connector's JSON. The error is an [*InvalidError] with all that is
+// wrong with it; [Check] also tells what is doubtful.
+func Parse(data []byte, opts ParseOptions) (*Config, error) {
+	cfg, report := Check(data, opts)
+	return cfg, report.Err()
+}
+
+// Check reads a connector's JSON and reports all errors and warnings at once. The
+// config is nil if there are errors.
+func Check(data []byte, opts ParseOptions) (*Config, Report) {
 	tree, err := strictjson.Decode(data)
 	if syntax, ok := errors.AsType[*strictjson.Error](err); ok {
+		var report Report
 		report.errorf(syntax.Pointer, "is not JSON: %s", syntax.Error())
 		return nil, report
 	}
-	return ConfigFromTree(tree, opts)
+	return CheckTree(tree, opts)
 }
 
-// ConfigFromTree is [ParseConfig] for JSON that is decoded already, as part of
-// a larger text, by package strictjson's rules.
-func ConfigFromTree(tree any, opts ParseOptions) (*Config, Report) {
+// CheckTree is [Check] for JSON that is already decoded into maps, slices, strings,
+// numbers, booleans and nil, as part of a larger text.
+func CheckTree(tree any, opts ParseOptions) (*Config, Report) {
 	var (
 		cfg    Config
 		report Report

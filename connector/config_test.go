@@ -31,7 +31,7 @@ func resolve(kind, name string) (string, error) {
 
 // Every file of testdata/connectors has a golden report beside it: all errors
 // and all warnings, with their places.
-func TestParseConfigReportsEverythingAtOnce(t *testing.T) {
+func TestCheckReportsEverythingAtOnce(t *testing.T) {
 	for _, kind := range []string{"good", "bad"} {
 		paths, err := filepath.Glob("../testdata/connectors/" + kind + "/*.json")
 		if err != nil || len(paths) < 10 {
@@ -39,12 +39,28 @@ func TestParseConfigReportsEverythingAtOnce(t *testing.T) {
 		}
 		for _, path := range paths {
 			t.Run(kind+"/"+filepath.Base(path), func(t *testing.T) {
-				cfg, report := connector.ParseConfig(read(t, path), connector.ParseOptions{Resolve: resolve})
+				cfg, report := connector.Check(read(t, path), connector.ParseOptions{Resolve: resolve})
 				if (cfg != nil) != (kind == "good") || (report.Err() == nil) != (kind == "good") {
 					t.Errorf("config is nil: %v; error %v", cfg == nil, report.Err())
 				}
 				golden(t, strings.TrimSuffix(path, ".json")+".report", lines(report))
 			})
+		}
+	}
+}
+
+func TestParseReturnsAllProblemsAsItsError(t *testing.T) {
+	for _, path := range glob(t, "../testdata/connectors/bad/*.json") {
+		data := read(t, path)
+		_, report := connector.Check(data, connector.ParseOptions{Resolve: resolve})
+		cfg, err := connector.Parse(data, connector.ParseOptions{Resolve: resolve})
+		invalid, ok := errors.AsType[*connector.InvalidError](err)
+		if cfg != nil || !ok {
+			t.Errorf("%s: %v, %v", path, cfg, err)
+			continue
+		}
+		if diff := cmp.Diff(report.Errors, invalid.Problems); diff != "" {
+			t.Errorf("%s (-want +got)\n%s", path, diff)
 		}
 	}
 }
@@ -82,8 +98,8 @@ func TestBuiltinTemplatesServeAllUsageTypes(t *testing.T) {
 
 func TestUnknownKeysAreErrorsWhenStrict(t *testing.T) {
 	data := read(t, "../testdata/connectors/good/unknown-keys.json")
-	_, lenient := connector.ParseConfig(data, connector.ParseOptions{})
-	_, strict := connector.ParseConfig(data, connector.ParseOptions{Strict: true})
+	_, lenient := connector.Check(data, connector.ParseOptions{})
+	_, strict := connector.Check(data, connector.ParseOptions{Strict: true})
 	if len(lenient.Errors) != 0 || len(lenient.Warnings) == 0 {
 		t.Fatalf("lenient: %v", lenient)
 	}
@@ -98,7 +114,7 @@ func TestReferencesAreResolvedInCredentialFieldsOnly(t *testing.T) {
 	if cfg.AccessKeyID != "LTAI5tFromEnvironment" || string(cfg.AccessKeySecret) != "secret-from-file" {
 		t.Errorf("key %q, secret %q", cfg.AccessKeyID, string(cfg.AccessKeySecret))
 	}
-	_, report := connector.ParseConfig(data, connector.ParseOptions{})
+	_, report := connector.Check(data, connector.ParseOptions{})
 	if len(report.Errors) != 2 || !strings.Contains(report.Errors[0].Detail, "operators' files only") {
 		t.Errorf("without a resolver: %v", report.Errors)
 	}
@@ -110,7 +126,7 @@ func TestReferencesAreResolvedInCredentialFieldsOnly(t *testing.T) {
 
 func TestAllowedEndpointsAreAllowed(t *testing.T) {
 	data := read(t, "../testdata/connectors/bad/foreign-endpoint.json")
-	if _, report := connector.ParseConfig(data, connector.ParseOptions{AllowedEndpoints: []string{"dm.attacker.example"}}); report.Err() != nil {
+	if _, report := connector.Check(data, connector.ParseOptions{AllowedEndpoints: []string{"dm.attacker.example"}}); report.Err() != nil {
 		t.Error(report.Err())
 	}
 }
@@ -122,7 +138,7 @@ func TestBodySizeIsBounded(t *testing.T) {
 		6_000_001 - len("<p>{{code}}</p>"): "error: /templates/0/content: has 6000001 bytes",
 	} {
 		long := strings.Replace(data, "<p>{{code}}</p>", "<p>{{code}}</p>"+strings.Repeat("x", size), 1)
-		_, report := connector.ParseConfig([]byte(long), connector.ParseOptions{})
+		_, report := connector.Check([]byte(long), connector.ParseOptions{})
 		if got := lines(report); !strings.HasPrefix(got, want) {
 			t.Errorf("%d bytes more: %q, want %q", size, got, want)
 		}
@@ -136,7 +152,7 @@ func TestSecretsAreNeverPrinted(t *testing.T) {
 		t.Error("a secret is printed")
 	}
 	for _, path := range glob(t, "../testdata/connectors/bad/*.json") {
-		_, report := connector.ParseConfig([]byte(strings.ReplaceAll(string(read(t, path)), "example-secret", "hunter2")), connector.ParseOptions{})
+		_, report := connector.Check([]byte(strings.ReplaceAll(string(read(t, path)), "example-secret", "hunter2")), connector.ParseOptions{})
 		if strings.Contains(lines(report), "hunter2") {
 			t.Errorf("%s: the report repeats the secret", path)
 		}
@@ -145,7 +161,7 @@ func TestSecretsAreNeverPrinted(t *testing.T) {
 
 // Whatever the text, there is a config or an error, and every pointer leads
 // somewhere.
-func FuzzParseConfig(f *testing.F) {
+func FuzzCheck(f *testing.F) {
 	for _, kind := range []string{"good", "bad"} {
 		paths, _ := filepath.Glob("../testdata/connectors/" + kind + "/*.json")
 		for _, path := range paths {
@@ -157,7 +173,7 @@ func FuzzParseConfig(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		cfg, report := connector.ParseConfig(data, connector.ParseOptions{})
+		cfg, report := connector.Check(data, connector.ParseOptions{})
 		if (cfg == nil) != (len(report.Errors) > 0) {
 			t.Fatalf("config is nil: %v, errors %v", cfg == nil, report.Errors)
 		}

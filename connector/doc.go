@@ -5,9 +5,17 @@
 // The package is pure: it reads no clock, no file, no environment and no
 // network. A mail is composed in three steps and sent by package aliyundm:
 //
-//	cfg, report := connector.ParseConfig(data, connector.ParseOptions{})
-//	if err := report.Err(); err != nil {
+//	cfg, err := connector.Parse(data, connector.ParseOptions{})
+//	if err != nil {
 //		return err
 //	}
 //	mail, trace, err := connector.New(cfg).Compose(message)
+//	if err != nil {
+//		return err
+//	}
+//	client, err := aliyundm.NewClient(cfg.ClientOptions())
+//	if err != nil {
+//		return err
+//	}
+//	receipt, err := client.SingleSendMail(ctx, mail)
 package connector

@@ -28,7 +28,7 @@ func lintOf(t *testing.T, template connector.Template, codeLifetime string) []co
 	if codeLifetime != "" {
 		config["codeLifetime"] = codeLifetime
 	}
-	_, report := connector.ParseConfig(mustMarshal(t, config), connector.ParseOptions{})
+	_, report := connector.Check(mustMarshal(t, config), connector.ParseOptions{})
 	if err := report.Err(); err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"dmconnector/aliyundm"
 )
 
 // The types of a [Role], by the names that Aliyun's own tools use.
@@ -26,6 +28,26 @@ type Role struct {
 	SessionName     string `json:"sessionName,omitempty"`
 	Policy          string `json:"policy,omitempty"`
 	STSEndpoint     string `json:"stsEndpoint,omitempty"`
+}
+
+// ClientOptions returns what [aliyundm.NewClient] needs to send as the config says,
+// with an access key or as a role.
+func (c *Config) ClientOptions() aliyundm.Options {
+	o := aliyundm.Options{Region: c.RegionID, Endpoint: c.Endpoint}
+	switch r := c.Credentials; {
+	case r == nil:
+		o.Credentials = aliyundm.Credentials{
+			AccessKeyID: c.AccessKeyID, AccessKeySecret: string(c.AccessKeySecret), SecurityToken: string(c.SecurityToken),
+		}
+	case r.Type == ECSRole:
+		o.ECSRole = &aliyundm.ECSRole{Name: r.RoleName}
+	default:
+		o.OIDCRole = &aliyundm.OIDCRole{
+			RoleARN: r.RoleARN, ProviderARN: r.OIDCProviderARN, TokenFile: r.OIDCTokenFile,
+			SessionName: r.SessionName, Policy: r.Policy, Endpoint: r.STSEndpoint,
+		}
+	}
+	return o
 }
 
 // A roleMember is one member of a [Role]: for which type it is, where its default

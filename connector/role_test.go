@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"dmconnector/aliyundm"
 	"dmconnector/connector"
 )
 
@@ -63,7 +64,7 @@ func TestRoleIsCompletedFromTheEnvironment(t *testing.T) {
 				return value, nil
 			}
 			data := `{"credentials":` + tt.credentials + `,"accountName":"noreply@mail.example.com","templates":"builtin"}`
-			cfg, report := connector.ParseConfig([]byte(data), connector.ParseOptions{Resolve: look})
+			cfg, report := connector.Check([]byte(data), connector.ParseOptions{Resolve: look})
 			if tt.problem != "" {
 				if len(report.Errors) != 1 || !strings.HasPrefix(report.Errors[0].String(), tt.problem) {
 					t.Errorf("got %v", report.Errors)
@@ -81,8 +82,37 @@ func TestRoleIsCompletedFromTheEnvironment(t *testing.T) {
 }
 
 func TestRoleIsRefusedWithoutAnEnvironment(t *testing.T) {
-	_, report := connector.ParseConfig(read(t, "../testdata/connectors/good/role-ecs.json"), connector.ParseOptions{})
+	_, report := connector.Check(read(t, "../testdata/connectors/good/role-ecs.json"), connector.ParseOptions{})
 	if len(report.Errors) != 1 || report.Errors[0].Pointer != "/credentials" || !strings.Contains(report.Errors[0].Detail, "operators' files only") {
 		t.Errorf("got %v", report.Errors)
+	}
+}
+
+// Whatever the config, a client can be made of it, with a role's keys too.
+func TestClientOptionsServeEveryConfig(t *testing.T) {
+	for _, path := range glob(t, "../testdata/connectors/good/*.json") {
+		if _, err := aliyundm.NewClient(parse(t, read(t, path)).ClientOptions()); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	key := &connector.Config{AccessKeyID: "id", AccessKeySecret: "secret", SecurityToken: "token", RegionID: "us-east-1", Endpoint: "http://127.0.0.1:1"}
+	ecs := &connector.Config{Credentials: &connector.Role{Type: connector.ECSRole, RoleName: "mail"}}
+	oidc := &connector.Config{Credentials: &connector.Role{
+		Type: connector.OIDCRole, RoleARN: "role", OIDCProviderARN: "provider", OIDCTokenFile: "/token",
+		SessionName: "session", Policy: "policy", STSEndpoint: "sts.example.com",
+	}}
+	for _, tt := range []struct {
+		config *connector.Config
+		want   aliyundm.Options
+	}{
+		{key, aliyundm.Options{Region: "us-east-1", Endpoint: "http://127.0.0.1:1", Credentials: aliyundm.Credentials{AccessKeyID: "id", AccessKeySecret: "secret", SecurityToken: "token"}}},
+		{ecs, aliyundm.Options{ECSRole: &aliyundm.ECSRole{Name: "mail"}}},
+		{oidc, aliyundm.Options{OIDCRole: &aliyundm.OIDCRole{
+			RoleARN: "role", ProviderARN: "provider", TokenFile: "/token", SessionName: "session", Policy: "policy", Endpoint: "sts.example.com",
+		}}},
+	} {
+		if diff := cmp.Diff(tt.want, tt.config.ClientOptions()); diff != "" {
+			t.Errorf("(-want +got)\n%s", diff)
+		}
 	}
 }

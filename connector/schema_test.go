@@ -50,12 +50,12 @@ func compileSchema(t *testing.T) *jsonschema.Schema {
 }
 
 // The schema accepts a file if and only if the program does when it is strict.
-func TestSchemaAgreesWithParseConfig(t *testing.T) {
+func TestSchemaAgreesWithCheck(t *testing.T) {
 	schema := compileSchema(t)
 	for _, path := range glob(t, "../testdata/connectors/*/*.json") {
 		name := filepath.Base(path)
 		data := read(t, path)
-		_, report := connector.ParseConfig(data, connector.ParseOptions{Strict: true, Resolve: resolve})
+		_, report := connector.Check(data, connector.ParseOptions{Strict: true, Resolve: resolve})
 		doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
 		if err == nil {
 			err = schema.Validate(doc)

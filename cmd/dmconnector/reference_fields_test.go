@@ -247,7 +247,7 @@ func readsReference(pointer, name string) bool {
 		config[pointer[1:]] = object
 	}
 	read := false
-	connector.ConfigFromTree(config, connector.ParseOptions{Resolve: func(kind, name string) (string, error) {
+	connector.CheckTree(config, connector.ParseOptions{Resolve: func(kind, name string) (string, error) {
 		read = read || kind == "env" && name == "PROBE"
 		return "", nil
 	}})

@@ -129,7 +129,7 @@ func TestRefusedRoleIsARejectedProvider(t *testing.T) {
 		}
 	}
 	s.close()
-	if !strings.Contains(s.log.String(), `"msg":"a role's key could not be fetched"`) {
+	if !strings.Contains(s.log.String(), `"msg":"cannot fetch key of RAM role"`) {
 		t.Error("the log does not tell")
 	}
 	for _, secret := range []string{"eyJ0eXAiOiJK", "sts-secret", "sts-token", "135790"} {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,6 +15,7 @@ import (
 
 	"dmconnector/aliyundm"
 	"dmconnector/aliyundm/sandbox"
+	"dmconnector/connector"
 	"dmconnector/internal/delivery"
 )
 
@@ -86,7 +88,10 @@ type localSandbox struct {
 	sandbox *sandbox.Sandbox
 	address net.Addr
 	server  *http.Server
-	standIn aliyundm.Credentials // the key of connectors that send as a role
+	// roleKey is the made-up key of connectors that send as a role. Where one tries
+	// things out there need be no role, and the keys of a real one must not reach the
+	// sandbox.
+	roleKey aliyundm.Credentials
 	log     *slog.Logger
 }
 
@@ -96,7 +101,11 @@ func startSandbox(ctx context.Context, address, token string, log *slog.Logger) 
 	if err != nil {
 		return nil, fmt.Errorf("sandbox: %w", err)
 	}
-	s := &localSandbox{sandbox: sandbox.New(sandbox.Options{Token: token, Log: log.With("part", "sandbox")}), address: listener.Addr(), standIn: newStandIn(), log: log}
+	s := &localSandbox{
+		sandbox: sandbox.New(sandbox.Options{Token: token, Log: log.With("part", "sandbox")}), address: listener.Addr(),
+		roleKey: aliyundm.Credentials{AccessKeyID: "STS." + rand.Text(), AccessKeySecret: rand.Text(), SecurityToken: rand.Text()},
+		log:     log,
+	}
 	s.server = newHTTPServer(s.sandbox, log)
 	go func() {
 		if err := s.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
@@ -141,4 +150,21 @@ func (s *localSandbox) know(connectors map[string]delivery.Connector) {
 		accounts = append(accounts, s.account(connectors[id].Composer.Config()))
 	}
 	s.sandbox.SetAccounts(accounts)
+}
+
+// account is what the sandbox knows of a connector.
+func (s *localSandbox) account(cfg *connector.Config) sandbox.Account {
+	key := s.credentials(cfg)
+	return sandbox.Account{
+		AccessKeyID: key.AccessKeyID, AccessKeySecret: key.AccessKeySecret, SecurityToken: key.SecurityToken,
+		Senders: []string{cfg.AccountName},
+	}
+}
+
+// credentials are what a connector sends with to the sandbox.
+func (s *localSandbox) credentials(cfg *connector.Config) aliyundm.Credentials {
+	if cfg.Credentials != nil {
+		return s.roleKey
+	}
+	return cfg.ClientOptions().Credentials
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"log/slog"
 	"net"
@@ -257,19 +256,12 @@ func (s *service) banner() banner {
 // newClient makes the client of a connector. A sandbox takes the place of every
 // endpoint, and of every role.
 func newClient(cfg *connector.Config, local *localSandbox, transport *http.Client, log *slog.Logger) (*aliyundm.Client, error) {
-	opts := aliyundm.Options{Region: cfg.RegionID, Endpoint: cmp.Or(local.url(), cfg.Endpoint), HTTP: transport}
-	switch {
-	case local != nil:
-		opts.Credentials = local.credentials(cfg)
-	case cfg.Credentials == nil:
-		opts.Credentials = keyOf(cfg)
-	default:
-		role, err := newRole(cfg.Credentials, transport, log)
-		if err != nil {
-			return nil, err
-		}
-		opts.Role = role
+	opts := cfg.ClientOptions()
+	if local != nil {
+		opts = aliyundm.Options{Region: cfg.RegionID, Endpoint: local.url(), Credentials: local.credentials(cfg)}
 	}
+	opts.HTTP = transport
+	opts.OnKeyError = func(err error) { log.Warn("cannot fetch key of RAM role", "error", err) }
 	return aliyundm.NewClient(opts)
 }
 

@@ -89,7 +89,7 @@ func checkConnector(text string) error {
 	if !slices.ContainsFunc([]string{"accessKeySecret", "credentials", "accountName", "templates"}, ofConnectors) {
 		return nil
 	}
-	_, report := connector.ParseConfig([]byte(text), connector.ParseOptions{Strict: true, Resolve: anyValue})
+	_, report := connector.Check([]byte(text), connector.ParseOptions{Strict: true, Resolve: anyValue})
 	return report.Err()
 }
 

@@ -27,7 +27,7 @@ func BenchmarkSend(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	cfg, report := connector.ParseConfig(data, connector.ParseOptions{})
+	cfg, report := connector.Check(data, connector.ParseOptions{})
 	if err := report.Err(); err != nil {
 		b.Fatal(err)
 	}

@@ -192,7 +192,7 @@ func connectorJSON(t *testing.T) []byte {
 
 func parse(t *testing.T, data []byte) *connector.Config {
 	t.Helper()
-	cfg, report := connector.ParseConfig(data, connector.ParseOptions{})
+	cfg, report := connector.Check(data, connector.ParseOptions{})
 	if err := report.Err(); err != nil {
 		t.Fatal(err)
 	}

@@ -169,7 +169,7 @@ func (d *Draft) Connector() (c *connector.Connector, ofConfig, ofEmailTemplates 
 	}
 	// References are looked up by the service, not here.
 	reference := func(string, string) (string, error) { return "reference", nil }
-	cfg, report := connector.ParseConfig(data, connector.ParseOptions{Resolve: reference})
+	cfg, report := connector.Check(data, connector.ParseOptions{Resolve: reference})
 	for _, p := range report.Errors {
 		d.sort(p, &ofConfig.Errors, &ofEmailTemplates.Errors)
 	}

@@ -47,7 +47,7 @@ func (r *Registry) check(config any, stored map[string]any) (map[string]any, *ca
 	tree := withoutEmpty(config)
 	root, _ := tree.(map[string]any)
 	problems := unmask(root, stored)
-	cfg, report := connector.ConfigFromTree(tree, r.parseOptions())
+	cfg, report := connector.CheckTree(tree, r.parseOptions())
 	report.Errors = append(report.Errors, problems...)
 	if len(problems) > 0 {
 		cfg = nil

@@ -178,7 +178,7 @@ func parseFile(f File, parse connector.ParseOptions, resolve Resolver) File {
 			return value, err
 		}
 	}
-	f.Config, f.Report = connector.ParseConfig(f.text, parse)
+	f.Config, f.Report = connector.Check(f.text, parse)
 	return f
 }
 

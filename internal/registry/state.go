@@ -120,7 +120,7 @@ func (r *Registry) holdingOf(ctx context.Context, stored StoredConnector, former
 		}
 		known = former.candidate
 	}
-	cfg, report := connector.ParseConfig(stored.Config, r.parseOptions())
+	cfg, report := connector.Check(stored.Config, r.parseOptions())
 	h := &holding{stored, r.examine(cfg, report, known)}
 	for _, p := range h.report.Errors {
 		r.opts.Log.ErrorContext(ctx, "stored connector is not in force", "connector", stored.ID, "pointer", p.Pointer, "detail", p.Detail)
