@@ -52,9 +52,10 @@ $(PEERS)/node_modules/.installed: $(PEERS)/package-lock.json
 	elif (cd $(PEERS) && npm ci --no-audit --no-fund --loglevel=error); then touch $@; \
 	else echo "make test: SKIPPED the tests against Logto's npm packages: npm could not install them"; test -z "$$DMCONNECTOR_TEST_ALL"; fi
 
-# The console's built files, which are committed: go build needs no Node.
+# The console's types from openapi.json and its built files, which are committed: go
+# build needs no Node.
 console: $(WEB)/node_modules/.installed
-	cd $(WEB) && npm run --silent build
+	cd $(WEB) && npm run --silent types && npm run --silent build
 
 # Proves that the committed files are what their sources make.
 console-check: $(WEB)/node_modules/.installed

@@ -194,7 +194,7 @@ func TestMessagesComeInPages(t *testing.T) {
 
 func TestMessageTellsEachStep(t *testing.T) {
 	m := &remembered{list: []delivery.Record{{
-		ID: messageID(1), Connector: "mine", Mode: delivery.Direct, State: delivery.StateSent, Recipient: "u***@example.com", Body: delivery.Hash{9},
+		ID: messageID(1), Connector: "mine", Type: "SignIn", Mode: delivery.Direct, State: delivery.StateSent, Recipient: "u***@example.com", Body: delivery.Hash{9},
 		Report: &delivery.Report{ID: messageID(1), Outcome: delivery.StateSent, Attempts: []delivery.Attempt{{Milliseconds: 5}}},
 	}}}
 	got := m.ask(t, "GET /api/messages/"+messageID(1), "")

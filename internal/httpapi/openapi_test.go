@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"dmconnector"
+	"dmconnector/connector"
 	"dmconnector/internal/httpapi"
 )
 
@@ -199,6 +200,17 @@ func TestDocumentHasEveryCode(t *testing.T) {
 		}
 	}
 	if diff := cmp.Diff(want, titles); diff != "" {
+		t.Errorf("(-program +document)\n%s", diff)
+	}
+}
+
+func TestUsageTypesAreTheProgramsOwn(t *testing.T) {
+	schemas := specificationOf(t).tree["components"].(map[string]any)["schemas"].(map[string]any)
+	var got []string
+	for _, usageType := range schemas["UsageType"].(map[string]any)["enum"].([]any) {
+		got = append(got, usageType.(string))
+	}
+	if diff := cmp.Diff(connector.UsageTypes(), got); diff != "" {
 		t.Errorf("(-program +document)\n%s", diff)
 	}
 }

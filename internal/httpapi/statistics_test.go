@@ -80,7 +80,7 @@ func (m *remembered) statistics(t *testing.T, query string) statistics {
 
 func TestStatisticsOfTheLastHour(t *testing.T) {
 	before := time.Now()
-	got := (&remembered{list: []delivery.Record{{Created: time.Now(), State: "sent"}}}).statistics(t, "")
+	got := (&remembered{list: []delivery.Record{{Created: time.Now(), Type: "SignIn", State: "sent"}}}).statistics(t, "")
 	if got.Until.Before(before) || got.Until.After(time.Now().Add(time.Second)) || got.Until.Sub(got.Since) != time.Hour || got.Step != 60 {
 		t.Errorf("%+v", got)
 	}

@@ -1,21 +1,15 @@
 // The admin API as the page uses it: docs/api.md describes it.
+import type { Connector, Fault, Problem as ProblemDetails, ProblemCode, Validation } from "./openapi";
 
-export interface FieldProblem {
-  /** JSON pointer into the request. */
-  pointer: string;
-  detail: string;
-  /** Line in the text that the pointer names, counted from 1. */
-  line?: number;
-}
+export * from "./openapi";
 
-/** An answer that is not what was asked for. */
+/** An answer that is not what was asked for. One of a proxy in between has no code. */
 export class Problem extends Error {
   constructor(
     readonly status: number,
-    readonly code: string,
+    readonly code: ProblemCode | "unreachable" | "",
     message: string,
-    readonly errors: FieldProblem[] = [],
-    readonly incident = "",
+    readonly errors: Fault[] = [],
   ) {
     super(message);
   }
@@ -54,26 +48,10 @@ export async function call(method: string, path: string, body?: unknown, headers
     throw new Problem(0, "unreachable", "the service does not answer");
   }
   if (response.ok) return response;
-  const problem = await problemOf(response);
   if (response.status === 401 && path !== "api/session") reportSignedOut();
-  throw problem;
-}
-
-async function problemOf(response: Response): Promise<Problem> {
-  let body: Record<string, unknown> = {};
-  try {
-    body = await response.json();
-  } catch {
-    // Not every proxy in between speaks JSON.
-  }
-  const text = (key: string) => (typeof body[key] === "string" ? (body[key] as string) : "");
-  return new Problem(
-    response.status,
-    text("code") || String(response.status),
-    text("message") || text("title") || response.statusText,
-    Array.isArray(body.errors) ? (body.errors as FieldProblem[]) : [],
-    text("incident"),
-  );
+  const ours = response.headers.get("Content-Type") === "application/problem+json";
+  const { code, message, title, errors }: Partial<ProblemDetails> = ours ? await response.json() : {};
+  throw new Problem(response.status, code ?? "", message ?? title ?? (response.statusText || String(response.status)), errors);
 }
 
 export async function send<T>(method: string, path: string, body?: unknown, headers?: Record<string, string>, signal?: AbortSignal): Promise<Answer<T>> {
@@ -105,154 +83,10 @@ export async function* events(method: string, path: string, body: unknown, signa
   }
 }
 
-export interface Session {
-  actor: string;
-  expiresAt: string;
-  sandbox: boolean;
-  version: string;
-  state: string;
-}
+/** A connector's JSON. It may have problems: whatever is in it may be of another kind than it should. */
+export type Config = Connector["config"];
 
-export const usageTypes = [
-  "SignIn", "Register", "ForgotPassword", "Generic", "OrganizationInvitation",
-  "UserPermissionValidation", "BindNewIdentifier", "MfaVerification", "BindMfa",
-] as const;
-
-export interface Template {
-  usageType: string;
-  languageTag?: string;
-  subject: string;
-  content: string;
-  contentType?: string;
-  text?: string;
-  replyTo?: string;
-  sendFrom?: string;
-  escape?: string;
-}
-
-export interface Config {
-  accessKeyId?: string;
-  accessKeySecret?: string;
-  accountName?: string;
-  fromAlias?: string;
-  regionId?: string;
-  endpoint?: string;
-  templates?: Template[] | "builtin";
-  [key: string]: unknown;
-}
-
-export interface ConnectorStatus {
-  source: "file" | "state";
-  readOnly: boolean;
-  inForce: boolean;
-  version?: number;
-  problems?: FieldProblem[];
-  warnings?: FieldProblem[];
-}
-
-export interface Connector {
-  id: string;
-  connectorId: string;
-  config: Config;
-  metadata: Record<string, unknown>;
-  dmconnector: ConnectorStatus;
-}
-
-export interface EmailTemplate {
-  id: string;
-  languageTag: string;
-  templateType: string;
-  details: { subject: string; content: string; contentType?: string; text?: string; replyTo?: string; sendFrom?: string };
-  createdAt?: number;
-}
-
-export interface TemplateTrace {
-  template: number;
-  emailTemplate?: string;
-  usageType: string;
-  languageTag?: string;
-  choice?: string[];
-  missing?: string[];
-  notes?: string[];
-}
-
-export interface Attempt {
-  at: string;
-  milliseconds?: number;
-  pending?: boolean;
-  error?: string;
-}
-
-export interface Report {
-  id: string;
-  outcome: string;
-  recipient: string;
-  detail?: string;
-  limits?: { limit: string; rate: string; usedUp?: boolean }[];
-  template?: TemplateTrace;
-  attempts?: Attempt[];
-  receipt?: { envId: string; requestId: string };
-  error?: { code: string; message?: string; status?: number; title?: string; errors?: FieldProblem[] };
-}
-
-export interface Message {
-  id: string;
-  connector: string;
-  type: string;
-  mode: string;
-  state: string;
-  code?: string;
-  recipient: string;
-  attempts: number;
-  createdAt: string;
-  updatedAt: string;
-  expiresAt: string;
-  dueAt?: string;
-  retryable: boolean;
-  report?: Report;
-}
-
-export interface MessagePage {
-  messages: Message[];
-  next?: string;
-}
-
-export interface Preview {
-  to: string;
-  accountName: string;
-  fromAlias?: string;
-  replyAddress?: string;
-  tagName?: string;
-  subject: string;
-  html?: string;
-  text?: string;
-  template: TemplateTrace;
-}
-
-export interface Statistics {
-  since: string;
-  until: string;
-  step: number;
-  complete: boolean;
-  /** Where not complete: from when on all are counted. */
-  covered?: { since: string };
-  series: { connector: string; type: string; state: string; counts: number[] }[];
-  latency: ({ p50: number; p95: number; max: number } | null)[];
-}
-
-export interface Mail {
-  id: string;
-  receivedAt: string;
-  to: string;
-  from: string;
-  fromAlias: string;
-  replyAddress: string;
-  tagName: string;
-  subject: string;
-  html: string;
-  text: string;
-  code: string;
-  envId: string;
-}
+/** What the service finds wrong with a config. */
+export type Faults = Pick<Validation, "errors" | "warnings">;
 
 export const factory = "aliyun-direct-mail";

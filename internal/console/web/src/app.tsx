@@ -10,7 +10,7 @@ import { TemplatesPage } from "./pages/templates";
 import { href, useRoute } from "./route";
 import { SignIn } from "./signin";
 import { applyTheme, theme, type Theme } from "./theme";
-import { explain, Notice } from "./ui";
+import { explain, Mark, Notice } from "./ui";
 
 const t = texts({
   en: { connectors: "Connectors", templates: "Templates", messages: "Messages", inbox: "Sandbox inbox", signOut: "Sign out", language: "Language",
@@ -86,14 +86,6 @@ function Navigation(props: { session: Session; signOut: () => void; children: pr
         <p class="muted small">{props.session.actor} · {props.session.version}</p>
       </div>
     </nav>
-  );
-}
-
-export function Mark() {
-  return (
-    <svg viewBox="0 0 48 48" width="28" height="28" aria-hidden="true">
-      <rect width="48" height="48" rx="10" fill="#235" /><path d="M10 16h28v18H10zl14 11 14-11" fill="none" stroke="#fff" stroke-width="3" stroke-linejoin="round" />
-    </svg>
   );
 }
 

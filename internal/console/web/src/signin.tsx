@@ -1,9 +1,8 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Problem, send, type Session } from "./api";
-import { Mark } from "./app";
 import { texts } from "./i18n";
-import { Button, explain, Field, Notice } from "./ui";
+import { Button, explain, Field, Mark, Notice } from "./ui";
 
 const t = texts({
   en: { title: "Sign in", token: "Admin token", hint: "It is in the file admin-token in the data folder, or on the terminal that started the sandbox.", go: "Sign in",

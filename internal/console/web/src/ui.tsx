@@ -29,6 +29,14 @@ export function explain(error: unknown): string {
   }
 }
 
+export function Mark() {
+  return (
+    <svg viewBox="0 0 48 48" width="28" height="28" aria-hidden="true">
+      <rect width="48" height="48" rx="10" fill="#235" /><path d="M10 16h28v18H10zl14 11 14-11" fill="none" stroke="#fff" stroke-width="3" stroke-linejoin="round" />
+    </svg>
+  );
+}
+
 export function Page(props: { title: string; actions?: ComponentChildren; children: ComponentChildren }) {
   useEffect(() => {
     document.title = `${props.title} · dmconnector`;

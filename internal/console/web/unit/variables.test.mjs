@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { load } from "./modules.mjs";
 
-const { documented, flowsFor, look, placeholders, plainFlow, sketch, typed, unsent, withValue, usageTypes } = await load(`
+const { documented, flowsFor, look, placeholders, plainFlow, sketch, typed, unsent, withValue, usageTypeValues } = await load(`
   export * from "./src/pages/variables.ts";
-  export { usageTypes } from "./src/api.ts";
+  export { usageTypeValues } from "./src/api.ts";
 `);
 
 const payload = { code: "123456", application: { name: "Shop", logo: null }, uiLocales: ["fr", "en"], empty: "" };
@@ -67,7 +67,7 @@ for (const [text, before, want] of [["12", "ab", "12"], ["12", 7, 12], ["", null
 }
 
 test("what the recorded flows of a usage type send is documented for it", () => {
-  for (const type of usageTypes) {
+  for (const type of usageTypeValues) {
     assert.equal(plainFlow(type).type, type);
     const roots = new Set(documented(type).map((name) => name.split(".")[0]));
     const sent = flowsFor(type).fitting.flatMap(({ payload }) => Object.keys(payload));

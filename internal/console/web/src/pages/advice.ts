@@ -1,15 +1,23 @@
 // What to do about a mail that was not sent, by the service's own code and by what
 // Aliyun answered.
+import type { Config, Problem } from "../api";
 import { type Language, language } from "../i18n";
 import { regionName } from "./config-words";
+import { textAt } from "./draft";
+import type { MessageCode } from "./message-words";
 
 /** What is known of a failure. Region and sender are the connector's. */
 export interface Failure {
-  code: string;
+  code: Problem["code"];
   /** The attempt's error, or the message's detail: Aliyun's code is read from it. */
   said?: string;
   region?: string;
   sender?: string;
+}
+
+/** A connector's region and sender, as far as its config has them. */
+export function senderOf(config: Config): Pick<Failure, "region" | "sender"> {
+  return { region: textAt(config, "regionId"), sender: textAt(config, "accountName") };
 }
 
 export interface Advice {
@@ -66,7 +74,7 @@ const byAnswer: Record<string, Topic> = {
   "SignatureNonceUsed": "unknown", "InternalError": "unknown", "InternalServiceError": "unknown", "ServiceUnavailable": "unknown",
 };
 
-const byCode: Record<string, Topic> = {
+const byCode: Record<MessageCode | "unreachable", Topic> = {
   invalid_recipient: "notAddress", template_not_found: "template", variable_missing: "variable",
   provider_busy: "throttled", quota_exhausted: "quota", recipient_rejected: "recipient", content_rejected: "spam",
   provider_rejected: "other", provider_unavailable: "unreachable", outcome_unknown: "unknown",
@@ -90,11 +98,11 @@ const policy = JSON.stringify({ Version: "1", Statement: [{ Effect: "Allow", Act
 function topicOf(failure: Failure): Topic {
   const code = answerOf(failure.said ?? "").code;
   const beginning = Object.keys(byAnswer).filter((b) => code.startsWith(b)).sort((a, b) => b.length - a.length)[0];
-  return (beginning && byAnswer[beginning]) || byCode[failure.code] || "other";
+  return (beginning && byAnswer[beginning]) || (isAdvised(failure.code) ? byCode[failure.code] : "other");
 }
 
 /** Whether there is something to say of one of the service's own codes. */
-export function isAdvised(code: string): boolean {
+export function isAdvised(code: Problem["code"]): code is keyof typeof byCode {
   return Object.hasOwn(byCode, code);
 }
 

@@ -2,11 +2,11 @@
 import type { ComponentChildren } from "preact";
 import { createContext } from "preact";
 import { useContext } from "preact/hooks";
-import type { Config, FieldProblem } from "../api";
+import type { Config, Fault, Faults } from "../api";
 import { Field } from "../ui";
 import { detailText, help, label, type Key } from "./config-words";
 import { objectAt, textAt, withValue } from "./draft";
-import { configPath, type Report } from "./json-assist";
+import { configPath } from "./json-assist";
 import { pointerOf } from "./jsonschema";
 
 export type FieldPath = [string] | [string, string];
@@ -14,7 +14,7 @@ export type FieldPath = [string] | [string, string];
 export interface Form {
   config: Config;
   change: (config: Config) => void;
-  report: Report;
+  report: Faults;
 }
 
 export const FormContext = createContext<Form>({ config: {}, change: () => undefined, report: { errors: [], warnings: [] } });
@@ -24,14 +24,14 @@ export function useForm(): Form {
 }
 
 /** What the service says of the value at a path itself. */
-export function noted(report: Report, path: string[]): { error?: string; warning?: string } {
-  const about = (list: FieldProblem[]) =>
+export function noted(report: Faults, path: string[]): { error?: string; warning?: string } {
+  const about = (list: Fault[]) =>
     list.filter((p) => isAt(p, path) && configPath(p)!.length === path.length).map((p) => detailText(p.detail)).join(" ") || undefined;
   return { error: about(report.errors), warning: about(report.warnings) };
 }
 
 /** Says whether the problem is about the value at a path, or about something in it. */
-export function isAt(problem: FieldProblem, path: string[]): boolean {
+export function isAt(problem: Fault, path: string[]): boolean {
   const place = configPath(problem);
   return place !== null && path.every((part, i) => place[i] === part);
 }

@@ -1,13 +1,13 @@
 // A connector as a form. Keys it does not know stay in the config as they are.
 import { useRef, useState } from "preact/hooks";
-import { factory, get, usageTypes, type Config, type Template } from "../api";
+import { factory, get, usageTypeValues, type Config, type Faults, type FormItem, type Template } from "../api";
 import { texts } from "../i18n";
 import { href } from "../route";
 import { explain, Field, Notice } from "../ui";
 import { help, label, regionName } from "./config-words";
 import { ChoiceField, FormContext, isAt, noted, TextField, useForm } from "./connector-field";
 import { isSecret, mask, objectAt, sameMeaning, textAt, withValue } from "./draft";
-import { configPath, schema, type Report } from "./json-assist";
+import { configPath, schema } from "./json-assist";
 import { usageTypeName } from "./template-names";
 
 const t = texts({
@@ -40,17 +40,14 @@ const t = texts({
   },
 });
 
-export interface Region {
-  value: string;
-  title: string;
-}
+export type Region = NonNullable<FormItem["selectItems"]>[number];
 
 interface Props {
   config: Config;
   /** As stored, with the secrets masked; nothing for a new connector. */
   stored?: Config;
   change: (config: Config) => void;
-  report: Report;
+  report: Faults;
   readOnly: boolean;
   broken: boolean;
   regions: Region[];
@@ -223,7 +220,7 @@ function Advanced(props: { stored?: Config; regions: Region[]; volatile: boolean
 function Delivery(props: { volatile: boolean }) {
   const { config, change, report } = useForm();
   const delivery = objectAt(config, "delivery");
-  const types = [...usageTypes, ...Object.keys(delivery).filter((type) => !usageTypes.some((u) => u === type))];
+  const types = [...usageTypeValues, ...Object.keys(delivery).filter((type) => !usageTypeValues.some((u) => u === type))];
   return (
     <fieldset class="delivery">
       <legend>{label("delivery")}</legend>

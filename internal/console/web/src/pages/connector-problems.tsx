@@ -1,6 +1,6 @@
 // All that is wrong with a connector, each a step to its place.
 import { useEffect, useRef } from "preact/hooks";
-import type { FieldProblem } from "../api";
+import type { Fault } from "../api";
 import { texts } from "../i18n";
 import { explain } from "../ui";
 import { detailText, nameAt } from "./config-words";
@@ -61,7 +61,7 @@ export function Problems(props: Props) {
 /** Beyond so many the templates' are folded: one mistake is often in all of them. */
 const unfolded = 3;
 
-function List(props: { kind: "error" | "warning"; title: string; list: FieldProblem[]; go: Props["go"] }) {
+function List(props: { kind: "error" | "warning"; title: string; list: Fault[]; go: Props["go"] }) {
   const { list, go } = props;
   const ofTemplates = list.filter((p) => isAt(p, ["templates"]) && configPath(p)!.length > 1);
   const folded = ofTemplates.length > unfolded;
@@ -79,7 +79,7 @@ function List(props: { kind: "error" | "warning"; title: string; list: FieldProb
   );
 }
 
-function Item(props: { problem: FieldProblem; go: Props["go"] }) {
+function Item(props: { problem: Fault; go: Props["go"] }) {
   const { problem } = props;
   const path = configPath(problem) ?? pointerPath(problem.pointer);
   return (

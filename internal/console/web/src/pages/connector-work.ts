@@ -1,10 +1,10 @@
 // What can be done with a connector's draft: change it, have it checked, save it,
 // and bring it together with what somebody else has saved meanwhile.
 import { useMemo, useState } from "preact/hooks";
-import { factory, Problem, send, type Answer, type Config, type Connector, type FieldProblem } from "../api";
+import { factory, Problem, send, type Answer, type Config, type Connector, type Fault, type Faults } from "../api";
 import { href } from "../route";
 import { check, draftOf, rebased, sameMeaning, useChecks, withText, type Checked, type Draft } from "./draft";
-import { configPath, type Report } from "./json-assist";
+import { configPath } from "./json-assist";
 
 export type Said = "" | "saved" | "created" | "merged" | "taken";
 
@@ -138,7 +138,7 @@ function useFindings(draft: Draft, stored: Connector | undefined, readOnly: bool
     setAll(true);
     setCalled((n) => n + 1);
   };
-  const add = (errors: FieldProblem[]) => {
+  const add = (errors: Fault[]) => {
     set({ errors, warnings: checked.report.warnings });
     lead();
   };
@@ -147,13 +147,13 @@ function useFindings(draft: Draft, stored: Connector | undefined, readOnly: bool
 }
 
 /** A form that nobody has filled in yet is not told that it is empty. */
-function withoutUntouched(report: Report, config: Config): Report {
+function withoutUntouched(report: Faults, config: Config): Faults {
   const untouched = (path: string[] | null) => path?.length === 1 && (config[path[0]!] ?? "") === "";
   return { errors: report.errors.filter((p) => !untouched(configPath(p))), warnings: report.warnings };
 }
 
 /** Runs what may fail. What the service refuses for a value goes to that value's place. */
-function useAttempt(refused: (errors: FieldProblem[]) => void) {
+function useAttempt(refused: (errors: Fault[]) => void) {
   const [busy, setBusy] = useState(false);
   const [failure, setFailure] = useState<unknown>();
   const attempt = async (work: () => Promise<void>) => {
@@ -171,7 +171,7 @@ function useAttempt(refused: (errors: FieldProblem[]) => void) {
   return { busy, failure, attempt, forget: () => setFailure(undefined) };
 }
 
-function valueErrors(error: unknown): FieldProblem[] {
+function valueErrors(error: unknown): Fault[] {
   if (!(error instanceof Problem)) return [];
   const aboutId = error.code === "connector_exists" || error.code === "connector_reserved";
   return aboutId ? [{ pointer: "/id", detail: error.message }] : error.errors;

@@ -3,7 +3,7 @@
 import type { EditorView } from "@codemirror/view";
 import type { RefObject } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { factory, get, send, type Answer, type Config, type Connector, type Session } from "../api";
+import { factory, get, send, type Answer, type Config, type Connector, type Factory, type Session } from "../api";
 import { Editor } from "../editor";
 import { texts } from "../i18n";
 import { href, useRoute, useUnsaved } from "../route";
@@ -264,10 +264,6 @@ function IdField(props: { work: Work }) {
 }
 
 const extensions = [assistance];
-
-interface Factory {
-  formItems: { key: string; selectItems?: Region[] }[];
-}
 
 /** The regions that the service knows; before they are there, those of the schema. */
 function useRegions(): Region[] {

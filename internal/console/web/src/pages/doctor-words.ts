@@ -1,18 +1,7 @@
 // What the doctor found, in the reader's language: the service tells it in English.
+import type { ExaminationStep } from "../api";
 import { language } from "../i18n";
 import { advise } from "./advice";
-
-/** A step of the doctor's report: docs/doctor.md. */
-export interface Finding {
-  check: string;
-  status: "good" | "skipped" | "warning" | "problem";
-  finding: string;
-  values?: Record<string, string>;
-  detail: string;
-  cure?: string;
-  code?: string;
-  requestId?: string;
-}
 
 // What was found, then what to do about it.
 const words: Record<string, { zh: [string, string?]; ja: [string, string?] }> = {
@@ -67,7 +56,7 @@ const words: Record<string, { zh: [string, string?]; ja: [string, string?] }> = 
 };
 
 /** What was found and its cure; in the service's words where there are no others. */
-export function told(step: Finding): { detail: string; cure?: string } {
+export function told(step: ExaminationStep): { detail: string; cure?: string } {
   const reader = language();
   const known = reader === "en" ? undefined : words[step.finding]?.[reader];
   if (!known) return { detail: step.detail, cure: step.cure };

@@ -1,9 +1,9 @@
 // What keeps the connector from sending, as looked up at Aliyun. It sends nothing.
 import { useEffect, useRef, useState } from "preact/hooks";
-import { type Config, factory, send } from "../api";
+import { type Config, type Examination, type ExaminationStep, factory, type Finding, send } from "../api";
 import { texts } from "../i18n";
 import { Button, explain, Notice } from "../ui";
-import { type Finding, told } from "./doctor-words";
+import { told } from "./doctor-words";
 import { Step, Steps, type StepState } from "./trace";
 
 const t = texts({
@@ -27,16 +27,9 @@ const t = texts({
   },
 });
 
-const checks = ["config", "name", "connection", "clock", "key", "permission", "account", "sender", "domain", "reply"] as const;
-
-interface Report {
-  outcome: "good" | "warning" | "problem";
-  steps: Finding[];
-}
-
 interface Run {
   busy: boolean;
-  report?: Report;
+  report?: Examination;
   refused?: unknown;
 }
 
@@ -52,7 +45,7 @@ export function Doctor(props: { connectorId: string; config?: Config; dirty: boo
     const change = (next: Run) => own.signal.aborted || setRun(next);
     try {
       const path = `api/connectors/${encodeURIComponent(props.connectorId)}/doctor`;
-      const { data } = await send<Report>("POST", path, ofDraft ? { config: props.config } : {}, undefined, own.signal);
+      const { data } = await send<Examination>("POST", path, ofDraft ? { config: props.config } : {}, undefined, own.signal);
       change({ busy: false, report: data });
     } catch (refused) {
       change({ busy: false, refused });
@@ -75,15 +68,14 @@ export function Doctor(props: { connectorId: string; config?: Config; dirty: boo
   );
 }
 
-const kinds = { good: "good", warning: "warning", problem: "error" } as const;
+const kinds = { good: "good", skipped: "info", warning: "warning", problem: "error" } as const satisfies Record<Finding, string>;
 
-const states: Record<Finding["status"], StepState> = { good: "done", skipped: "waiting", warning: "warn", problem: "failed" };
+const states: Record<Finding, StepState> = { good: "done", skipped: "waiting", warning: "warn", problem: "failed" };
 
-function Found({ step }: { step: Finding }) {
+function Found({ step }: { step: ExaminationStep }) {
   const { detail, cure } = told(step);
-  const check = checks.find((c) => c === step.check);
   return (
-    <Step state={states[step.status]} title={check ? t(check) : step.check} aside={step.status === "skipped" && t("skipped")}>
+    <Step state={states[step.status]} title={t(step.check)} aside={step.status === "skipped" && t("skipped")}>
       <p>{detail}</p>
       {cure && <p class={step.status === "skipped" ? "muted" : "warn-text"}>{cure}</p>}
       {step.requestId && step.status !== "skipped" && <p class="muted small mono">{t("request", { id: step.requestId })}</p>}

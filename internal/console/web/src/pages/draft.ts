@@ -1,8 +1,8 @@
 // A connector's config while it is edited: one config, that the form, the JSON
 // editor and the templates share.
 import { useEffect, useState } from "preact/hooks";
-import { factory, send, type Config } from "../api";
-import { schema, type Report } from "./json-assist";
+import { factory, send, type Config, type Faults, type Validation } from "../api";
+import { schema } from "./json-assist";
 import { inOrder } from "./jsonschema";
 
 export const mask = "***";
@@ -111,19 +111,18 @@ export function withSecretsHidden(config: Config, words: string): Config {
   return inOrder(Object.fromEntries(shown), schema) as Config;
 }
 
-export function check(config: Config, id: string | undefined, signal?: AbortSignal): Promise<Report> {
-  return send<Report>("POST", `api/connector-factories/${factory}/validate`, id ? { config, id } : { config }, undefined, signal)
-    .then(({ data }) => ({ errors: data.errors ?? [], warnings: data.warnings ?? [] }));
+export async function check(config: Config, id: string | undefined, signal?: AbortSignal): Promise<Faults> {
+  return (await send<Validation>("POST", `api/connector-factories/${factory}/validate`, id ? { config, id } : { config }, undefined, signal)).data;
 }
 
 export interface Checked {
-  report: Report;
+  report: Faults;
   /** Why the draft could not be checked. */
   failed?: unknown;
 }
 
 /** Has the service check the config when it has not been changed for a moment. */
-export function useChecks(config: Config, id: string | undefined, skip: boolean, first: Report): [Checked, (report: Report) => void] {
+export function useChecks(config: Config, id: string | undefined, skip: boolean, first: Faults): [Checked, (report: Faults) => void] {
   const [checked, setChecked] = useState<Checked>({ report: first });
   useEffect(() => {
     if (skip) return;

@@ -1,6 +1,6 @@
 // The sandbox's mails, as their reader sees them.
 import { useEffect, useRef, useState } from "preact/hooks";
-import { get, type Mail, send } from "../api";
+import { get, type SandboxMail, send } from "../api";
 import { formatTime, texts } from "../i18n";
 import { href } from "../route";
 import { Button, CopyButton, copyText, Dialog, Empty, explain, Notice, Page, Tabs, Time } from "../ui";
@@ -29,11 +29,11 @@ const t = texts({
   },
 });
 
-function useInbox(): { mails?: Mail[]; error?: unknown; load: () => Promise<void> } {
-  const [state, setState] = useState<{ mails?: Mail[]; error?: unknown }>({});
+function useInbox(): { mails?: SandboxMail[]; error?: unknown; load: () => Promise<void> } {
+  const [state, setState] = useState<{ mails?: SandboxMail[]; error?: unknown }>({});
   const load = async () => {
     try {
-      const { mails } = await get<{ mails: Mail[] }>("api/inbox");
+      const { mails } = await get<{ mails: SandboxMail[] }>("api/inbox");
       // Mails never change: with the same first and as many, nothing has to be drawn.
       setState((s) => (s.mails && s.mails.length === mails.length && s.mails[0]?.id === mails[0]?.id && !s.error ? s : { mails }));
     } catch (error) {
@@ -91,7 +91,7 @@ function NoMail() {
   );
 }
 
-function MailList(props: { mails: Mail[]; shown?: string }) {
+function MailList(props: { mails: SandboxMail[]; shown?: string }) {
   return (
     <nav class="mails" aria-label={t("list")}>
       <ul>
@@ -112,7 +112,7 @@ function MailList(props: { mails: Mail[]; shown?: string }) {
 type View = "html" | "text";
 type Colours = "light" | "dark";
 
-function MailView(props: { mail: Mail }) {
+function MailView(props: { mail: SandboxMail }) {
   const { mail } = props;
   const [view, setView] = useState<View>(mail.html ? "html" : "text");
   const [colours, setColours] = useState<Colours>(pageColours);
@@ -148,7 +148,7 @@ function pageColours(): Colours {
   return window.matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
 }
 
-function Body(props: { mail: Mail; view: View; colours: Colours }) {
+function Body(props: { mail: SandboxMail; view: View; colours: Colours }) {
   const { mail, colours } = props;
   if (props.view === "html" && mail.html) return <HTML html={mail.html} colours={colours} />;
   if (props.view === "html") return <p class="muted">{t("noHTML")}</p>;

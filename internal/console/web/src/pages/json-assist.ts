@@ -6,7 +6,7 @@ import { lintGutter, setDiagnostics, type Diagnostic } from "@codemirror/lint";
 import type { EditorState, Extension } from "@codemirror/state";
 import { hoverTooltip, type EditorView, type Tooltip } from "@codemirror/view";
 import source from "virtual:schema";
-import type { FieldProblem } from "../api";
+import type { Fault, Faults } from "../api";
 import { texts } from "../i18n";
 import { detailText, helpAt, schemaText } from "./config-words";
 import { firstFault, placeAt, propertiesOf, repeatedNames, spanOf, wholeOf, type Place } from "./json-place";
@@ -127,19 +127,14 @@ export const assistance: Extension = [
   json(), lintGutter(), autocompletion({ override: [complete], activateOnTyping: true, icons: false }), hoverTooltip(hover, { hoverTime: 250 }),
 ];
 
-export interface Report {
-  errors: FieldProblem[];
-  warnings: FieldProblem[];
-}
-
 /** The pointer's path within the config, or null for what is about something else. */
-export function configPath(problem: FieldProblem): string[] | null {
+export function configPath(problem: Fault): string[] | null {
   const [first, ...rest] = pointerPath(problem.pointer);
   return first === "config" ? rest : null;
 }
 
 /** Marks in the text what is wrong with it, by itself and in the service's eyes. */
-export function showProblems(view: EditorView, report: Report): void {
+export function showProblems(view: EditorView, report: Faults): void {
   const { state } = view;
   const list: Diagnostic[] = repeatedNames(state).map((span) => ({ ...span, severity: "warning", message: t("repeated") }));
   const fault = firstFault(state);

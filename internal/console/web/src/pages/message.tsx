@@ -1,11 +1,11 @@
 // One message's story, from its arrival to what became of it.
 import { useState } from "preact/hooks";
-import { get, type Message, Problem, type Report, send } from "../api";
+import { get, type Message, Problem, type Report, send, type State } from "../api";
 import { formatTime, texts } from "../i18n";
 import { href } from "../route";
 import { Badge, Button, ButtonLink, CopyButton, Dialog, explain, Notice, Page, Show, Time, useLoad } from "../ui";
 import { useEvery } from "./live";
-import { formatDuration, otherTypes, reasonName, stateName, tone } from "./message-words";
+import { formatDuration, outcomeOf, reasonName, stateName, tones } from "./message-words";
 import "./messages.css";
 import { usageTypeName } from "./template-names";
 import { AdviceCard, AttemptStep, LimitStep, Receipt, Step, Steps, type StepState, TemplateStep } from "./trace";
@@ -36,7 +36,7 @@ const t = texts({
 
 export function MessagePage(props: { id: string }) {
   const message = useLoad((signal) => get<Message>(`api/messages/${encodeURIComponent(props.id)}`, signal), [props.id]);
-  const moves = message.data?.state === "queued" || message.data?.state === "sending";
+  const moves = message.data && outcomeOf[message.data.state] === "waiting";
   useEvery(2000, () => moves && message.reload());
   const title = t("title", { to: message.data?.recipient ?? "…" });
   return (
@@ -48,16 +48,17 @@ export function MessagePage(props: { id: string }) {
 
 function Story(props: { message: Message; reload: () => void }) {
   const { message: m } = props;
-  const failed = ["failed", "dead", "expired", "unknown"].includes(m.state) && m.code;
+  const outcome = outcomeOf[m.state];
+  const failed = (outcome === "failed" || outcome === "unknown") && m.code;
   return (
     <div class="story">
       <section class="card" aria-labelledby="story">
-        <header class="page-head"><h2 id="story">{t("story")}</h2><Badge tone={tone(m.state)}>{stateName(m.state)}</Badge></header>
+        <header class="page-head"><h2 id="story">{t("story")}</h2><Badge tone={tones[outcome]}>{stateName(m.state)}</Badge></header>
         <Timeline message={m} />
         {m.retryable && <Retry message={m} done={props.reload} />}
       </section>
       <div class="stack">
-        {failed && <div class="card"><AdviceCard link failure={{ code: m.code!, said: saidOf(m.report) }} connectorId={m.connector} /></div>}
+        {failed && <div class="card"><AdviceCard link failure={{ code: failed, said: saidOf(m.report) }} connectorId={m.connector} /></div>}
         <Facts message={m} />
       </div>
     </div>
@@ -74,11 +75,9 @@ function Timeline(props: { message: Message }) {
   const { message: m } = props;
   const report = m.report;
   const attempts = report?.attempts ?? [];
-  const modes = ["direct", "queued", "test"] as const;
-  const mode = modes.find((x) => x === m.mode);
   return (
     <Steps label={t("story")}>
-      <Step state="done" title={t("arrived")} aside={formatTime(m.createdAt)}>{mode && <p>{t(mode)}</p>}</Step>
+      <Step state="done" title={t("arrived")} aside={formatTime(m.createdAt)}><p>{t(m.mode)}</p></Step>
       {report?.limits && report.limits.length > 0 && <LimitStep limits={report.limits} />}
       {report?.template && <TemplateStep trace={report.template} />}
       {attempts.length >= attemptsTold && <Step state="warn" title={t("shortened")} />}
@@ -91,14 +90,14 @@ function Timeline(props: { message: Message }) {
 /** The service remembers no more than these. */
 const attemptsTold = 50;
 
-const ends: Record<string, [StepState, "sent" | "failed" | "dead" | "expired" | "unknown" | "waiting" | "sending"]> = {
+const ends: Record<State, [StepState, Parameters<typeof t>[0]]> = {
   sent: ["done", "sent"], failed: ["failed", "failed"], dead: ["failed", "dead"], expired: ["failed", "expired"],
   unknown: ["warn", "unknown"], queued: ["waiting", "waiting"], sending: ["running", "sending"],
 };
 
 function End(props: { message: Message }) {
   const { message: m } = props;
-  const [state, key] = ends[m.state] ?? ["waiting", "waiting"];
+  const [state, key] = ends[m.state];
   const took = Date.parse(m.updatedAt) - Date.parse(m.createdAt);
   const receipt = m.report?.receipt;
   return (
@@ -117,7 +116,7 @@ function Facts(props: { message: Message }) {
       <h2 id="facts">{t("facts")}</h2>
       <dl class="facts">
         <dt>{t("recipient")}</dt><dd>{m.recipient}</dd>
-        <dt>{t("type")}</dt><dd>{m.type === "other" ? otherTypes() : usageTypeName(m.type)}</dd>
+        <dt>{t("type")}</dt><dd>{usageTypeName(m.type)}</dd>
         <dt>{t("connector")}</dt><dd><a href={href("connectors", m.connector)}>{m.connector}</a></dd>
         <dt>{t("created")}</dt><dd>{formatTime(m.createdAt)} <span class="muted small">(<Time iso={m.createdAt} />)</span></dd>
         <dt>{t("updated")}</dt><dd>{formatTime(m.updatedAt)}</dd>

@@ -1,16 +1,16 @@
 // What became of every message: figures, and a list that follows what happens.
 import { useEffect, useRef, useState } from "preact/hooks";
-import { type Connector, get, type Message, type MessagePage, send, usageTypes } from "../api";
+import { type Connector, get, type Message, type MessagePage, type MessageType, send, type State, stateValues } from "../api";
 import { texts } from "../i18n";
 import { href } from "../route";
 import { Badge, Button, ButtonLink, Empty, explain, Field, Notice, Page, Time, useLoad } from "../ui";
 import { Choice, type Option } from "./choice";
 import { useEvery, useFeed } from "./live";
-import { formatDuration, isState, otherTypes, reasonName, stateName, states, tone } from "./message-words";
+import { formatDuration, outcomeOf, reasonName, stateName, tones } from "./message-words";
 import "./messages.css";
 import { Overview } from "./overview";
 import { isRange, type Range } from "./statistics";
-import { usageTypeName } from "./template-names";
+import { messageTypes, usageTypeName } from "./template-names";
 
 const t = texts({
   en: {
@@ -34,7 +34,7 @@ const t = texts({
 });
 
 const pageSize = 50;
-const trouble = "failed,dead,expired,unknown";
+const trouble = stateValues.filter((s) => ["failed", "unknown"].includes(outcomeOf[s])).join(",");
 const spans: Record<Exclude<Span, "" | "custom">, number> = { "1h": 3600e3, "24h": 86400e3, "7d": 7 * 86400e3, "30d": 30 * 86400e3 };
 type Span = "" | Range | "custom";
 
@@ -54,10 +54,9 @@ interface Filter {
 function readFilter(query: URLSearchParams): Filter {
   const of = (key: string) => query.get(key) ?? "";
   const [range, time] = [query.get("range"), of("time")];
-  const types: string[] = [...usageTypes, "other"];
   return {
-    state: of("state").split(",").filter(isState).join(","),
-    type: types.includes(of("type")) ? of("type") : "",
+    state: of("state").split(",").filter((s) => stateValues.includes(s as State)).join(","),
+    type: messageTypes.includes(of("type") as MessageType) ? of("type") : "",
     connector: of("connector"),
     time: isRange(time) || time === "custom" ? time : "",
     from: isTime(of("from")), to: isTime(of("to")),
@@ -123,8 +122,8 @@ function Filters(props: { filter: Filter; change: (next: Partial<Filter>) => voi
   };
   return (
     <form class="filters" aria-label={t("filters")} onSubmit={submit}>
-      <Choice label={t("state")} value={filter.state} choose={(state) => change({ state })} options={[["", t("any")], [trouble, t("trouble")], ...states.map((s): Option => [s, stateName(s)])]} />
-      <Choice label={t("type")} value={filter.type} choose={(type) => change({ type })} options={[["", t("any")], ...usageTypes.map((u): Option => [u, usageTypeName(u)]), ["other", otherTypes()]]} />
+      <Choice label={t("state")} value={filter.state} choose={(state) => change({ state })} options={[["", t("any")], [trouble, t("trouble")], ...stateValues.map((s): Option => [s, stateName(s)])]} />
+      <Choice label={t("type")} value={filter.type} choose={(type) => change({ type })} options={[["", t("any")], ...messageTypes.map((type): Option => [type, usageTypeName(type)])]} />
       <Choice label={t("connector")} value={filter.connector} choose={(connector) => change({ connector })} options={[["", t("any")], ...props.connectors.map((id): Option => [id, id])]} />
       <Choice label={t("time")} value={filter.time} choose={(time) => change({ time: time as Span, from: "", to: "" })} options={[["", t("always")], ...times.map((s): Option => [s, t(s)])]} />
       {filter.time === "custom" && <Between filter={filter} change={change} />}
@@ -239,11 +238,11 @@ function List(props: { page: MessagePage; filter: Filter; fresh: Set<string> }) 
 
 function Row(props: { message: Message; fresh: boolean }) {
   const { message: m } = props;
-  const type = m.type === "other" ? otherTypes() : usageTypeName(m.type);
-  const ended = m.state !== "queued" && m.state !== "sending";
+  const type = usageTypeName(m.type);
+  const outcome = outcomeOf[m.state];
   return (
     <tr class={props.fresh ? "fresh" : ""}>
-      <td><Badge tone={tone(m.state)}>{stateName(m.state)}</Badge>{m.code && <div class="muted small">{reasonName(m.code)}</div>}</td>
+      <td><Badge tone={tones[outcome]}>{stateName(m.state)}</Badge>{m.code && <div class="muted small">{reasonName(m.code)}</div>}</td>
       <td>
         <a class="open" href={href("messages", m.id)}>{m.recipient}</a>
         {m.mode === "test" && <> <Badge tone="calm">{t("test")}</Badge></>}{m.mode === "queued" && <> <Badge tone="calm">{t("queued")}</Badge></>}
@@ -251,7 +250,7 @@ function Row(props: { message: Message; fresh: boolean }) {
       </td>
       <td class="wide-only">{type}</td>
       <td class="wide-only">{m.connector}</td>
-      <td class="wide-only number">{ended && formatDuration(Math.max(0, Date.parse(m.updatedAt) - Date.parse(m.createdAt)))}</td>
+      <td class="wide-only number">{outcome !== "waiting" && formatDuration(Math.max(0, Date.parse(m.updatedAt) - Date.parse(m.createdAt)))}</td>
       <td class="wide-only when"><Time iso={m.createdAt} /></td>
     </tr>
   );

@@ -5,8 +5,8 @@ import { formatNumber, formatTime, languageTag, texts } from "../i18n";
 import { Badge, explain, Notice, Tabs } from "../ui";
 import { Chart } from "./chart";
 import { useEvery } from "./live";
-import { formatDuration, otherTypes } from "./message-words";
-import { all, byKind, byTime, type Counts, failureRate, type Kind, type Outcome, outcomes, type Range, ranges, statisticsPath, total } from "./statistics";
+import { formatDuration, type Outcome, outcomes } from "./message-words";
+import { all, byKind, byTime, type Counts, failureRate, type Kind, type Range, ranges, statisticsPath, total } from "./statistics";
 import { usageTypeName } from "./template-names";
 
 const t = texts({
@@ -199,7 +199,7 @@ function KindTable(props: { kinds: Kind[] }) {
 function KindRow(props: { kind: Kind }) {
   const { connector, type, counts } = props.kind;
   const rate = failureRate(counts);
-  const name = type === "other" ? otherTypes() : usageTypeName(type);
+  const name = usageTypeName(type);
   return (
     <tr>
       <th scope="row">{connector}<div class="narrow-only muted small">{name}</div></th>

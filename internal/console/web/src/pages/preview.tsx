@@ -1,7 +1,7 @@
 // A mail as it would be sent, beside what it was made of.
 import type { ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
-import { type Config, factory, type FieldProblem, type Preview, Problem, send, type Template } from "../api";
+import { type Config, factory, type Fault, type Preview, Problem, send, type Template } from "../api";
 import { texts } from "../i18n";
 import { Badge, explain, Notice, Tabs } from "../ui";
 import { languageName, templateName } from "./template-names";
@@ -136,7 +136,7 @@ export function PreviewPane(props: { asked: Asked; about: ComponentChildren }) {
 }
 
 function Refusal(props: { error: unknown }) {
-  const errors: FieldProblem[] = props.error instanceof Problem ? props.error.errors : [];
+  const errors: Fault[] = props.error instanceof Problem ? props.error.errors : [];
   if (errors.length === 0) return <Notice kind="error">{explain(props.error)}</Notice>;
   return (
     <Notice kind="warning">

@@ -1,5 +1,6 @@
 // Figures of a time, as the charts and tables show them.
-import type { Statistics } from "../api";
+import type { MessageType, Statistics } from "../api";
+import { type Outcome, outcomeOf, outcomes } from "./message-words";
 
 export const ranges = { "1h": [3600, 60], "24h": [86_400, 900], "7d": [604_800, 3600], "30d": [2_592_000, 14_400] } as const;
 export type Range = keyof typeof ranges;
@@ -22,20 +23,6 @@ function iso(seconds: number): string {
   return new Date(seconds * 1000).toISOString();
 }
 
-/** What becomes of messages, as few enough to be told apart. */
-export const outcomes = ["failed", "unknown", "sent", "waiting"] as const;
-export type Outcome = (typeof outcomes)[number];
-
-export function outcomeOf(state: string): Outcome {
-  switch (state) {
-    case "sent":
-    case "unknown": return state;
-    case "queued":
-    case "sending": return "waiting";
-    default: return "failed";
-  }
-}
-
 export type Counts = Record<Outcome, number>;
 
 function none(): Counts {
@@ -46,7 +33,7 @@ function none(): Counts {
 export function byTime(s: Statistics): Counts[] {
   const sums = s.latency.map(none);
   for (const { state, counts } of s.series) {
-    counts.forEach((n, i) => { sums[i]![outcomeOf(state)] += n; });
+    counts.forEach((n, i) => { sums[i]![outcomeOf[state]] += n; });
   }
   return sums;
 }
@@ -59,7 +46,7 @@ export function total(counts: Counts[]): Counts {
 
 export interface Kind {
   connector: string;
-  type: string;
+  type: MessageType;
   counts: Counts;
 }
 
@@ -69,7 +56,7 @@ export function byKind(s: Statistics): Kind[] {
   for (const { connector, type, state, counts } of s.series) {
     const key = JSON.stringify([connector, type]);
     const kind = kinds.get(key) ?? { connector, type, counts: none() };
-    kind.counts[outcomeOf(state)] += counts.reduce((a, b) => a + b, 0);
+    kind.counts[outcomeOf[state]] += counts.reduce((a, b) => a + b, 0);
     kinds.set(key, kind);
   }
   return [...kinds.values()].sort((a, b) => all(b.counts) - all(a.counts));

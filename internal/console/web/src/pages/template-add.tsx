@@ -1,6 +1,6 @@
 // A new template, made from a ready-made one, from another, or from nothing.
 import { useState } from "preact/hooks";
-import { type Template, usageTypes } from "../api";
+import { type Template, usageTypeValues } from "../api";
 import { texts } from "../i18n";
 import { Button, Dialog, Field } from "../ui";
 import { fallback } from "./template-choice";
@@ -70,7 +70,7 @@ export function AddDialog(props: Props) {
       <form onSubmit={submit} noValidate>
         <div class="pair">
           <Field label={t("type")}>
-            {(ids) => <select {...ids} value={usageType} onChange={(e) => setUsageType(e.currentTarget.value)}>{[...new Set([...usageTypes, usageType])].map((x) => <option key={x} value={x}>{usageTypeName(x)}</option>)}</select>}
+            {(ids) => <select {...ids} value={usageType} onChange={(e) => setUsageType(e.currentTarget.value)}>{[...new Set([...usageTypeValues, usageType])].map((x) => <option key={x} value={x}>{usageTypeName(x)}</option>)}</select>}
           </Field>
           <Field label={t("language")} hint={t(props.shared ? "languageShared" : "languageHint")} error={asked ? wrong : undefined}>
             {(ids) => (

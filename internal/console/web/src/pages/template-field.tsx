@@ -5,7 +5,7 @@ import { type Diagnostic, lintGutter, setDiagnostics } from "@codemirror/lint";
 import { EditorState, type Extension, type Text, type Transaction } from "@codemirror/state";
 import { EditorView, hoverTooltip } from "@codemirror/view";
 import { useEffect, useId, useMemo, useRef } from "preact/hooks";
-import type { FieldProblem } from "../api";
+import type { Fault } from "../api";
 import { Editor } from "../editor";
 import { texts } from "../i18n";
 import { html } from "./template-html";
@@ -103,7 +103,7 @@ const slim = EditorView.theme({
 });
 
 /** Where a problem stands: its line, or its excerpt, or nowhere in particular. */
-function place(doc: Text, problem: FieldProblem): { from: number; to: number } | null {
+function place(doc: Text, problem: Fault): { from: number; to: number } | null {
   const quoted = /^says "(.+?)",/.exec(problem.detail)?.[1];
   const marked = quoted ?? /^(\{\{[^}]*\}\}|<<code>>|<\S+)/.exec(problem.detail)?.[0] ?? "";
   if (problem.line && problem.line <= doc.lines) {
@@ -115,8 +115,8 @@ function place(doc: Text, problem: FieldProblem): { from: number; to: number } |
   return at < 0 ? null : { from: at, to: at + marked.length };
 }
 
-function diagnose(doc: Text, errors: FieldProblem[], warnings: FieldProblem[], payload: Payload): Diagnostic[] {
-  const told = (problems: FieldProblem[], severity: "error" | "warning") =>
+function diagnose(doc: Text, errors: Fault[], warnings: Fault[], payload: Payload): Diagnostic[] {
+  const told = (problems: Fault[], severity: "error" | "warning") =>
     problems.flatMap((p) => {
       const at = place(doc, p);
       return at ? [{ ...at, severity, message: retell(p.detail) }] : [];
@@ -135,8 +135,8 @@ interface Props {
   value: string;
   change: (value: string) => void;
   sample: Sample;
-  errors: FieldProblem[];
-  warnings: FieldProblem[];
+  errors: Fault[];
+  warnings: Fault[];
   readOnly: boolean;
   kind: "line" | "text" | "html";
   height?: string;
@@ -182,6 +182,6 @@ export function TemplateField(props: Props) {
   );
 }
 
-function Line(props: { problem: FieldProblem }) {
+function Line(props: { problem: Fault }) {
   return props.problem.line ? <strong>{t("line", { line: props.problem.line })} · </strong> : null;
 }

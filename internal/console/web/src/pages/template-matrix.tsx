@@ -1,6 +1,6 @@
 // Which templates there are, by usage type and language, and what stands in where
 // there is none.
-import { type Template, usageTypes } from "../api";
+import { type Template, usageTypeValues } from "../api";
 import { texts } from "../i18n";
 import { Badge } from "../ui";
 import { fallback, languagesOf } from "./template-choice";
@@ -31,7 +31,7 @@ interface Props {
 }
 
 export function Matrix(props: Props) {
-  const known: readonly string[] = usageTypes;
+  const known: readonly string[] = usageTypeValues;
   const types = [...known, ...new Set(props.templates.map((x) => x.usageType).filter((x) => !known.includes(x)))].filter((x) => !props.type || x === props.type);
   const languages = languagesOf(props.templates).filter((tag) => props.language === undefined || tag === props.language);
   return (

@@ -1,26 +1,27 @@
 // Names of usage types, languages and flows, in the reader's language.
 import type { Flow } from "virtual:flows";
+import { type MessageType, usageTypeValues } from "../api";
 import { language, languageTag, texts } from "../i18n";
 
-const t = texts({
+const t = texts<MessageType | "any">({
   en: {
     SignIn: "Sign-in", Register: "Registration", ForgotPassword: "Forgotten password", Generic: "Generic", OrganizationInvitation: "Invitation to an organization",
-    UserPermissionValidation: "Confirming one's own address", BindNewIdentifier: "Binding a new address", MfaVerification: "Second factor", BindMfa: "Binding a second factor", any: "any language",
+    UserPermissionValidation: "Confirming one's own address", BindNewIdentifier: "Binding a new address", MfaVerification: "Second factor", BindMfa: "Binding a second factor", other: "Other types", any: "any language",
   },
   zh: {
     SignIn: "登录", Register: "注册", ForgotPassword: "忘记密码", Generic: "通用", OrganizationInvitation: "组织邀请",
-    UserPermissionValidation: "确认本人邮箱", BindNewIdentifier: "绑定新邮箱", MfaVerification: "多因素验证", BindMfa: "绑定多因素验证", any: "任何语言",
+    UserPermissionValidation: "确认本人邮箱", BindNewIdentifier: "绑定新邮箱", MfaVerification: "多因素验证", BindMfa: "绑定多因素验证", other: "其他用途", any: "任何语言",
   },
   ja: {
     SignIn: "サインイン", Register: "登録", ForgotPassword: "パスワードを忘れた場合", Generic: "汎用", OrganizationInvitation: "組織への招待",
-    UserPermissionValidation: "本人のアドレス確認", BindNewIdentifier: "新しいアドレスの登録", MfaVerification: "多要素認証", BindMfa: "多要素認証の設定", any: "すべての言語",
+    UserPermissionValidation: "本人のアドレス確認", BindNewIdentifier: "新しいアドレスの登録", MfaVerification: "多要素認証", BindMfa: "多要素認証の設定", other: "その他の用途", any: "すべての言語",
   },
 });
 
-const named = ["SignIn", "Register", "ForgotPassword", "Generic", "OrganizationInvitation", "UserPermissionValidation", "BindNewIdentifier", "MfaVerification", "BindMfa"] as const;
+export const messageTypes: MessageType[] = [...usageTypeValues, "other"];
 
 export function usageTypeName(usageType: string): string {
-  const known = named.find((n) => n === usageType);
+  const known = messageTypes.find((type) => type === usageType);
   return known ? t(known) : usageType;
 }
 

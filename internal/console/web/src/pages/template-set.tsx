@@ -1,14 +1,14 @@
 // A list of templates: all of them in a matrix, or one of them being edited.
 import type { ComponentChildren } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
-import type { Template } from "../api";
+import type { Faults, Template } from "../api";
 import { texts } from "../i18n";
 import { Button, Empty } from "../ui";
 import { AddDialog } from "./template-add";
 import { languagesOf } from "./template-choice";
 import { Matrix } from "./template-matrix";
 import { templateName } from "./template-names";
-import { type Problems, type Setting, Workbench } from "./template-workbench";
+import { type Setting, Workbench } from "./template-workbench";
 
 const t = texts({
   en: { all: "All templates", copy: "Copy…", remove: "Delete", sure: "Delete the template “{name}”?", add: "Add a template…", none: "There are no templates yet.", other: "Template" },
@@ -22,7 +22,7 @@ interface Props {
   change: (templates: Template[]) => void;
   /** Takes one away; if absent, change does. */
   remove?: (index: number) => void;
-  problems: (index: number) => Problems;
+  problems: (index: number) => Faults;
   setting: (index: number) => Setting;
   readOnly: boolean;
   shared: boolean;

@@ -1,7 +1,7 @@
 // One template being edited: its texts on one side, the mail on the other.
 import type { ComponentChildren } from "preact";
 import { useMemo, useState } from "preact/hooks";
-import { type Config, type FieldProblem, type Template, usageTypes } from "../api";
+import { type Config, type Fault, type Faults, type Template, usageTypeValues } from "../api";
 import { texts } from "../i18n";
 import { Field, Notice } from "../ui";
 import { PreviewPane } from "./preview";
@@ -31,11 +31,6 @@ const t = texts({
   },
 });
 
-export interface Problems {
-  errors: FieldProblem[];
-  warnings: FieldProblem[];
-}
-
 /** What a template is previewed with. */
 export interface Setting {
   connectorId: string;
@@ -46,7 +41,7 @@ export interface Setting {
 interface Props {
   template: Template;
   change: (template: Template) => void;
-  problems: Problems;
+  problems: Faults;
   readOnly: boolean;
   /** Logto's shape of shared templates has no text form and no escape, and their type and language are fixed. */
   shared: boolean;
@@ -59,7 +54,7 @@ interface Props {
 type Key = "subject" | "content" | "text" | "sendFrom" | "replyTo" | "contentType" | "escape" | "usageType" | "languageTag";
 
 /** The problems of one field, their pointers left away; the template's own for "". */
-function problemsOf(problems: FieldProblem[], field: Key | ""): FieldProblem[] {
+function problemsOf(problems: Fault[], field: Key | ""): Fault[] {
   return problems.filter((p) => p.pointer === (field && `/${field}`));
 }
 
@@ -100,7 +95,7 @@ export function Workbench(props: Props) {
 
 function More(props: Props & { set: (key: Key) => (value: string) => void }) {
   const { template, problems, readOnly, set } = props;
-  const first = (list: FieldProblem[], field: Key) => {
+  const first = (list: Fault[], field: Key) => {
     const found = problemsOf(list, field)[0];
     return found && retell(found.detail);
   };
@@ -119,7 +114,7 @@ function More(props: Props & { set: (key: Key) => (value: string) => void }) {
       )}
     </Field>
   );
-  const types = [...new Set([...usageTypes, template.usageType])];
+  const types = [...new Set([...usageTypeValues, template.usageType])];
   return (
     <details class="more">
       <summary>{t("more")}</summary>

@@ -1,5 +1,5 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { call, type Config, type Connector, type EmailTemplate, factory, type FieldProblem, get, send, type Template, usageTypes } from "../api";
+import { call, type Config, type Connector, type EmailTemplate, factory, type Fault, type Faults, get, send, type Template, usageTypeValues } from "../api";
 import { texts } from "../i18n";
 import { useUnsaved } from "../route";
 import { Button, explain, Notice, Page, Show, useLoad } from "../ui";
@@ -8,7 +8,6 @@ import { asTemplate, languagesOf } from "./template-choice";
 import { languageName, templateName, usageTypeName } from "./template-names";
 import { TemplateSet } from "./template-set";
 import { retell } from "./template-words";
-import type { Problems } from "./template-workbench";
 import "./templates.css";
 
 const t = texts({
@@ -44,7 +43,7 @@ const t = texts({
 const loadReadyMade = (signal: AbortSignal) => get<Template[]>(`api/connector-factories/${factory}/templates`, signal);
 
 /** The problems below a pointer, by what follows it. */
-function below(problems: FieldProblem[], pointer: string): FieldProblem[] {
+function below(problems: Fault[], pointer: string): Fault[] {
   return problems.filter((p) => p.pointer === pointer || p.pointer.startsWith(`${pointer}/`)).map((p) => ({ ...p, pointer: p.pointer.slice(pointer.length) }));
 }
 
@@ -52,7 +51,7 @@ interface EditorProps {
   config: Config;
   connectorId: string;
   change: (config: Config) => void;
-  report: { errors: FieldProblem[]; warnings: FieldProblem[] };
+  report: Faults;
   readOnly: boolean;
 }
 
@@ -67,7 +66,7 @@ function OwnTemplates(props: EditorProps & { readyMade: Template[] }) {
   const builtin = config.templates === "builtin";
   const templates = Array.isArray(config.templates) ? config.templates : builtin ? readyMade : [];
   const change = (next: Template[] | "builtin") => props.change({ ...config, templates: next });
-  const problems = useMemo(() => templates.map((_, i): Problems => ({
+  const problems = useMemo(() => templates.map((_, i): Faults => ({
     errors: below(report.errors, `/config/templates/${i}`), warnings: below(report.warnings, `/config/templates/${i}`),
   })), [templates, report]);
   const useBuiltin = () => (templates.length === 0 || window.confirm(t("builtinAgain"))) && change("builtin");
@@ -84,7 +83,7 @@ function OwnTemplates(props: EditorProps & { readyMade: Template[] }) {
   );
 }
 
-const none: Problems = { errors: [], warnings: [] };
+const none: Faults = { errors: [], warnings: [] };
 
 export function TemplatesPage() {
   const loaded = useLoad(async (signal) => {
@@ -175,7 +174,7 @@ function SharedTemplates({ stored, connectors, readyMade }: SharedProps) {
     <>
       <select aria-label={t("type")} value={type} onChange={(e) => setType(e.currentTarget.value)}>
         <option value="">{t("allTypes")}</option>
-        {usageTypes.map((x) => <option key={x} value={x}>{usageTypeName(x)}</option>)}
+        {usageTypeValues.map((x) => <option key={x} value={x}>{usageTypeName(x)}</option>)}
       </select>
       <select aria-label={t("language")} value={language} onChange={(e) => setLanguage(e.currentTarget.value)}>
         <option value="">{t("allLanguages")}</option>
@@ -207,7 +206,7 @@ function SharedTemplates({ stored, connectors, readyMade }: SharedProps) {
 }
 
 function SaveRefusal(props: { error: unknown; sent: Template[] }) {
-  const errors = props.error instanceof Error && "errors" in props.error ? (props.error.errors as FieldProblem[]) : [];
+  const errors = props.error instanceof Error && "errors" in props.error ? (props.error.errors as Fault[]) : [];
   const where = (pointer: string) => {
     const [, , index, ...rest] = pointer.split("/");
     const template = props.sent[Number(index)];
@@ -222,14 +221,14 @@ function SaveRefusal(props: { error: unknown; sent: Template[] }) {
 }
 
 /** What the service says of a shared template: it validates connectors only, so it gets one. */
-function useValidation(template: Template | undefined): Problems {
-  const [problems, setProblems] = useState<Problems>(none);
+function useValidation(template: Template | undefined): Faults {
+  const [problems, setProblems] = useState<Faults>(none);
   const key = JSON.stringify(template);
   useEffect(() => {
     if (!template) return setProblems(none);
     const gone = new AbortController();
     const waiting = setTimeout(() => {
-      send<Problems>("POST", `api/connector-factories/${factory}/validate`, { config: standIn({}, template) }, undefined, gone.signal).then(
+      send<Faults>("POST", `api/connector-factories/${factory}/validate`, { config: standIn({}, template) }, undefined, gone.signal).then(
         ({ data }) => setProblems({ errors: below(data.errors, "/config/templates/0"), warnings: below(data.warnings, "/config/templates/0") }),
         // What cannot be told now is told when it is saved.
         () => gone.signal.aborted || setProblems(none),

@@ -1,10 +1,10 @@
 // A test mail, and each step of it as it happens.
 import { useEffect, useRef, useState } from "preact/hooks";
-import { type Config, events, factory, get, type Mail, onSignedOut, Problem, type Report, type Session, usageTypes } from "../api";
+import { type Config, events, factory, get, type SandboxMail, onSignedOut, Problem, type Session, type TestStory, usageTypeValues } from "../api";
 import { texts } from "../i18n";
 import { href } from "../route";
 import { Button, ButtonLink, explain, Field } from "../ui";
-import { type Failure, isAdvised } from "./advice";
+import { type Failure, isAdvised, senderOf } from "./advice";
 import { Choice, type Option } from "./choice";
 import { formatDuration, reasonName } from "./message-words";
 import { flowName, languageName, usageTypeName } from "./template-names";
@@ -45,7 +45,7 @@ onSignedOut(() => { address = ""; });
 interface Run {
   begun: number;
   ended?: number;
-  report?: Report;
+  report?: TestStory;
   /** The request was refused before there was anything to report. */
   refused?: unknown;
 }
@@ -71,7 +71,7 @@ function useTest(connectorId: string): { run?: Run; start: (request: Request) =>
       let done = false;
       for await (const { event, data } of events("POST", `api/connectors/${encodeURIComponent(connectorId)}/test`, request, own.signal)) {
         done = event === "done";
-        change({ report: data as Report, ended: done ? performance.now() : undefined });
+        change({ report: data as TestStory, ended: done ? performance.now() : undefined });
       }
       if (!done) throw new Problem(0, "unreachable", "the connection was lost");
     } catch (refused) {
@@ -142,7 +142,7 @@ function TestForm(props: { draft: boolean; busy: boolean; submit: (request: Requ
         {(ids) => <input {...ids} type="email" name="test-address" autocomplete="off" spellcheck={false} value={email} onInput={(e) => type(e.currentTarget.value)} />}
       </Field>
       <div class="pair">
-        <Choice label={t("type")} value={draft.type} choose={draft.chooseType} options={usageTypes.map((u) => [u, `${usageTypeName(u)} (${u})`])} />
+        <Choice label={t("type")} value={draft.type} choose={draft.chooseType} options={usageTypeValues.map((u) => [u, `${usageTypeName(u)} (${u})`])} />
         <Choice label={t("language")} value={draft.locale} choose={draft.setLocale} options={[["", asSent(draft.payload)], ...common.map((tag): Option => [tag, `${languageName(tag)} (${tag})`])]} />
       </div>
       <details class="more" ref={values}>
@@ -246,7 +246,7 @@ function RefusedTrace(props: { run: Run; connectorId: string; config?: Config })
   );
 }
 
-function Outcome(props: { report: Report; run: Run }) {
+function Outcome(props: { report: TestStory; run: Run }) {
   const { report } = props;
   const story = report.id && <ButtonLink href={href("messages", report.id)}>{t("story")}</ButtonLink>;
   if (props.run.refused === undefined && !report.error) {
@@ -272,7 +272,7 @@ function InboxLink(props: { envId: string }) {
   useEffect(() => {
     const find = async () => {
       if (!(await get<Session>("api/session")).sandbox) return;
-      const { mails } = await get<{ mails: Mail[] }>("api/inbox");
+      const { mails } = await get<{ mails: SandboxMail[] }>("api/inbox");
       setMail(mails.find((m) => m.envId === props.envId)?.id ?? "");
     };
     // Without the link nothing is lost.
@@ -281,9 +281,8 @@ function InboxLink(props: { envId: string }) {
   return mail ? <ButtonLink kind="primary" href={href("inbox", mail)}>{t("inbox")}</ButtonLink> : null;
 }
 
-function failureOf(props: { run: Run; config?: Config }, report: Report): Failure | null {
-  const { config } = props;
-  const connector = { region: config?.regionId, sender: config?.accountName };
+function failureOf(props: { run: Run; config?: Config }, report: TestStory): Failure | null {
+  const connector = props.config && senderOf(props.config);
   if (report.error) return { code: report.error.code, said: report.attempts?.at(-1)?.error ?? "", ...connector };
   return props.run.refused === undefined ? null : { code: "unreachable", ...connector };
 }

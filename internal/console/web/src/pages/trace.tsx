@@ -1,10 +1,10 @@
 // A message's way, a step each.
 import type { ComponentChildren } from "preact";
-import { type Attempt, get, type Connector, type FieldProblem, type Report, type TemplateTrace } from "../api";
+import { get, type Connector, type Fault, type Report, type TemplateChoice } from "../api";
 import { formatNumber, texts } from "../i18n";
 import { href } from "../route";
 import { CopyButton, useLoad } from "../ui";
-import { advise, answerOf, type Failure } from "./advice";
+import { advise, answerOf, type Failure, senderOf } from "./advice";
 import { retellAnswer } from "./answer-words";
 import { detailText, nameAt } from "./config-words";
 import { formatDuration, formatSpan } from "./message-words";
@@ -68,7 +68,7 @@ function Marker(props: { state: StepState }) {
   );
 }
 
-export function TemplateStep(props: { trace: TemplateTrace }) {
+export function TemplateStep(props: { trace: TemplateChoice }) {
   const { trace } = props;
   if (trace.template < 0 && !trace.emailTemplate) return <Step state="failed" title={t("noTemplate")}><Reasons trace={trace} /></Step>;
   const noted = Boolean(trace.missing?.length || trace.notes?.length);
@@ -82,23 +82,18 @@ export function TemplateStep(props: { trace: TemplateTrace }) {
   );
 }
 
-function Reasons(props: { trace: TemplateTrace }) {
+function Reasons(props: { trace: TemplateChoice }) {
   const choice = props.trace.choice ?? [];
   if (choice.length === 0) return null;
   return <details><summary>{t("why")}</summary><ol>{choice.map((step) => <li key={step}>{retell(step)}</li>)}</ol></details>;
 }
-
-const limitNames = ["recipient", "ip", "connector", "tester"] as const;
 
 export function LimitStep(props: { limits: NonNullable<Report["limits"]> }) {
   const usedUp = props.limits.some((l) => l.usedUp);
   return (
     <Step state={usedUp ? "failed" : "done"} title={t(usedUp ? "limitUsedUp" : "limits")}>
       <ul class="plain-list">
-        {props.limits.map((l) => {
-          const name = limitNames.find((n) => n === l.limit);
-          return <li key={l.limit}>{rateText(name ? t(name) : l.limit, l.rate)}{l.usedUp && <strong class="bad-text"> · {t("usedUp")}</strong>}</li>;
-        })}
+        {props.limits.map((l) => <li key={l.limit}>{rateText(t(l.limit), l.rate)}{l.usedUp && <strong class="bad-text"> · {t("usedUp")}</strong>}</li>)}
       </ul>
     </Step>
   );
@@ -112,12 +107,12 @@ function rateText(name: string, rate: string): string {
   return t("rate", { name, n: formatNumber(Number(found[1])), time: formatSpan(h! * 3600 + m! * 60 + s!) });
 }
 
-export function AttemptStep(props: { n: number; attempt: Attempt; pending?: ComponentChildren; unknown: boolean }) {
+export function AttemptStep(props: { n: number; attempt: NonNullable<Report["attempts"]>[number]; pending?: ComponentChildren; unknown: boolean }) {
   const { attempt } = props;
   const title = t("attempt", { n: props.n });
   if (attempt.pending) return <Step state="running" title={title} aside={props.pending} />;
   return (
-    <Step state={attempt.error ? (props.unknown ? "warn" : "failed") : "done"} title={title} aside={formatDuration(attempt.milliseconds ?? 0)}>
+    <Step state={attempt.error ? (props.unknown ? "warn" : "failed") : "done"} title={title} aside={formatDuration(attempt.milliseconds)}>
       {attempt.error && <Said text={attempt.error} />}
     </Step>
   );
@@ -128,7 +123,7 @@ function Said(props: { text: string }) {
   return <p>{answer.code && <><code class="bad-text">{answer.code}</code> </>}{retellAnswer(answer.message) || (answer.code ? "" : props.text)}</p>;
 }
 
-export function Receipt(props: { receipt: { envId: string; requestId: string } }) {
+export function Receipt(props: { receipt: NonNullable<Report["receipt"]> }) {
   const { envId, requestId } = props.receipt;
   return (
     <dl class="ids">
@@ -143,7 +138,7 @@ export function Id(props: { name: string; value: string }) {
   return <div><dt>{props.name}</dt><dd><code>{props.value}</code><CopyButton text={props.value} /></dd></div>;
 }
 
-export function Problems(props: { errors: FieldProblem[] }) {
+export function Problems(props: { errors: Fault[] }) {
   if (props.errors.length === 0) return null;
   return <ul class="plain-list">{props.errors.map((e) => <li key={e.pointer + e.detail}><strong>{nameAt(e.pointer.replace(/^\/config\//, "").split("/"))}</strong>: {retell(detailText(e.detail))}</li>)}</ul>;
 }
@@ -156,7 +151,7 @@ export function AdviceCard(props: { failure: Failure; connectorId?: string; link
     // It may have been deleted; the advice is good without it.
     return get<Connector>(`api/connectors/${encodeURIComponent(props.connectorId)}`, signal).catch(() => null);
   }, [props.connectorId, failure.sender]);
-  const advice = advise({ ...failure, region: failure.region ?? known.data?.config.regionId, sender: failure.sender ?? known.data?.config.accountName });
+  const advice = advise({ ...(known.data && senderOf(known.data.config)), ...failure });
   return (
     <section class="advice" aria-label={t("todo")}>
       <p class="advice-label">{t("todo")}</p>

@@ -1,6 +1,6 @@
 // What a template may name, and what a flow of Logto really sends.
 import flows, { type Flow } from "virtual:flows";
-import type { Template } from "../api";
+import { type Template, type UsageType, usageTypeValues } from "../api";
 
 export type Payload = Record<string, unknown>;
 
@@ -142,7 +142,7 @@ const application = below("application", ["id", "name", "displayName", ...brandi
 const organization = below("organization", ["id", "name", ...branding]);
 
 const signing = ["code", "locale", "uiLocales", ...application, ...organization];
-const documentedFor: Record<string, string[]> = {
+const documentedFor: Record<UsageType, string[]> = {
   SignIn: signing,
   Register: signing,
   ForgotPassword: signing,
@@ -157,5 +157,5 @@ const documentedFor: Record<string, string[]> = {
 
 /** The variables that docs/templates.md names for a usage type. */
 export function documented(usageType: string): string[] {
-  return documentedFor[usageType] ?? documentedFor.Generic!;
+  return documentedFor[usageTypeValues.find((type) => type === usageType) ?? "Generic"];
 }
