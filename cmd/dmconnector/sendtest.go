@@ -59,13 +59,13 @@ with status 1 if the mail was not accepted.`,
 
 func printReport(w io.Writer, report delivery.Report) {
 	fmt.Fprintf(w, "To:       %s\n", report.Recipient)
-	if report.Trace != nil {
-		printTrace(w, *report.Trace)
+	if report.Template != nil {
+		printTrace(w, *report.Template)
 	}
 	for _, attempt := range report.Attempts {
 		fmt.Fprintf(w, "Aliyun:   answered after %d ms\n", attempt.Milliseconds)
 	}
-	fmt.Fprintf(w, "Outcome:  %s\n", report.Outcome)
+	fmt.Fprintf(w, "Outcome:  %s\n", report.State)
 	if report.Receipt != nil {
 		fmt.Fprintf(w, "Receipt:  EnvId %s, RequestId %s\n", report.Receipt.EnvID, report.Receipt.RequestID)
 	}

@@ -119,7 +119,7 @@ func (s *service) wire(ctx context.Context) error {
 		Version: version(), State: string(s.state.Kind()),
 		Loads: func() []delivery.Load { return s.messages.Loads() }, Backlog: s.state.Backlog, Expired: s.state.Expired,
 	})
-	s.messages = delivery.New(delivery.Options{Keeper: s.metrics.Keeper(s.state), Volatile: volatile, Log: s.log, Ended: s.metrics.Ended, Tracer: s.tracing.Tracer()})
+	s.messages = delivery.New(delivery.Options{Store: s.metrics.Store(s.state), Volatile: volatile, Log: s.log, Observe: s.metrics.Observe, Tracer: s.tracing.Tracer()})
 	options := registry.Options{
 		Path: s.opts.connectors, Resolve: resolve, AllowedEndpoints: s.opts.allowEndpoints,
 		ReservedIDs: []string{httpapi.FactoryID}, Volatile: volatile,

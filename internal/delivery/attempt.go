@@ -4,35 +4,37 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
 
 	"dmconnector/aliyundm"
 	"dmconnector/connector"
+	"dmconnector/internal/errcode"
 )
 
 const (
 	maxAttempts = 4
 	// leastTime is what an attempt needs to be worth beginning.
 	leastTime = 500 * time.Millisecond
+	// sendTime is kept free for the call itself when a message waits.
+	sendTime = 1500 * time.Millisecond
+	// confirmTime bounds the question to the store before an attempt.
+	confirmTime = time.Second
 )
 
-// A turn says when an attempt may begin.
-type turn interface {
-	// take waits until the next attempt may begin. It returns an error if it may
-	// not, and else what gives the turn back when the attempt has ended, and a
-	// context that ends when the attempt is not wanted any more.
-	take(ctx context.Context, incident string, pause time.Duration) (release func(), wanted context.Context, failure *Error)
-}
+// A turn waits until an attempt may begin, at the earliest after a pause, and
+// returns what ends it.
+type turn func(ctx context.Context, pause time.Duration) (release func(), failure *Error)
 
-// attemptAll composes the mail and sends it, again while it certainly was not
-// accepted and there is time. It completes the report.
-func attemptAll(ctx context.Context, c Connector, req Request, report *Report, t turn) *Error {
+// attempts composes the mail and sends it, again while it was certainly not accepted
+// and there is time before ctx ends. It completes the report.
+func attempts(ctx context.Context, c Connector, req Request, report *Report, next turn) *Error {
 	mail, choice, err := compose(ctx, c, req.Message)
-	report.Trace = &choice
+	report.Template = &choice
 	if req.Progress != nil {
-		req.Progress(report.soFar())
+		req.Progress(report.progress())
 	}
 	if err != nil {
 		return composeError(report.ID, err)
@@ -44,23 +46,23 @@ func attemptAll(ctx context.Context, c Connector, req Request, report *Report, t
 		if last != nil && time.Until(deadline) < pause+leastTime {
 			return last
 		}
-		release, _, failure := takeTurn(ctx, t, report.ID, pause)
-		if failure != nil && failure.Code == Overloaded && last != nil {
+		release, failure := waitFor(ctx, next, pause)
+		if failure != nil && failure.Code == errcode.Overloaded && last != nil {
 			return last // that is why there is no time left
 		}
 		if failure != nil {
 			return failure
 		}
-		last = attempt(ctx, c, mail, report, release, req.Progress)
-		if last == nil {
-			report.Outcome = StateSent
+		last = attempt(ctx, c, mail, report, req.Progress)
+		release()
+		switch {
+		case last == nil:
+			report.State = StateSent
 			return nil
-		}
-		if last.Code == OutcomeUnknown {
-			report.Outcome = StateUnknown
+		case last.Code == errcode.OutcomeUnknown:
+			report.State = StateUnknown
 			return last
-		}
-		if !last.again {
+		case !last.retryNow:
 			return last
 		}
 	}
@@ -74,38 +76,31 @@ func compose(ctx context.Context, c Connector, m connector.Message) (mail *aliyu
 	return c.Composer.Compose(m)
 }
 
-// call calls the provider, in a span of its own.
-func call(ctx context.Context, c Connector, mail *aliyundm.Mail) (receipt *aliyundm.Receipt, err error) {
-	ctx, span := partSpan(ctx, "SingleSendMail", trace.WithSpanKind(trace.SpanKindClient))
-	defer func() { endAttempt(span, receipt, err) }()
-	return c.Sender.SingleSendMail(ctx, mail)
-}
-
-// takeTurn waits for a turn, in a span of its own.
-func takeTurn(ctx context.Context, t turn, incident string, pause time.Duration) (release func(), wanted context.Context, failure *Error) {
+// waitFor waits for a turn, in a span of its own.
+func waitFor(ctx context.Context, next turn, pause time.Duration) (release func(), failure *Error) {
 	ctx, span := partSpan(ctx, "wait")
 	defer func() { endPart(span, failure) }()
-	return t.take(ctx, incident, pause)
+	return next(ctx, pause)
 }
 
-// attempt calls the provider once, and releases its turn. It tells progress, unless
-// that is nil, when the call begins and when it has ended.
-func attempt(ctx context.Context, c Connector, mail *aliyundm.Mail, report *Report, release func(), progress func(Report)) *Error {
-	defer release()
+// attempt calls the provider once, and reports when the call begins and ends.
+func attempt(ctx context.Context, c Connector, mail *aliyundm.Mail, report *Report, progress func(Report)) *Error {
 	begun := time.Now()
 	if progress != nil {
-		progress(report.soFar(Attempt{At: begun.UTC(), Pending: true}))
+		progress(report.progress(Attempt{At: begun.UTC(), Pending: true}))
 	}
-	receipt, err := call(ctx, c, mail)
-	entry := Attempt{At: begun.UTC(), Milliseconds: time.Since(begun).Milliseconds()}
+	calling, span := partSpan(ctx, "SingleSendMail", trace.WithSpanKind(trace.SpanKindClient))
+	receipt, err := c.Sender.SingleSendMail(calling, mail)
+	endAttempt(span, receipt, err)
+	done := Attempt{At: begun.UTC(), Milliseconds: time.Since(begun).Milliseconds()}
 	if err != nil {
-		entry.Error = err.Error()
+		done.Error = err.Error()
 	} else {
 		report.Receipt = receipt
 	}
-	report.add(entry)
+	report.add(done)
 	if progress != nil {
-		progress(report.soFar())
+		progress(report.progress())
 	}
 	if err != nil {
 		return providerError(report.ID, err)
@@ -114,36 +109,125 @@ func attempt(ctx context.Context, c Connector, mail *aliyundm.Mail, report *Repo
 }
 
 // backoff is how long to wait before attempt n, counted from 0: none before the
-// first, then 100 ms doubled each time, and four times as long if Aliyun said
-// that we come too fast. All callers of one outage must not come back at once.
+// first, then 100 ms doubled each time, and four times as long after throttling.
+// The jitter keeps the callers of one outage from coming back at once.
 func backoff(n int, last *Error) time.Duration {
 	if n == 0 {
 		return 0
 	}
 	base := 100 * time.Millisecond << (n - 1)
-	if last.Code == ProviderBusy {
+	if last.Code == errcode.ProviderBusy {
 		base *= 4
 	}
 	return base/2 + rand.N(base)
 }
 
-func composeError(incident string, err error) *Error {
-	if missing, ok := errors.AsType[*connector.MissingVariablesError](err); ok {
-		return &Error{Code: VariableMissing, Incident: incident, Detail: missing.Error(), Err: err}
-	}
-	return &Error{Code: TemplateNotFound, Incident: incident, Detail: err.Error(), Err: err}
+// An outgoing message is on its way through its connector.
+type outgoing struct {
+	id         string
+	claim      int // see [Outcome.Attempt]
+	usageType  string
+	queued     bool // it holds its connector's place already
+	superseded <-chan struct{}
 }
 
-// atOnce is the turn of test mails: they wait for nobody. It ends with its caller.
-type atOnce struct{ caller context.Context } //nolint:containedctx // it is the caller's going, not a call's context
+// turn waits out the pause, the connector's rate and its concurrency limit. A
+// message that cannot be sent in time fails at once, one that no user is blocked on
+// before others.
+func (d *Delivery) turn(out *outbound, m outgoing) turn {
+	return func(ctx context.Context, pause time.Duration) (func(), *Error) {
+		begun := time.Now()
+		deadline, _ := ctx.Deadline()
+		most := time.Until(deadline) - sendTime
+		if !urgent(m.usageType) {
+			most /= 2
+		}
+		if err := sleep(ctx, pause, m.superseded); err != nil {
+			return nil, waitError(m.id, err)
+		}
+		place, wait, ok := out.limiter.reserve(most - pause)
+		if !ok {
+			failure := overloaded(m.id, wait)
+			failure.Limit = "connector"
+			return nil, failure
+		}
+		release, err := d.acquire(ctx, out, m, place, deadline)
+		if err == nil && time.Since(begun) > time.Millisecond {
+			// What has changed meanwhile, the store alone knows.
+			if err = d.confirm(ctx, m); err != nil {
+				release()
+			}
+		}
+		if err != nil {
+			place.cancel()
+			return nil, waitError(m.id, err)
+		}
+		return release, nil
+	}
+}
 
-func (t atOnce) take(_ context.Context, incident string, pause time.Duration) (func(), context.Context, *Error) {
-	timer := time.NewTimer(pause)
+// acquire waits for a reserved place in the rate, and for one among those that are
+// sent at once.
+func (d *Delivery) acquire(ctx context.Context, out *outbound, m outgoing, place *reservation, deadline time.Time) (func(), error) {
+	select {
+	case <-place.ready:
+	case <-m.superseded:
+		return nil, ErrSuperseded
+	case <-ctx.Done():
+		return nil, errNoPlace
+	}
+	if m.queued {
+		return func() {}, nil
+	}
+	waiting, cancel := context.WithDeadline(ctx, deadline.Add(-sendTime))
+	defer cancel()
+	if err := d.concurrency.acquire(waiting, out.ID, urgent(m.usageType), m.superseded); err != nil {
+		return nil, err
+	}
+	return func() { d.concurrency.release(out.ID, false) }, nil
+}
+
+// confirm asks the store whether the message is still this attempt's, and the
+// newest. Without an answer nothing is sent.
+func (d *Delivery) confirm(ctx context.Context, m outgoing) error {
+	ctx, cancel := context.WithTimeout(ctx, confirmTime)
+	defer cancel()
+	return d.store.Confirm(ctx, m.id, m.claim)
+}
+
+// errNoPlace is for a message that did not get its turn in time.
+var errNoPlace = errors.New("no place in time")
+
+// waitError is the failure of a message that waited in vain.
+func waitError(incident string, err error) *Error {
+	switch {
+	case errors.Is(err, ErrSuperseded):
+		return superseded(incident)
+	case errors.Is(err, errNoPlace):
+		return overloaded(incident, time.Second)
+	default:
+		return unavailable(incident, "the state did not confirm the message, so nothing was sent", err)
+	}
+}
+
+// urgent reports whether a user is blocked waiting for this mail.
+func urgent(usageType string) bool {
+	return slices.Contains([]string{connector.SignIn, connector.ForgotPassword, connector.MfaVerification}, usageType)
+}
+
+// sleep waits, unless ctx ends or the message is superseded.
+func sleep(ctx context.Context, d time.Duration, superseded <-chan struct{}) error {
+	if d <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return func() {}, t.caller, nil
-	case <-t.caller.Done():
-		return nil, nil, abandoned(incident)
+		return nil
+	case <-superseded:
+		return ErrSuperseded
+	case <-ctx.Done():
+		return errNoPlace
 	}
 }

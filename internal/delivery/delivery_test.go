@@ -16,6 +16,7 @@ import (
 	"dmconnector/aliyundm"
 	"dmconnector/connector"
 	"dmconnector/internal/delivery"
+	"dmconnector/internal/errcode"
 	"dmconnector/internal/store"
 )
 
@@ -67,7 +68,7 @@ func memory(t *testing.T) *store.Store {
 // open returns a Delivery with one connector, and that connector.
 func open(t *testing.T, c delivery.Connector, log *slog.Logger) (*delivery.Delivery, delivery.Connector) {
 	t.Helper()
-	d := delivery.New(delivery.Options{Keeper: memory(t), Volatile: true, Log: log})
+	d := delivery.New(delivery.Options{Store: memory(t), Volatile: true, Log: log})
 	d.Use(map[string]delivery.Connector{c.ID: c})
 	inForce, _ := d.Connector(c.ID)
 	return d, inForce
@@ -96,7 +97,7 @@ func TestSendTellsTheWholeStory(t *testing.T) {
 	if failure != nil || len(mails) != 1 || mails[0].To != "User@xn--exmple-cua.com" || mails[0].HTMLBody != "424242 {{link}}" {
 		t.Fatalf("%v, mails %+v", failure, mails)
 	}
-	if report.Outcome != delivery.StateSent || report.Recipient != "U***@xn--exmple-cua.com" || report.Receipt.EnvID != "600" || len(report.Attempts) != 1 {
+	if report.State != delivery.StateSent || report.Recipient != "U***@xn--exmple-cua.com" || report.Receipt.EnvID != "600" || len(report.Attempts) != 1 {
 		t.Errorf("report %+v", report)
 	}
 	for key, want := range map[string]any{
@@ -113,21 +114,21 @@ func TestFailuresHaveCodes(t *testing.T) {
 	tests := map[string]struct {
 		to, onMissing string
 		err           error
-		code          delivery.Code
+		code          errcode.Code
 		outcome       delivery.State
 		retry         bool
 		level         string
 	}{
-		"two recipients": {"a@b.example,c@d.example", "", nil, delivery.InvalidRecipient, delivery.StateFailed, false, "WARN"},
-		"variable":       {"a@b.example", "refuse", nil, delivery.VariableMissing, delivery.StateFailed, false, "WARN"},
-		"throttled":      {"a@b.example", "", &aliyundm.Error{Class: aliyundm.Retry, Code: "Throttling.User"}, delivery.ProviderBusy, delivery.StateFailed, true, "WARN"},
-		"unreachable":    {"a@b.example", "", &aliyundm.Error{Class: aliyundm.Retry}, delivery.ProviderUnavailable, delivery.StateFailed, false, "WARN"},
-		"operator":       {"a@b.example", "", &aliyundm.Error{Class: aliyundm.Operator, Code: "InvalidAccessKeyId.NotFound"}, delivery.ProviderRejected, delivery.StateFailed, false, "ERROR"},
-		"content":        {"a@b.example", "", &aliyundm.Error{Class: aliyundm.Content, Code: "InvalidBody"}, delivery.ContentRejected, delivery.StateFailed, false, "WARN"},
-		"recipient":      {"a@b.example", "", &aliyundm.Error{Class: aliyundm.Recipient, Code: "InvalidToAddress"}, delivery.RecipientRejected, delivery.StateFailed, false, "WARN"},
-		"quota":          {"a@b.example", "", &aliyundm.Error{Class: aliyundm.Quota, Code: "InvalidQuota"}, delivery.QuotaExhausted, delivery.StateFailed, true, "ERROR"},
-		"unknown":        {"a@b.example", "", &aliyundm.Error{Class: aliyundm.Unknown, Status: 502}, delivery.OutcomeUnknown, delivery.StateUnknown, false, "ERROR"},
-		"unclassified":   {"a@b.example", "", errors.New("something else"), delivery.OutcomeUnknown, delivery.StateUnknown, false, "ERROR"},
+		"two recipients": {"a@b.example,c@d.example", "", nil, errcode.InvalidRecipient, delivery.StateFailed, false, "WARN"},
+		"variable":       {"a@b.example", "refuse", nil, errcode.VariableMissing, delivery.StateFailed, false, "WARN"},
+		"throttled":      {"a@b.example", "", &aliyundm.Error{Class: aliyundm.Retry, Code: "Throttling.User"}, errcode.ProviderBusy, delivery.StateFailed, true, "WARN"},
+		"unreachable":    {"a@b.example", "", &aliyundm.Error{Class: aliyundm.Retry}, errcode.ProviderUnavailable, delivery.StateFailed, false, "WARN"},
+		"operator":       {"a@b.example", "", &aliyundm.Error{Class: aliyundm.Operator, Code: "InvalidAccessKeyId.NotFound"}, errcode.ProviderRejected, delivery.StateFailed, false, "ERROR"},
+		"content":        {"a@b.example", "", &aliyundm.Error{Class: aliyundm.Content, Code: "InvalidBody"}, errcode.ContentRejected, delivery.StateFailed, false, "WARN"},
+		"recipient":      {"a@b.example", "", &aliyundm.Error{Class: aliyundm.Recipient, Code: "InvalidToAddress"}, errcode.RecipientRejected, delivery.StateFailed, false, "WARN"},
+		"quota":          {"a@b.example", "", &aliyundm.Error{Class: aliyundm.Quota, Code: "InvalidQuota"}, errcode.QuotaExhausted, delivery.StateFailed, true, "ERROR"},
+		"unknown":        {"a@b.example", "", &aliyundm.Error{Class: aliyundm.Unknown, Status: 502}, errcode.OutcomeUnknown, delivery.StateUnknown, false, "ERROR"},
+		"unclassified":   {"a@b.example", "", errors.New("something else"), errcode.OutcomeUnknown, delivery.StateUnknown, false, "ERROR"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -135,7 +136,7 @@ func TestFailuresHaveCodes(t *testing.T) {
 			if failure == nil || failure.Code != tt.code || failure.Incident != report.ID || failure.Detail == "" || (failure.RetryAfter > 0) != tt.retry {
 				t.Fatalf("%+v", failure)
 			}
-			if report.Outcome != tt.outcome || line["outcome"] != string(tt.outcome) || line["code"] != string(tt.code) || line["level"] != tt.level {
+			if report.State != tt.outcome || line["outcome"] != string(tt.outcome) || line["code"] != string(tt.code) || line["level"] != tt.level {
 				t.Errorf("report %+v, log %v", report, line)
 			}
 			if text := failure.Error() + failure.Detail + line["to"].(string); strings.Contains(text, "a@b.example") {
@@ -166,7 +167,7 @@ func TestDeadlineCountsFromArrival(t *testing.T) {
 		if took := time.Since(req.Arrived); took != 7500*time.Millisecond {
 			t.Errorf("took %v", took)
 		}
-		if failure == nil || failure.Code != delivery.OutcomeUnknown || report.Attempts[0].Milliseconds != 6500 {
+		if failure == nil || failure.Code != errcode.OutcomeUnknown || report.Attempts[0].Milliseconds != 6500 {
 			t.Errorf("%+v, %+v", failure, report.Attempts)
 		}
 	})

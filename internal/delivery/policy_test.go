@@ -522,7 +522,7 @@ func TestCallerThatHalfClosesGetsTheTruth(t *testing.T) {
 			<-time.After(time.Second)
 			return &aliyundm.Receipt{EnvID: "600"}, nil
 		}))
-		if report, failure := d.postAs(ctx, post{}); failure != nil || report.Outcome != delivery.StateSent || calls.Load() != 1 {
+		if report, failure := d.postAs(ctx, post{}); failure != nil || report.State != delivery.StateSent || calls.Load() != 1 {
 			t.Errorf("%+v, %v", report, failure)
 		}
 	})
@@ -607,7 +607,7 @@ func TestPanicInASendIsAnswered(t *testing.T) {
 		d := newDesk(t, off, sender(func(context.Context, *aliyundm.Mail) (*aliyundm.Receipt, error) { panic("user@example.com 123456") }))
 		for i := range 300 { // more than there are places: none is lost
 			report, failure := d.post(post{code: fmt.Sprint(i)})
-			if code(failure) != "internal" || report.Outcome != delivery.StateUnknown || strings.Contains(failure.Error(), "user@") {
+			if code(failure) != "internal" || report.State != delivery.StateUnknown || strings.Contains(failure.Error(), "user@") {
 				t.Fatalf("%+v, %v", report, failure)
 			}
 		}

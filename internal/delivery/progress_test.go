@@ -17,9 +17,9 @@ import (
 
 // step is a report in short.
 func step(r delivery.Report) string {
-	words := []string{string(r.Outcome)}
-	if r.Trace != nil {
-		words = append(words, "template "+r.Trace.UsageType)
+	words := []string{string(r.State)}
+	if r.Template != nil {
+		words = append(words, "template "+r.Template.UsageType)
 	}
 	for _, a := range r.Attempts {
 		switch {
@@ -101,7 +101,7 @@ func TestProgressTellsEachStepOfATest(t *testing.T) {
 				if diff := cmp.Diff(tt.want, got); diff != "" {
 					t.Errorf("(-want +got)\n%s", diff)
 				}
-				if accepted := err == nil; accepted != (last.Outcome == delivery.StateSent) || strings.Contains(step(last), "pending") || strings.Contains(step(last), "sending") {
+				if accepted := err == nil; accepted != (last.State == delivery.StateSent) || strings.Contains(step(last), "pending") || strings.Contains(step(last), "sending") {
 					t.Errorf("at last %s, %v", step(last), err)
 				}
 			})

@@ -16,6 +16,7 @@ import (
 	"dmconnector/aliyundm"
 	"dmconnector/connector"
 	"dmconnector/internal/delivery"
+	"dmconnector/internal/errcode"
 	"dmconnector/internal/store"
 )
 
@@ -23,18 +24,18 @@ import (
 // state can be made to fail.
 type counter struct {
 	*desk
-	keeper *faultyKeeper
-	log    *logBuffer
-	stop   func()
+	store *faultyStore
+	log   *logBuffer
+	stop  func()
 }
 
-// faultyKeeper is a state that fails on demand.
-type faultyKeeper struct {
+// faultyStore is a state that fails on demand.
+type faultyStore struct {
 	*store.Store
 	admit, settle error        // instead of doing it
 	late          error        // after an admission that was done
 	replicas      atomic.Int64 // 0: as many as there are
-	overtaken     atomic.Bool  // elsewhere
+	superseded    atomic.Bool  // elsewhere
 	settles       atomic.Int64
 	takeUpTime    atomic.Int64 // before it takes up
 	askTime       atomic.Int64 // before it says what is overtaken
@@ -43,27 +44,27 @@ type faultyKeeper struct {
 	tookUp func() // while what was taken up is not known yet
 }
 
-func (k *faultyKeeper) fail(admit, settle, late error) {
+func (k *faultyStore) fail(admit, settle, late error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.admit, k.settle, k.late = admit, settle, late
 }
 
-func (k *faultyKeeper) Admit(ctx context.Context, e *delivery.Entry) (delivery.Admission, error) {
+func (k *faultyStore) Accept(ctx context.Context, e *delivery.Entry) (delivery.Acceptance, error) {
 	k.mu.Lock()
 	admit, late := k.admit, k.late
 	k.mu.Unlock()
 	if admit != nil {
-		return delivery.Admission{}, admit
+		return delivery.Acceptance{}, admit
 	}
-	a, err := k.Store.Admit(ctx, e)
+	a, err := k.Store.Accept(ctx, e)
 	if late != nil {
-		return delivery.Admission{}, late
+		return delivery.Acceptance{}, late
 	}
 	return a, err
 }
 
-func (k *faultyKeeper) Settle(ctx context.Context, s delivery.Settlement) (bool, error) {
+func (k *faultyStore) Complete(ctx context.Context, s delivery.Outcome) (bool, error) {
 	k.settles.Add(1)
 	k.mu.Lock()
 	settle := k.settle
@@ -71,7 +72,7 @@ func (k *faultyKeeper) Settle(ctx context.Context, s delivery.Settlement) (bool,
 	if settle != nil {
 		return false, settle
 	}
-	return k.Store.Settle(ctx, s)
+	return k.Store.Complete(ctx, s)
 }
 
 // sleep sleeps by the clock of synctest, and not longer than ctx.
@@ -86,13 +87,13 @@ func sleep(ctx context.Context, nanoseconds int64) error {
 	}
 }
 
-func (k *faultyKeeper) TakeUp(ctx context.Context, n int, without []string) ([]delivery.Work, error) {
+func (k *faultyStore) Claim(ctx context.Context, n int, without []string) ([]delivery.Job, error) {
 	if took := k.takeUpTime.Load(); took > 0 {
 		if err := sleep(ctx, took); err != nil {
 			return nil, err
 		}
 	}
-	list, err := k.Store.TakeUp(ctx, n, without)
+	list, err := k.Store.Claim(ctx, n, without)
 	k.mu.Lock()
 	tookUp := k.tookUp
 	k.mu.Unlock()
@@ -102,19 +103,19 @@ func (k *faultyKeeper) TakeUp(ctx context.Context, n int, without []string) ([]d
 	return list, err
 }
 
-func (k *faultyKeeper) Overtaken(ctx context.Context, id string) (bool, error) {
+func (k *faultyStore) Confirm(ctx context.Context, id string, attempt int) error {
 	if took := k.askTime.Load(); took > 0 {
 		if err := sleep(ctx, took); err != nil {
-			return false, err
+			return err
 		}
 	}
-	if k.overtaken.Load() {
-		return true, nil
+	if k.superseded.Load() {
+		return delivery.ErrSuperseded
 	}
-	return k.Store.Overtaken(ctx, id)
+	return k.Store.Confirm(ctx, id, attempt)
 }
 
-func (k *faultyKeeper) Replicas() int {
+func (k *faultyStore) Replicas() int {
 	if n := k.replicas.Load(); n > 0 {
 		return int(n)
 	}
@@ -136,8 +137,8 @@ func configOf(change func(*connector.Config)) *connector.Config {
 // openCounter returns a counter whose workers run until it is stopped.
 func openCounter(t *testing.T, s sender, change func(*connector.Config), options ...func(*delivery.Options)) *counter {
 	t.Helper()
-	c := &counter{keeper: &faultyKeeper{Store: memory(t)}, log: new(logBuffer)}
-	opts := delivery.Options{Keeper: c.keeper, Log: slog.New(slog.NewJSONHandler(c.log, nil))}
+	c := &counter{store: &faultyStore{Store: memory(t)}, log: new(logBuffer)}
+	opts := delivery.Options{Store: c.store, Log: slog.New(slog.NewJSONHandler(c.log, nil))}
 	for _, set := range options {
 		set(&opts)
 	}
@@ -148,7 +149,7 @@ func openCounter(t *testing.T, s sender, change func(*connector.Config), options
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { d.Work(ctx) })
-	running.Go(func() { c.keeper.Run(ctx) })
+	running.Go(func() { c.store.Run(ctx) })
 	c.stop = sync.OnceFunc(func() {
 		cancel()
 		ending, end := context.WithTimeout(context.Background(), time.Minute)
@@ -173,7 +174,7 @@ func (c *counter) queue(t *testing.T, p post) delivery.Report {
 
 func (c *counter) message(t *testing.T, id string) delivery.Record {
 	t.Helper()
-	r, ok, err := c.keeper.Message(t.Context(), id)
+	r, ok, err := c.store.Message(t.Context(), id)
 	if err != nil || !ok {
 		t.Fatalf("message %s: %v, %v", id, ok, err)
 	}
@@ -190,12 +191,12 @@ func TestNothingIsSentThatCannotBeRemembered(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var calls atomic.Int64
 			c := openCounter(t, answers(&calls, nil), nil)
-			c.keeper.fail(errDisk, nil, nil)
+			c.store.fail(errDisk, nil, nil)
 			report, failure := c.post(post{key: "k", async: async})
-			if code(failure) != "unavailable" || failure.RetryAfter == 0 || report.Outcome != delivery.StateFailed {
+			if code(failure) != "unavailable" || failure.RetryAfter == 0 || report.State != delivery.StateFailed {
 				t.Errorf("%+v, %+v", report, failure)
 			}
-			c.keeper.fail(nil, nil, nil)
+			c.store.fail(nil, nil, nil)
 			if _, failure := c.post(post{key: "k"}); failure != nil { // by itself, with the same key
 				t.Errorf("when there is room again: %+v", failure)
 			}
@@ -223,7 +224,7 @@ func TestAdmissionInDoubt(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var calls atomic.Int64
 			c := openCounter(t, answers(&calls, nil), nil)
-			c.keeper.fail(nil, nil, errDoubt)
+			c.store.fail(nil, nil, errDoubt)
 			report, failure := c.post(post{async: async, key: "k"})
 			if code(failure) != tt.code {
 				t.Fatalf("%+v", failure)
@@ -232,7 +233,7 @@ func TestAdmissionInDoubt(t *testing.T) {
 			if r := c.message(t, report.ID); r.State != tt.state || calls.Load() != tt.calls {
 				t.Errorf("async %v: it is %s, %d calls", async, r.State, calls.Load())
 			}
-			c.keeper.fail(nil, nil, nil)
+			c.store.fail(nil, nil, nil)
 			if again, failure := c.post(post{async: async, key: "k"}); failure != nil || (again.ID == report.ID) != async || calls.Load() != 1 {
 				t.Errorf("async %v, asked again: %+v, %+v, %d calls", async, again, failure, calls.Load())
 			}
@@ -247,9 +248,9 @@ func TestAcceptedIsAcceptedThoughItCannotBeRemembered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int64
 		c := openCounter(t, answers(&calls, nil), nil)
-		c.keeper.fail(nil, errDisk, nil)
+		c.store.fail(nil, errDisk, nil)
 		report, failure := c.post(post{key: "k"})
-		if failure != nil || report.Outcome != delivery.StateSent {
+		if failure != nil || report.State != delivery.StateSent {
 			t.Fatalf("%+v, %+v", report, failure)
 		}
 		time.Sleep(time.Minute) //nolint:forbidigo // the clock of synctest
@@ -257,9 +258,9 @@ func TestAcceptedIsAcceptedThoughItCannotBeRemembered(t *testing.T) {
 		if r := c.message(t, report.ID); r.State != delivery.StateSending && r.State != delivery.StateUnknown {
 			t.Errorf("it is %s", r.State)
 		}
-		c.keeper.fail(nil, nil, nil)
+		c.store.fail(nil, nil, nil)
 		time.Sleep(2 * time.Second) //nolint:forbidigo // the clock of synctest
-		if r := c.message(t, report.ID); r.State != delivery.StateSent || r.Report.Receipt.EnvID != "600" {
+		if r := c.message(t, report.ID); r.State != delivery.StateSent || r.Steps.Receipt.EnvID != "600" {
 			t.Errorf("it is %s", r.State)
 		}
 		if again, failure := c.post(post{key: "k"}); failure != nil || again.ID != report.ID || calls.Load() != 1 {
@@ -274,16 +275,16 @@ func TestOutageDoesNotPileUpWork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int64
 		c := openCounter(t, answers(&calls, nil), nil)
-		c.keeper.fail(errDoubt, errDisk, nil)
+		c.store.fail(errDoubt, errDisk, nil)
 		for i := range 500 {
 			c.post(post{code: fmt.Sprint(i)})
 		}
-		before := c.keeper.settles.Load()
+		before := c.store.settles.Load()
 		time.Sleep(10 * time.Second) //nolint:forbidigo // the clock of synctest
-		if n := c.keeper.settles.Load() - before; n > 25 {
+		if n := c.store.settles.Load() - before; n > 25 {
 			t.Errorf("the state is asked %d times in 10 s", n)
 		}
-		c.keeper.fail(nil, nil, nil)
+		c.store.fail(nil, nil, nil)
 		c.stop()
 	})
 }
@@ -293,14 +294,14 @@ func TestDoubtfulMessagesAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int64
 		c := openCounter(t, answers(&calls, nil), nil)
-		c.keeper.fail(errDoubt, errDisk, nil)
+		c.store.fail(errDoubt, errDisk, nil)
 		for i := range 5000 {
 			c.post(post{code: fmt.Sprint(i)})
 		}
-		c.keeper.fail(nil, nil, nil)
-		before := c.keeper.settles.Load()
+		c.store.fail(nil, nil, nil)
+		before := c.store.settles.Load()
 		c.stop()
-		if n := c.keeper.settles.Load() - before; n < 4000 || n > 4100 {
+		if n := c.store.settles.Load() - before; n < 4000 || n > 4100 {
 			t.Errorf("%d are settled when it is over", n)
 		}
 	})
@@ -330,18 +331,15 @@ func TestQueuedMessageEnds(t *testing.T) {
 				var calls atomic.Int64
 				c := openCounter(t, panicking(answers(&calls, tt.answers...)), nil)
 				queued := c.queue(t, post{})
-				if queued.Outcome != delivery.StateQueued {
+				if queued.State != delivery.StateQueued {
 					t.Fatalf("%+v", queued)
 				}
 				time.Sleep(4 * time.Minute) //nolint:forbidigo // the clock of synctest
 				r := c.message(t, queued.ID)
-				if r.State != tt.state || string(r.Code) != tt.code || calls.Load() != tt.calls || r.Retryable != tt.retryable || int64(len(r.Report.Attempts)) != tt.calls {
-					if name != "a defect" || len(r.Report.Attempts) != 0 || r.State != tt.state || r.Retryable != tt.retryable {
-						t.Errorf("%s %s after %d calls, retryable %v, %d attempts told", r.State, r.Code, calls.Load(), r.Retryable, len(r.Report.Attempts))
+				if r.State != tt.state || string(r.Code) != tt.code || calls.Load() != tt.calls || r.Retryable != tt.retryable || int64(len(r.Steps.Attempts)) != tt.calls {
+					if name != "a defect" || len(r.Steps.Attempts) != 0 || r.State != tt.state || r.Retryable != tt.retryable {
+						t.Errorf("%s %s after %d calls, retryable %v, %d attempts told", r.State, r.Code, calls.Load(), r.Retryable, len(r.Steps.Attempts))
 					}
-				}
-				if r.Report.Outcome != r.State {
-					t.Errorf("the report says %s", r.Report.Outcome)
 				}
 				c.stop()
 			})
@@ -389,12 +387,12 @@ func TestDeadMessageIsSentAgainByHand(t *testing.T) {
 		c := openCounter(t, answers(&calls, badKey, nil), nil)
 		queued := c.queue(t, post{})
 		time.Sleep(time.Second) //nolint:forbidigo // the clock of synctest
-		if err := c.keeper.Retry(t.Context(), "admin", queued.ID); err != nil {
+		if err := c.store.Retry(t.Context(), "admin", queued.ID); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Second) //nolint:forbidigo // the clock of synctest
-		if r := c.message(t, queued.ID); r.State != delivery.StateSent || len(r.Report.Attempts) != 2 {
-			t.Errorf("%s, %+v", r.State, r.Report.Attempts)
+		if r := c.message(t, queued.ID); r.State != delivery.StateSent || len(r.Steps.Attempts) != 2 {
+			t.Errorf("%s, %+v", r.State, r.Steps.Attempts)
 		}
 		c.stop()
 	})
@@ -438,7 +436,7 @@ func TestQueuedCodeIsOvertaken(t *testing.T) {
 		newer := c.queue(t, post{code: "2", app: "a", ip: "1.2.3.4"})
 		down.Store(false)
 		time.Sleep(2 * time.Minute) //nolint:forbidigo // the clock of synctest
-		if r := c.message(t, older.ID); r.State != delivery.StateFailed || r.Code != delivery.Superseded {
+		if r := c.message(t, older.ID); r.State != delivery.StateFailed || r.Code != errcode.Superseded {
 			t.Errorf("the older is %s %s", r.State, r.Code)
 		}
 		if r := c.message(t, newer.ID); r.State != delivery.StateSent || strings.Join(sent, " ") != "2" {
@@ -468,11 +466,11 @@ func TestWhatIsQueued(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var calls atomic.Int64
-				d := delivery.New(delivery.Options{Keeper: memory(t), Volatile: tt.volatile, Log: slog.New(slog.DiscardHandler)})
+				d := delivery.New(delivery.Options{Store: memory(t), Volatile: tt.volatile, Log: slog.New(slog.DiscardHandler)})
 				d.Use(map[string]delivery.Connector{"mine": {ID: "mine", Composer: connector.New(configOf(tt.change)), Sender: answers(&calls, nil)}})
 				inForce, _ := d.Connector("")
 				report, failure := (&desk{d, inForce}).post(tt.post)
-				if failure != nil || report.Outcome != tt.want || (calls.Load() == 1) != (tt.want == delivery.StateSent) {
+				if failure != nil || report.State != tt.want || (calls.Load() == 1) != (tt.want == delivery.StateSent) {
 					t.Errorf("%+v, %+v, %d calls", report, failure, calls.Load())
 				}
 			})
@@ -487,14 +485,14 @@ func TestKeyOfAQueuedMessage(t *testing.T) {
 		c := openCounter(t, answers(&calls, unreachable, unreachable, unreachable, unreachable, nil), nil)
 		first := c.queue(t, post{key: "k"})
 		again := c.queue(t, post{key: "k"})
-		if again.ID != first.ID || again.Outcome != delivery.StateQueued {
+		if again.ID != first.ID || again.State != delivery.StateQueued {
 			t.Errorf("%+v", again)
 		}
 		if _, failure := c.post(post{key: "k", code: "other", async: true}); code(failure) != "idempotency_mismatch" {
 			t.Errorf("another body: %s", code(failure))
 		}
 		time.Sleep(time.Minute) //nolint:forbidigo // the clock of synctest
-		if sent := c.queue(t, post{key: "k"}); sent.ID != first.ID || sent.Outcome != delivery.StateSent || calls.Load() != 5 {
+		if sent := c.queue(t, post{key: "k"}); sent.ID != first.ID || sent.State != delivery.StateSent || calls.Load() != 5 {
 			t.Errorf("%+v, %d calls", sent, calls.Load())
 		}
 		c.stop()
@@ -676,7 +674,7 @@ func TestStopDuringTakeUp(t *testing.T) {
 					return &aliyundm.Receipt{EnvID: "600"}, nil
 				}), nil)
 				synctest.Wait()
-				c.keeper.takeUpTime.Store(int64(tt.takeUp))
+				c.store.takeUpTime.Store(int64(tt.takeUp))
 				queued := c.queue(t, post{})
 				begun := time.Now()
 				synctest.Wait()
@@ -739,7 +737,7 @@ func TestQueuedMessageWaitsForItsConnector(t *testing.T) {
 				}
 				c.Use(stale)
 				down.Store(false)
-				c.awaitCode(t, queued.ID, delivery.ConnectorNotFound, delivery.TemplateNotFound)
+				c.awaitCode(t, queued.ID, errcode.ConnectorNotFound, errcode.TemplateNotFound)
 				time.Sleep(min(tt.back, 6*time.Minute)) //nolint:forbidigo // the clock of synctest
 				if tt.back < neverBack {
 					c.Use(map[string]delivery.Connector{"mine": {ID: "mine", Composer: connector.New(configOf(nil)), Sender: s}})
@@ -756,7 +754,7 @@ func TestQueuedMessageWaitsForItsConnector(t *testing.T) {
 }
 
 // awaitCode waits until a try of the message has ended with one of the codes.
-func (c *counter) awaitCode(t *testing.T, id string, codes ...delivery.Code) {
+func (c *counter) awaitCode(t *testing.T, id string, codes ...errcode.Code) {
 	t.Helper()
 	for range 200 {
 		if slices.Contains(codes, c.message(t, id).Code) {
@@ -777,16 +775,16 @@ func TestCodeIsOvertakenBeforeItsFlight(t *testing.T) {
 			sent = append(sent, m.Subject)
 			return &aliyundm.Receipt{EnvID: "600"}, nil
 		}), nil)
-		c.keeper.mu.Lock()
-		c.keeper.tookUp = func() {
+		c.store.mu.Lock()
+		c.store.tookUp = func() {
 			if _, failure := c.post(post{code: "2", app: "a", ip: "1.2.3.4"}); failure != nil {
 				t.Errorf("the newer: %+v", failure)
 			}
 		}
-		c.keeper.mu.Unlock()
+		c.store.mu.Unlock()
 		older := c.queue(t, post{code: "1", app: "a", ip: "1.2.3.4"})
 		time.Sleep(time.Second) //nolint:forbidigo // the clock of synctest
-		if r := c.message(t, older.ID); r.Code != delivery.Superseded || strings.Join(sent, " ") != "2" {
+		if r := c.message(t, older.ID); r.Code != errcode.Superseded || strings.Join(sent, " ") != "2" {
 			t.Errorf("the older is %s %s, sent %v", r.State, r.Code, sent)
 		}
 		c.stop()
@@ -798,7 +796,7 @@ func TestStateThatDoesNotAnswerHoldsNothingBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int64
 		c := openCounter(t, answers(&calls, nil), nil)
-		c.keeper.askTime.Store(int64(time.Hour))
+		c.store.askTime.Store(int64(time.Hour))
 		queued := c.queue(t, post{app: "a", ip: "1.2.3.4"})
 		time.Sleep(2 * time.Second) //nolint:forbidigo // the clock of synctest
 		if r := c.message(t, queued.ID); r.State != delivery.StateSent {
@@ -815,8 +813,8 @@ func TestCodeIsOvertakenElsewhere(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var calls atomic.Int64
 			c := openCounter(t, answers(&calls, throttled, nil), nil)
-			c.keeper.replicas.Store(replicas)
-			c.keeper.overtaken.Store(true)
+			c.store.replicas.Store(replicas)
+			c.store.superseded.Store(true)
 			want := map[int64]string{1: "sent", 2: "superseded"}[replicas]
 			if _, failure := c.post(post{app: "a", ip: "1.2.3.4"}); code(failure) != want {
 				t.Errorf("%d replicas: %s", replicas, code(failure))
@@ -831,7 +829,7 @@ func TestReplicasShareThePace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int64
 		c := openCounter(t, answers(&calls, nil), func(cfg *connector.Config) { cfg.Limits.Connector = "100/1s" })
-		c.keeper.replicas.Store(4)
+		c.store.replicas.Store(4)
 		begun := time.Now()
 		var all sync.WaitGroup
 		for i := range 50 {

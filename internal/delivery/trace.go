@@ -23,17 +23,17 @@ func messageSpan(ctx context.Context, e *Entry) (context.Context, trace.Span) {
 	return ctx, s
 }
 
-// trySpan begins the span of one try of a queued message, in the trace of its
+// jobSpan begins the span of one claim of a queued message, in the trace of its
 // request.
-func (d *Delivery) trySpan(w Work) (context.Context, trace.Span) {
+func (d *Delivery) jobSpan(job Job) (context.Context, trace.Span) {
 	var carried payload
-	_ = json.Unmarshal(w.Payload, &carried) // who sends it will see that it cannot be read
+	_ = json.Unmarshal(job.Payload, &carried) // who sends it will see that it cannot be read
 	ctx := propagation.TraceContext{}.Extract(context.Background(), propagation.MapCarrier{"traceparent": carried.Traceparent})
 	if d.tracer == nil {
 		return ctx, noop.Span{}
 	}
 	ctx, s := d.tracer.Start(ctx, "message", trace.WithSpanKind(trace.SpanKindConsumer))
-	describe(s, w.ID, w.Connector, w.Type, Queued)
+	describe(s, job.ID, job.Connector, job.Type, Queued)
 	return ctx, s
 }
 
@@ -58,7 +58,7 @@ func partSpan(ctx context.Context, name string, options ...trace.SpanStartOption
 func endMessage(s trace.Span, report *Report, failure *Error) {
 	if s.IsRecording() {
 		// What is answered again is the message that was sent before.
-		s.SetAttributes(attribute.String("dmconnector.incident", report.ID), attribute.String("dmconnector.outcome", string(report.Outcome)))
+		s.SetAttributes(attribute.String("dmconnector.incident", report.ID), attribute.String("dmconnector.outcome", string(report.State)))
 	}
 	endPart(s, failure)
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"dmconnector/connector"
-	"dmconnector/internal/delivery"
+	"dmconnector/internal/errcode"
 	"dmconnector/internal/registry"
 )
 
@@ -70,7 +70,7 @@ func writeAnswer(w http.ResponseWriter, v any) { writeJSON(w, http.StatusOK, "ap
 
 // registryCodes are the codes of a [registry.Error] whose name or status is
 // another one here.
-var registryCodes = map[string]delivery.Code{
+var registryCodes = map[string]errcode.Code{
 	// A send without a template has that code too.
 	"template_not_found": codeEmailTemplateNotFound,
 }
@@ -82,7 +82,7 @@ func registryProblem(err error) error {
 	if !ok {
 		return stateProblem(err)
 	}
-	p := &problem{Code: cmp.Or(registryCodes[refused.Code], delivery.Code(refused.Code)), Detail: refused.Detail, Errors: refused.Problems}
+	p := &problem{Code: cmp.Or(registryCodes[refused.Code], errcode.Code(refused.Code)), Detail: refused.Detail, Errors: refused.Problems}
 	if p.Code == codeInvalidConfig {
 		p.Errors = inConfig(refused.Problems)
 	}
@@ -91,7 +91,7 @@ func registryProblem(err error) error {
 
 // stateProblem is for state that could not be read or written.
 func stateProblem(err error) error {
-	return &problem{Code: delivery.Unavailable, Detail: "the state is not available", retryAfter: time.Second, err: err}
+	return &problem{Code: errcode.Unavailable, Detail: "the state is not available", retryAfter: time.Second, err: err}
 }
 
 // inConfig moves pointers into a config below the config's own place.

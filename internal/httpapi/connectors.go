@@ -7,7 +7,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"dmconnector/connector"
-	"dmconnector/internal/delivery"
+	"dmconnector/internal/errcode"
 	"dmconnector/internal/registry"
 )
 
@@ -72,7 +72,7 @@ func (s *Server) listConnectors(w http.ResponseWriter, r *http.Request, _ caller
 func (s *Server) readConnector(w http.ResponseWriter, r *http.Request, _ caller) error {
 	c, ok := s.opts.Registry.Connector(chi.URLParam(r, "id"))
 	if !ok {
-		return problemOf(delivery.ConnectorNotFound)
+		return problemOf(errcode.ConnectorNotFound)
 	}
 	s.writeConnector(w, c)
 	return nil

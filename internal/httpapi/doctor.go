@@ -8,8 +8,8 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"dmconnector/connector"
-	"dmconnector/internal/delivery"
 	"dmconnector/internal/doctor"
+	"dmconnector/internal/errcode"
 )
 
 // An Examiner looks for what keeps a connector from sending.
@@ -38,7 +38,7 @@ func (s *Server) examine(w http.ResponseWriter, r *http.Request, _ caller) error
 	case s.examining <- struct{}{}:
 		defer func() { <-s.examining }()
 	default:
-		return &problem{Code: delivery.Overloaded, Detail: "another connector is being looked at", retryAfter: time.Second}
+		return &problem{Code: errcode.Overloaded, Detail: "another connector is being looked at", retryAfter: time.Second}
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), examinationTime)
 	defer cancel()
@@ -54,7 +54,7 @@ func (s *Server) examine(w http.ResponseWriter, r *http.Request, _ caller) error
 		return &problem{Code: codeInvalidConfig, Detail: err.Error()}
 	}
 	if s.draining.Load() != nil {
-		return problemOf(delivery.Unavailable) // it was cut short
+		return problemOf(errcode.Unavailable) // it was cut short
 	}
 	writeAnswer(w, report)
 	return nil

@@ -19,6 +19,7 @@ import (
 	"dmconnector/aliyundm"
 	"dmconnector/connector"
 	"dmconnector/internal/delivery"
+	"dmconnector/internal/errcode"
 	"dmconnector/internal/httpapi"
 )
 
@@ -140,7 +141,7 @@ func listed(n ast.Node) []string {
 }
 
 // endOf sends a mail that Direct Mail answers with the code.
-func endOf(t *testing.T, code string) (end delivery.Code) {
+func endOf(t *testing.T, code string) (end errcode.Code) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		client, err := aliyundm.NewClient(aliyundm.Options{

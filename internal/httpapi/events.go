@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"dmconnector/internal/delivery"
+	"dmconnector/internal/errcode"
 )
 
 const (
@@ -40,10 +41,10 @@ func (s *Server) followMessages(w http.ResponseWriter, r *http.Request, _ caller
 	case s.streams <- struct{}{}:
 		defer func() { <-s.streams }()
 	default:
-		return &problem{Code: delivery.Overloaded, Detail: "too many pages follow the messages", retryAfter: beatEvery}
+		return &problem{Code: errcode.Overloaded, Detail: "too many pages follow the messages", retryAfter: beatEvery}
 	}
 	if s.draining.Load() != nil {
-		return problemOf(delivery.Unavailable)
+		return problemOf(errcode.Unavailable)
 	}
 	page, err := s.look(r, filter)
 	if err != nil {
@@ -85,7 +86,7 @@ func (s *Server) keepSending(stream *eventStream, r *http.Request, filter delive
 
 func isUnavailable(err error) bool {
 	failed, ok := errors.AsType[*problem](err)
-	return ok && failed.Code == delivery.Unavailable
+	return ok && failed.Code == errcode.Unavailable
 }
 
 // look returns the page of messages, if the caller may still see it.

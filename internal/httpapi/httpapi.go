@@ -22,6 +22,7 @@ import (
 
 	"dmconnector/connector"
 	"dmconnector/internal/delivery"
+	"dmconnector/internal/errcode"
 	"dmconnector/internal/registry"
 )
 
@@ -63,7 +64,7 @@ type Options struct {
 	// Metrics answers /metrics, and Refused is told of each send request that never
 	// became a message. Both may be nil.
 	Metrics http.Handler
-	Refused func(delivery.Code)
+	Refused func(errcode.Code)
 	// TLS says that callers speak HTTPS with the service itself.
 	TLS bool
 	// Version is the program's and State the kind of its state, to be shown.
@@ -150,7 +151,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if cause := recover(); cause != nil {
 			incident := delivery.NewID()
 			s.opts.Log.ErrorContext(r.Context(), "panic", "incident", incident, "cause", panicCause(cause), "stack", string(debug.Stack()))
-			s.fail(w, r, &problem{Code: delivery.Internal, Incident: incident})
+			s.fail(w, r, &problem{Code: errcode.Internal, Incident: incident})
 		}
 	}()
 	h := w.Header()
@@ -202,11 +203,11 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if s.late() {
-		return problemOf(delivery.Unavailable)
+		return problemOf(errcode.Unavailable)
 	}
 	target, ok := s.opts.Delivery.Connector(chi.URLParam(r, "id"))
 	if !ok {
-		return problemOf(delivery.ConnectorNotFound)
+		return problemOf(errcode.ConnectorNotFound)
 	}
 	if !by.sendsThrough(target.ID) {
 		return problemOf(codeForbidden)
@@ -231,10 +232,10 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request) error {
 	}
 	noteIncident(r, report.ID)
 	status := http.StatusOK
-	if report.Outcome == delivery.StateQueued {
+	if report.State == delivery.StateQueued {
 		status = http.StatusAccepted
 	}
-	writeJSON(w, status, "application/json", sent{ID: report.ID, State: string(report.Outcome)})
+	writeJSON(w, status, "application/json", sent{ID: report.ID, State: string(report.State)})
 	return nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"dmconnector/internal/delivery"
+	"dmconnector/internal/errcode"
 )
 
 // Messages remembers what became of the messages. The store is the real one.
@@ -90,14 +91,14 @@ func (s *Server) messagePage(ctx context.Context, filter delivery.Filter) (messa
 func (s *Server) readMessage(w http.ResponseWriter, r *http.Request, _ caller) error {
 	id := chi.URLParam(r, "id")
 	if !messageID.MatchString(id) {
-		return problemOf(delivery.MessageNotFound)
+		return problemOf(errcode.MessageNotFound)
 	}
 	m, ok, err := s.opts.Messages.Message(r.Context(), id)
 	if err != nil {
 		return stateProblem(err)
 	}
 	if !ok {
-		return problemOf(delivery.MessageNotFound)
+		return problemOf(errcode.MessageNotFound)
 	}
 	writeAnswer(w, m)
 	return nil
@@ -108,7 +109,7 @@ func (s *Server) readMessage(w http.ResponseWriter, r *http.Request, _ caller) e
 func (s *Server) retryMessage(w http.ResponseWriter, r *http.Request, by caller) error {
 	id := chi.URLParam(r, "id")
 	if !messageID.MatchString(id) {
-		return problemOf(delivery.MessageNotFound)
+		return problemOf(errcode.MessageNotFound)
 	}
 	err := s.opts.Messages.Retry(r.Context(), by.actor, id)
 	if refused, ok := errors.AsType[*delivery.Error](err); ok {

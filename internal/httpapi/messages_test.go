@@ -195,14 +195,14 @@ func TestMessagesComeInPages(t *testing.T) {
 func TestMessageTellsEachStep(t *testing.T) {
 	m := &remembered{list: []delivery.Record{{
 		ID: messageID(1), Connector: "mine", Type: "SignIn", Mode: delivery.Direct, State: delivery.StateSent, Recipient: "u***@example.com", Body: delivery.Hash{9},
-		Report: &delivery.Report{ID: messageID(1), Outcome: delivery.StateSent, Attempts: []delivery.Attempt{{Milliseconds: 5}}},
+		Steps: &delivery.Steps{Attempts: []delivery.Attempt{{Milliseconds: 5}}},
 	}}}
 	got := m.ask(t, "GET /api/messages/"+messageID(1), "")
 	var message map[string]any
 	if err := json.Unmarshal([]byte(got.body), &message); err != nil || got.status != 200 {
 		t.Fatalf("%d %s", got.status, got.body)
 	}
-	report, _ := message["report"].(map[string]any)
+	report, _ := message["steps"].(map[string]any)
 	if message["id"] != messageID(1) || message["state"] != "sent" || message["recipient"] != "u***@example.com" || report["attempts"] == nil || message["Body"] != nil {
 		t.Errorf("%s", got.body)
 	}

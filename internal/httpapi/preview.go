@@ -8,7 +8,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"dmconnector/connector"
-	"dmconnector/internal/delivery"
+	"dmconnector/internal/errcode"
 )
 
 // previewed is a mail as it would be sent, and how it came about.
@@ -41,10 +41,10 @@ func (s *Server) preview(w http.ResponseWriter, r *http.Request, _ caller) error
 	}
 	mail, trace, err := target.Composer.Compose(message)
 	if missing, ok := errors.AsType[*connector.MissingVariablesError](err); ok {
-		return &problem{Code: delivery.VariableMissing, Detail: missing.Error()}
+		return &problem{Code: errcode.VariableMissing, Detail: missing.Error()}
 	}
 	if err != nil {
-		return &problem{Code: delivery.TemplateNotFound, Detail: err.Error()}
+		return &problem{Code: errcode.TemplateNotFound, Detail: err.Error()}
 	}
 	writeAnswer(w, previewed{
 		To: mail.To, AccountName: mail.AccountName, FromAlias: mail.FromAlias, ReplyAddress: mail.ReplyAddress, TagName: mail.TagName,

@@ -14,69 +14,69 @@ import (
 
 	"dmconnector/connector"
 	"dmconnector/internal/delivery"
+	"dmconnector/internal/errcode"
 )
 
 // Codes of requests that never become a message; the others are delivery's.
 const (
-	codeInvalidRequest   delivery.Code = "invalid_request"
-	codeInvalidConfig    delivery.Code = "invalid_config"
-	codeUnauthorized     delivery.Code = "unauthorized"
-	codeForbidden        delivery.Code = "forbidden"
-	codeNotFound         delivery.Code = "not_found"
-	codeMethodNotAllowed delivery.Code = "method_not_allowed"
+	codeInvalidRequest   errcode.Code = "invalid_request"
+	codeInvalidConfig    errcode.Code = "invalid_config"
+	codeUnauthorized     errcode.Code = "unauthorized"
+	codeForbidden        errcode.Code = "forbidden"
+	codeNotFound         errcode.Code = "not_found"
+	codeMethodNotAllowed errcode.Code = "method_not_allowed"
 
-	codeFactoryNotFound       delivery.Code = "factory_not_found"
-	codeUnknownFactory        delivery.Code = "unknown_factory"
-	codeConnectorExists       delivery.Code = "connector_exists"
-	codeConnectorReserved     delivery.Code = "connector_reserved"
-	codeConnectorReadOnly     delivery.Code = "connector_read_only"
-	codePreconditionFailed    delivery.Code = "precondition_failed"
-	codeEmailTemplateNotFound delivery.Code = "email_template_not_found"
-	codeFilterRequired        delivery.Code = "filter_required"
+	codeFactoryNotFound       errcode.Code = "factory_not_found"
+	codeUnknownFactory        errcode.Code = "unknown_factory"
+	codeConnectorExists       errcode.Code = "connector_exists"
+	codeConnectorReserved     errcode.Code = "connector_reserved"
+	codeConnectorReadOnly     errcode.Code = "connector_read_only"
+	codePreconditionFailed    errcode.Code = "precondition_failed"
+	codeEmailTemplateNotFound errcode.Code = "email_template_not_found"
+	codeFilterRequired        errcode.Code = "filter_required"
 )
 
 // answers gives each code its status and its title, the only words about an
 // error that an unauthenticated browser may be shown.
-var answers = map[delivery.Code]struct {
+var answers = map[errcode.Code]struct {
 	status int
 	title  string
 }{
-	codeInvalidRequest:           {http.StatusBadRequest, "The request is malformed"},
-	codeInvalidConfig:            {http.StatusBadRequest, "The connector is not valid"},
-	codeUnauthorized:             {http.StatusUnauthorized, "A valid token is needed"},
-	codeForbidden:                {http.StatusForbidden, "The token is not for this"},
-	delivery.ConnectorNotFound:   {http.StatusNotFound, "There is no such connector"},
-	codeNotFound:                 {http.StatusNotFound, "There is no such route"},
-	codeMethodNotAllowed:         {http.StatusMethodNotAllowed, "The route does not know this method"},
-	delivery.Internal:            {http.StatusInternalServerError, "Something went wrong here"},
-	delivery.Unavailable:         {http.StatusServiceUnavailable, "The service cannot do this now"},
-	codeFactoryNotFound:          {http.StatusNotFound, "There is no such factory"},
-	codeUnknownFactory:           {http.StatusUnprocessableEntity, "There is no such factory"},
-	codeConnectorExists:          {http.StatusUnprocessableEntity, "There is a connector of that id"},
-	codeConnectorReserved:        {http.StatusUnprocessableEntity, "No connector can have that id"},
-	codeConnectorReadOnly:        {http.StatusConflict, "The connector comes from a file"},
-	codePreconditionFailed:       {http.StatusPreconditionFailed, "It has been changed meanwhile"},
-	codeEmailTemplateNotFound:    {http.StatusNotFound, "There is no such email template"},
-	codeFilterRequired:           {http.StatusUnprocessableEntity, "A filter is needed"},
-	delivery.MessageNotFound:     {http.StatusNotFound, "There is no such message"},
-	delivery.PayloadGone:         {http.StatusConflict, "The message's content is erased"},
-	delivery.NotRetryable:        {http.StatusConflict, "The message cannot be sent again"},
-	delivery.InvalidRecipient:    {http.StatusUnprocessableEntity, "The recipient is not one mail address"},
-	delivery.TemplateNotFound:    {http.StatusUnprocessableEntity, "There is no template for this mail"},
-	delivery.VariableMissing:     {http.StatusUnprocessableEntity, "The request lacks a variable of the template"},
-	delivery.ProviderBusy:        {http.StatusServiceUnavailable, "The mail provider is busy"},
-	delivery.QuotaExhausted:      {http.StatusServiceUnavailable, "The mail provider's quota is used up"},
-	delivery.ProviderRejected:    {http.StatusBadGateway, "The mail provider refused the sender"},
-	delivery.RecipientRejected:   {http.StatusUnprocessableEntity, "The mail provider refused the recipient"},
-	delivery.ContentRejected:     {http.StatusUnprocessableEntity, "The mail provider refused the content"},
-	delivery.ProviderUnavailable: {http.StatusBadGateway, "The mail provider could not be reached"},
-	delivery.RateLimited:         {http.StatusTooManyRequests, "Too many mails, try again later"},
-	delivery.Overloaded:          {http.StatusServiceUnavailable, "The service is busy, try again"},
-	delivery.Superseded:          {http.StatusConflict, "A newer code has been sent"},
-	delivery.InProgress:          {http.StatusConflict, "The same request is being answered"},
-	delivery.IdempotencyMismatch: {http.StatusUnprocessableEntity, "The Idempotency-Key came with another request"},
-	delivery.Abandoned:           {http.StatusServiceUnavailable, "The caller has gone"},
-	delivery.OutcomeUnknown:      {http.StatusGatewayTimeout, "The mail may have been sent"},
+	codeInvalidRequest:          {http.StatusBadRequest, "The request is malformed"},
+	codeInvalidConfig:           {http.StatusBadRequest, "The connector is not valid"},
+	codeUnauthorized:            {http.StatusUnauthorized, "A valid token is needed"},
+	codeForbidden:               {http.StatusForbidden, "The token is not for this"},
+	errcode.ConnectorNotFound:   {http.StatusNotFound, "There is no such connector"},
+	codeNotFound:                {http.StatusNotFound, "There is no such route"},
+	codeMethodNotAllowed:        {http.StatusMethodNotAllowed, "The route does not know this method"},
+	errcode.Internal:            {http.StatusInternalServerError, "Something went wrong here"},
+	errcode.Unavailable:         {http.StatusServiceUnavailable, "The service cannot do this now"},
+	codeFactoryNotFound:         {http.StatusNotFound, "There is no such factory"},
+	codeUnknownFactory:          {http.StatusUnprocessableEntity, "There is no such factory"},
+	codeConnectorExists:         {http.StatusUnprocessableEntity, "There is a connector of that id"},
+	codeConnectorReserved:       {http.StatusUnprocessableEntity, "No connector can have that id"},
+	codeConnectorReadOnly:       {http.StatusConflict, "The connector comes from a file"},
+	codePreconditionFailed:      {http.StatusPreconditionFailed, "It has been changed meanwhile"},
+	codeEmailTemplateNotFound:   {http.StatusNotFound, "There is no such email template"},
+	codeFilterRequired:          {http.StatusUnprocessableEntity, "A filter is needed"},
+	errcode.MessageNotFound:     {http.StatusNotFound, "There is no such message"},
+	errcode.PayloadGone:         {http.StatusConflict, "The message's content is erased"},
+	errcode.NotRetryable:        {http.StatusConflict, "The message cannot be sent again"},
+	errcode.InvalidRecipient:    {http.StatusUnprocessableEntity, "The recipient is not one mail address"},
+	errcode.TemplateNotFound:    {http.StatusUnprocessableEntity, "There is no template for this mail"},
+	errcode.VariableMissing:     {http.StatusUnprocessableEntity, "The request lacks a variable of the template"},
+	errcode.ProviderBusy:        {http.StatusServiceUnavailable, "The mail provider is busy"},
+	errcode.QuotaExhausted:      {http.StatusServiceUnavailable, "The mail provider's quota is used up"},
+	errcode.ProviderRejected:    {http.StatusBadGateway, "The mail provider refused the sender"},
+	errcode.RecipientRejected:   {http.StatusUnprocessableEntity, "The mail provider refused the recipient"},
+	errcode.ContentRejected:     {http.StatusUnprocessableEntity, "The mail provider refused the content"},
+	errcode.ProviderUnavailable: {http.StatusBadGateway, "The mail provider could not be reached"},
+	errcode.RateLimited:         {http.StatusTooManyRequests, "Too many mails, try again later"},
+	errcode.Overloaded:          {http.StatusServiceUnavailable, "The service is busy, try again"},
+	errcode.Superseded:          {http.StatusConflict, "A newer code has been sent"},
+	errcode.InProgress:          {http.StatusConflict, "The same request is being answered"},
+	errcode.IdempotencyMismatch: {http.StatusUnprocessableEntity, "The Idempotency-Key came with another request"},
+	errcode.OutcomeUnknown:      {http.StatusGatewayTimeout, "The mail may have been sent"},
 }
 
 // A problem is an error as its reader gets it: problem details of RFC 9457.
@@ -85,7 +85,7 @@ type problem struct {
 	Type     string              `json:"type"`
 	Title    string              `json:"title"`
 	Status   int                 `json:"status"`
-	Code     delivery.Code       `json:"code"`
+	Code     errcode.Code        `json:"code"`
 	Incident string              `json:"incident"`
 	Detail   string              `json:"message,omitempty"`
 	Errors   []connector.Problem `json:"errors,omitempty"`
@@ -99,7 +99,7 @@ type problem struct {
 func (p *problem) Error() string { return cmp.Or(p.Detail, string(p.Code)) }
 
 // problemOf returns the problem that a code says all about.
-func problemOf(code delivery.Code) *problem { return &problem{Code: code} }
+func problemOf(code errcode.Code) *problem { return &problem{Code: code} }
 
 // invalidRequest is for a send's body that is no message.
 func invalidRequest(err error) *problem {
@@ -117,7 +117,7 @@ func publicFailure(err error) *problem {
 func failure(err error) *problem {
 	f, ok := errors.AsType[*delivery.Error](err)
 	if !ok {
-		return &problem{Code: delivery.Internal, err: err}
+		return &problem{Code: errcode.Internal, err: err}
 	}
 	return &problem{Code: f.Code, Incident: f.Incident, Detail: f.Detail, retryAfter: f.RetryAfter, logged: true}
 }
@@ -127,7 +127,7 @@ func failure(err error) *problem {
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	found, ok := errors.AsType[*problem](err)
 	if !ok {
-		found = &problem{Code: delivery.Internal, err: err}
+		found = &problem{Code: errcode.Internal, err: err}
 	}
 	p := *found
 	p.Status = cmp.Or(p.Status, answers[p.Code].status)
@@ -170,7 +170,7 @@ func (s *Server) logProblem(r *http.Request, p *problem) {
 }
 
 // countRefusal counts a send that never became a message.
-func (s *Server) countRefusal(r *http.Request, code delivery.Code) {
+func (s *Server) countRefusal(r *http.Request, code errcode.Code) {
 	if s.opts.Refused != nil && r.Method == http.MethodPost && strings.HasSuffix(routeOf(r), "/send") {
 		s.opts.Refused(code)
 	}

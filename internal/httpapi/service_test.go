@@ -126,7 +126,7 @@ func startService(t *testing.T, folder string) *service {
 	if s.state, err = store.Open(t.Context(), store.Options{State: "memory", Log: log}); err != nil {
 		t.Fatal(err)
 	}
-	messages := delivery.New(delivery.Options{Keeper: s.state, Log: log})
+	messages := delivery.New(delivery.Options{Store: s.state, Log: log})
 	s.keeper = &failingKeeper{Keeper: s.state}
 	s.registry = registry.New(registry.Options{
 		Path: folder, ReservedIDs: []string{httpapi.FactoryID}, Keeper: s.keeper, NewSender: newSender, Apply: messages.Use, Log: log,
@@ -266,22 +266,22 @@ func newDelivery(log *slog.Logger, connectors ...delivery.Connector) *delivery.D
 	for _, c := range connectors {
 		byID[c.ID] = c
 	}
-	d := delivery.New(delivery.Options{Keeper: forgetful{}, Log: log})
+	d := delivery.New(delivery.Options{Store: forgetful{}, Log: log})
 	d.Use(byID)
 	return d
 }
 
 // forgetful is a state that takes everything and remembers nothing.
-type forgetful struct{ delivery.Keeper }
+type forgetful struct{ delivery.Store }
 
 func (forgetful) Hash(parts ...string) delivery.Hash {
 	return sha256.Sum256([]byte(strings.Join(parts, "\x00")))
 }
 
-func (forgetful) Admit(context.Context, *delivery.Entry) (delivery.Admission, error) {
-	return delivery.Admission{}, nil
+func (forgetful) Accept(context.Context, *delivery.Entry) (delivery.Acceptance, error) {
+	return delivery.Acceptance{}, nil
 }
-func (forgetful) Note(*delivery.Entry, delivery.Settlement)                 {}
-func (forgetful) Settle(context.Context, delivery.Settlement) (bool, error) { return true, nil }
-func (forgetful) Overtaken(context.Context, string) (bool, error)           { return false, nil }
-func (forgetful) Replicas() int                                             { return 1 }
+func (forgetful) RecordRejected(*delivery.Entry, delivery.Outcome)         {}
+func (forgetful) Complete(context.Context, delivery.Outcome) (bool, error) { return true, nil }
+func (forgetful) Overtaken(context.Context, string) (bool, error)          { return false, nil }
+func (forgetful) Replicas() int                                            { return 1 }

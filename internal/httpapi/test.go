@@ -11,6 +11,7 @@ import (
 
 	"dmconnector/connector"
 	"dmconnector/internal/delivery"
+	"dmconnector/internal/errcode"
 	"dmconnector/internal/registry"
 )
 
@@ -27,7 +28,7 @@ type testRequest struct {
 func (s *Server) test(w http.ResponseWriter, r *http.Request, by caller) error {
 	arrived := arrival(r)
 	if s.late() {
-		return problemOf(delivery.Unavailable)
+		return problemOf(errcode.Unavailable)
 	}
 	f, err := readFields(w, r, testBody)
 	if err != nil {
@@ -148,7 +149,7 @@ func (s *Server) tried(id string, config any) (delivery.Connector, error) {
 	stored, known := s.opts.Registry.Connector(id)
 	switch {
 	case id != FactoryID && !known:
-		return delivery.Connector{}, problemOf(delivery.ConnectorNotFound)
+		return delivery.Connector{}, problemOf(errcode.ConnectorNotFound)
 	case config == nil && !known:
 		return delivery.Connector{}, &problem{
 			Code: codeInvalidRequest, Detail: "the request lacks the connector",

@@ -74,7 +74,7 @@ func start(t *testing.T) service {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { state.Close() })
-	messages := delivery.New(delivery.Options{Keeper: state, Log: log})
+	messages := delivery.New(delivery.Options{Store: state, Log: log})
 	connectors := registry.New(registry.Options{
 		Example:     []byte(`{"accessKeyId":"key","accessKeySecret":"secret","accountName":"noreply@mail.example.com","templates":"builtin"}`),
 		ReservedIDs: []string{httpapi.FactoryID}, Keeper: state, NewSender: newSender, Apply: messages.Use, Log: log,

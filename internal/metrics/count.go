@@ -9,37 +9,38 @@ import (
 
 	"dmconnector/aliyundm"
 	"dmconnector/internal/delivery"
+	"dmconnector/internal/errcode"
 )
 
-// Ended counts how a message ended. It is for [delivery.Options].
-func (m *Metrics) Ended(e delivery.Ending) {
+// Observe counts how a message ended. It is for [delivery.Options].
+func (m *Metrics) Observe(o delivery.Observation) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	id, usageType := m.connector(e.Connector), m.usageType(e.Type)
-	m.sends.WithLabelValues(id, usageType, string(e.Mode), string(e.Outcome), m.code(e.Code)).Inc()
-	if e.Limit != "" {
-		m.limits.WithLabelValues(id, e.Limit).Inc()
+	id, usageType := m.connector(o.Connector), m.usageType(o.Type)
+	m.sends.WithLabelValues(id, usageType, string(o.Mode), string(o.State), m.code(o.Code)).Inc()
+	if o.Limit != "" {
+		m.limits.WithLabelValues(id, o.Limit).Inc()
 	}
-	if !e.FromQueue {
-		m.sendTime.WithLabelValues(id, string(e.Mode)).Observe(e.Took.Seconds())
+	if !o.FromQueue {
+		m.sendTime.WithLabelValues(id, string(o.Mode)).Observe(o.Took.Seconds())
 	}
 	// A message that is tried again is counted at its end.
-	if e.Trace == nil || e.Outcome == delivery.StateQueued {
+	if o.Template == nil || o.State == delivery.StateQueued {
 		return
 	}
-	if e.Trace.Generic {
+	if o.Template.Generic {
 		m.fallbacks.WithLabelValues(id, usageType, "usage_type").Inc()
 	}
-	if e.Trace.Unmatched {
+	if o.Template.Unmatched {
 		m.fallbacks.WithLabelValues(id, usageType, "language").Inc()
 	}
-	if n := len(e.Trace.Missing); n > 0 {
+	if n := len(o.Template.Missing); n > 0 {
 		m.missing.WithLabelValues(id, usageType).Add(float64(n))
 	}
 }
 
 // Refused counts a send request that never became a message.
-func (m *Metrics) Refused(code delivery.Code) { m.refused.WithLabelValues(m.code(code)).Inc() }
+func (m *Metrics) Refused(code errcode.Code) { m.refused.WithLabelValues(m.code(code)).Inc() }
 
 // connector is the label of a connector: empty for one that is not in force.
 func (m *Metrics) connector(id string) string {
@@ -56,7 +57,7 @@ func (m *Metrics) usageType(label string) string {
 	return other
 }
 
-func (m *Metrics) code(code delivery.Code) string {
+func (m *Metrics) code(code errcode.Code) string {
 	if code == "" || m.codes[code] {
 		return string(code)
 	}

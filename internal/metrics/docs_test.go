@@ -18,6 +18,7 @@ import (
 	"dmconnector/aliyundm"
 	"dmconnector/connector"
 	"dmconnector/internal/delivery"
+	"dmconnector/internal/errcode"
 )
 
 var writeDocs = flag.Bool("metrics.write", false, "write the table of docs/metrics.md")
@@ -165,8 +166,10 @@ func TestDashboardAndRulesNameWhatThereIs(t *testing.T) {
 
 func fixedValues() map[string][]string {
 	codes := []string{"invalid_request", "unauthorized", "forbidden"}
-	for _, code := range delivery.Codes() {
-		codes = append(codes, string(code))
+	for _, kind := range errcode.Kinds() {
+		if kind.Message {
+			codes = append(codes, string(kind.Code))
+		}
 	}
 	classes := []string{"accepted", "throttled"}
 	for _, class := range []aliyundm.Class{aliyundm.Retry, aliyundm.Operator, aliyundm.Content, aliyundm.Recipient, aliyundm.Quota, aliyundm.Unknown} {

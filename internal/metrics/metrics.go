@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"dmconnector/internal/delivery"
+	"dmconnector/internal/errcode"
 )
 
 // Options are what [Metrics] need. None may be left out.
@@ -31,7 +32,7 @@ type Options struct {
 // Metrics are all that is counted. They are safe for concurrent use.
 type Metrics struct {
 	registry *prometheus.Registry
-	codes    map[delivery.Code]bool
+	codes    map[errcode.Code]bool
 	types    map[string]bool
 
 	// mu is held while something is counted, so that it is not counted for a
@@ -54,19 +55,21 @@ var (
 const other = "other"
 
 // refusals are the codes of requests that never become a message.
-var refusals = []delivery.Code{
-	"invalid_request", "unauthorized", "forbidden", "method_not_allowed",
-	delivery.ConnectorNotFound, delivery.Unavailable, delivery.Internal,
+var refusals = []errcode.Code{
+	errcode.InvalidRequest, errcode.Unauthorized, errcode.Forbidden, errcode.MethodNotAllowed,
+	errcode.ConnectorNotFound, errcode.Unavailable, errcode.Internal,
 }
 
 // New returns metrics that have counted nothing yet.
 func New(opts Options) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
-		codes:    make(map[delivery.Code]bool), types: make(map[string]bool), known: make(map[string]bool),
+		codes:    make(map[errcode.Code]bool), types: make(map[string]bool), known: make(map[string]bool),
 	}
-	for _, code := range slices.Concat(delivery.Codes(), refusals) {
-		m.codes[code] = true
+	for _, kind := range errcode.Kinds() {
+		if kind.Message || slices.Contains(refusals, kind.Code) {
+			m.codes[kind.Code] = true
+		}
 	}
 	for _, label := range delivery.TypeLabels() {
 		m.types[label] = true

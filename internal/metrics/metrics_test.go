@@ -19,6 +19,7 @@ import (
 	"dmconnector/aliyundm"
 	"dmconnector/connector"
 	"dmconnector/internal/delivery"
+	"dmconnector/internal/errcode"
 	"dmconnector/internal/metrics"
 	"dmconnector/internal/seal"
 )
@@ -208,7 +209,7 @@ func TestSeriesEndWithTheirConnector(t *testing.T) {
 	}
 	s.use(nil, "mine")
 	// What was on its way when it was deleted ends later.
-	s.metrics.Ended(delivery.Ending{Connector: "yours", Type: "SignIn", Mode: delivery.Direct, Outcome: delivery.StateSent, Limit: "recipient"})
+	s.metrics.Observe(delivery.Observation{Connector: "yours", Type: "SignIn", Mode: delivery.Direct, State: delivery.StateSent, Limit: "recipient"})
 	if left := of("yours"); len(left) > 0 {
 		t.Errorf("left are %q", left)
 	}
@@ -229,8 +230,8 @@ func TestLabelsDoNotGrow(t *testing.T) {
 		s.post(t, word(), sendToken, bodyOf("a@b.example", usageType, whole))
 		s.post(t, "mine", word(), bodyOf("a@b.example", usageType, whole))
 		s.post(t, "mine", sendToken, `{"to":"`+word()+`","type":`)
-		s.metrics.Ended(delivery.Ending{Connector: word(), Type: word(), Mode: delivery.Direct, Outcome: delivery.StateFailed, Code: delivery.Code(word())})
-		s.metrics.Refused(delivery.Code(word()))
+		s.metrics.Observe(delivery.Observation{Connector: word(), Type: word(), Mode: delivery.Direct, State: delivery.StateFailed, Code: errcode.Code(word())})
+		s.metrics.Refused(errcode.Code(word()))
 	}
 	for _, label := range connector.UsageTypes() {
 		request(label)

@@ -42,10 +42,10 @@ func (l *loads) Describe(c chan<- *prometheus.Desc) {
 func (l *loads) Collect(c chan<- prometheus.Metric) {
 	for _, load := range l.read() {
 		open := 0.0
-		if load.Refusing {
+		if load.BreakerOpen {
 			open = 1
 		}
-		c <- gauge(l.inFlight, float64(load.UnderWay), load.Connector)
+		c <- gauge(l.inFlight, float64(load.InFlight), load.Connector)
 		c <- gauge(l.waiting, float64(load.Waiting), load.Connector)
 		c <- gauge(l.refusing, open, load.Connector)
 	}

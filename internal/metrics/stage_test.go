@@ -44,7 +44,7 @@ func open(t *testing.T, where string) *stage {
 		Backlog: state.Backlog, Expired: state.Expired,
 	})
 	log := slog.New(slog.DiscardHandler)
-	s.delivery = delivery.New(delivery.Options{Keeper: s.metrics.Keeper(state), Log: log, Ended: s.metrics.Ended})
+	s.delivery = delivery.New(delivery.Options{Store: s.metrics.Store(state), Log: log, Observe: s.metrics.Observe})
 	s.api = httpapi.New(httpapi.Options{
 		Delivery: s.delivery, Log: log, SendTokens: []string{sendToken},
 		Metrics: s.metrics.Handler(), Refused: s.metrics.Refused,

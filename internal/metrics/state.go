@@ -1,7 +1,9 @@
 package metrics
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"time"
 
 	"dmconnector/internal/delivery"
@@ -9,37 +11,45 @@ import (
 
 // operations are the steps of the state that are counted.
 const (
-	admitting  = "admit"
-	settling   = "settle"
-	overtaking = "overtaken"
-	takingUp   = "take_up"
+	accepting  = "accept"
+	confirming = "confirm"
+	completing = "complete"
+	claiming   = "claim"
 	lookingAt  = "backlog"
 )
 
-var operations = []string{admitting, settling, overtaking, takingUp, lookingAt}
+var operations = []string{accepting, confirming, completing, claiming, lookingAt}
 
-// Keeper returns the keeper with its steps counted.
-func (m *Metrics) Keeper(k delivery.Keeper) delivery.Keeper { return &keeper{k, m} }
+// Store returns the store with its operations counted.
+func (m *Metrics) Store(s delivery.Store) delivery.Store { return &timedStore{s, m} }
 
-type keeper struct {
-	delivery.Keeper
+type timedStore struct {
+	delivery.Store
 	metrics *Metrics
 }
 
-func (k *keeper) Admit(ctx context.Context, e *delivery.Entry) (delivery.Admission, error) {
-	return timed(k.metrics, admitting, func() (delivery.Admission, error) { return k.Keeper.Admit(ctx, e) })
+func (s *timedStore) Accept(ctx context.Context, e *delivery.Entry) (delivery.Acceptance, error) {
+	return timed(s.metrics, accepting, func() (delivery.Acceptance, error) { return s.Store.Accept(ctx, e) })
 }
 
-func (k *keeper) Settle(ctx context.Context, s delivery.Settlement) (bool, error) {
-	return timed(k.metrics, settling, func() (bool, error) { return k.Keeper.Settle(ctx, s) })
+func (s *timedStore) Confirm(ctx context.Context, id string, attempt int) error {
+	var refused error
+	_, err := timed(s.metrics, confirming, func() (struct{}, error) {
+		err := s.Store.Confirm(ctx, id, attempt)
+		if errors.Is(err, delivery.ErrSuperseded) || errors.Is(err, delivery.ErrLost) {
+			refused, err = err, nil // the state has answered
+		}
+		return struct{}{}, err
+	})
+	return cmp.Or(refused, err)
 }
 
-func (k *keeper) Overtaken(ctx context.Context, id string) (bool, error) {
-	return timed(k.metrics, overtaking, func() (bool, error) { return k.Keeper.Overtaken(ctx, id) })
+func (s *timedStore) Complete(ctx context.Context, o delivery.Outcome) (bool, error) {
+	return timed(s.metrics, completing, func() (bool, error) { return s.Store.Complete(ctx, o) })
 }
 
-func (k *keeper) TakeUp(ctx context.Context, n int, without []string) ([]delivery.Work, error) {
-	return timed(k.metrics, takingUp, func() ([]delivery.Work, error) { return k.Keeper.TakeUp(ctx, n, without) })
+func (s *timedStore) Claim(ctx context.Context, n int, except []string) ([]delivery.Job, error) {
+	return timed(s.metrics, claiming, func() ([]delivery.Job, error) { return s.Store.Claim(ctx, n, except) })
 }
 
 func timed[T any](m *Metrics, operation string, step func() (T, error)) (T, error) {

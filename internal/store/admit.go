@@ -31,38 +31,38 @@ INSERT INTO message (id, connector, type, mode, state, code, recipient, address,
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
 ON CONFLICT DO NOTHING`
 
-// Admit remembers the message, if it is new and within its limits. See
-// [delivery.Keeper].
-func (s *Store) Admit(ctx context.Context, e *delivery.Entry) (delivery.Admission, error) {
+// Accept remembers the message, if it is new and within its limits. See
+// [delivery.Store].
+func (s *Store) Accept(ctx context.Context, e *delivery.Entry) (delivery.Acceptance, error) {
 	now := s.engine.now()
 	// Who is refused again and again does not reach the database each time.
 	if e.Idempotency == nil {
-		if refusing, wait := s.refused.find(now, e.Takings); refusing != nil {
-			s.Note(e, e.Refusal(refusing, wait))
-			return delivery.Admission{Refusing: refusing, Wait: wait}, nil
+		if refusing, wait := s.refused.find(now, e.Charges); refusing != nil {
+			s.RecordRejected(e, e.Rejected(refusing, wait))
+			return delivery.Acceptance{Exceeded: refusing, Wait: wait}, nil
 		}
 	}
 	row, err := s.messageRow(e, now)
 	if err != nil {
-		return delivery.Admission{}, err
+		return delivery.Acceptance{}, err
 	}
-	var result delivery.Admission
+	var result delivery.Acceptance
 	err = s.write(ctx, func(t *tx) error {
 		admission, err := admit(t, e, row, now)
 		if err != nil {
 			return err
 		}
-		if e.Mode == delivery.Queued && admission.Known == nil && admission.Refusing == nil {
+		if e.Mode == delivery.Queued && admission.Known == nil && admission.Exceeded == nil {
 			t.notify(topicQueue)
 		}
 		result = admission
 		return nil
 	})
 	if err != nil {
-		return delivery.Admission{}, err
+		return delivery.Acceptance{}, err
 	}
-	if result.Refusing != nil {
-		s.refused.add(now, *result.Refusing, result.Wait)
+	if result.Exceeded != nil {
+		s.refused.add(now, *result.Exceeded, result.Wait)
 	}
 	return result, nil
 }
@@ -75,18 +75,18 @@ func (s *Store) messageRow(e *delivery.Entry, now time.Time) ([]any, error) {
 	if e.Mode == delivery.Queued {
 		state, attempts, due = delivery.StateQueued, 0, now
 		payload = s.ring.Seal(payloadPurpose(e.ID), e.Payload)
-		data, err := json.Marshal(e.Takings)
+		data, err := json.Marshal(e.Charges)
 		if err != nil {
 			return nil, err
 		}
 		takings = string(data)
 	}
-	report, err := json.Marshal(e.Report)
+	report, err := json.Marshal(e.Steps)
 	if err != nil {
 		return nil, err
 	}
 	return []any{
-		e.ID, e.Connector, e.Type, string(e.Mode), string(state), "", e.Recipient, e.Address[:], optional(e.Idempotency), e.Body[:], optional(e.Person),
+		e.ID, e.Connector, e.Type, string(e.Mode), string(state), "", e.Recipient, e.Address[:], optional(e.Idempotency), e.Body[:], optional(e.Supersede),
 		number(e.Hold), attempts, s.self, micros(due), micros(e.Expires.Add(s.skew())), micros(now), micros(now), takings, payload, string(report),
 	}, nil
 }
@@ -94,30 +94,30 @@ func (s *Store) messageRow(e *delivery.Entry, now time.Time) ([]any, error) {
 // payloadPurpose binds a sealed message to its row.
 func payloadPurpose(id string) string { return "message/" + id }
 
-func admit(t *tx, e *delivery.Entry, row []any, now time.Time) (delivery.Admission, error) {
+func admit(t *tx, e *delivery.Entry, row []any, now time.Time) (delivery.Acceptance, error) {
 	known, err := insert(t, e, row, now)
 	if err != nil || known != nil {
-		return delivery.Admission{Known: known}, err
+		return delivery.Acceptance{Known: known}, err
 	}
 	var overtaken []string
-	if e.Person != nil {
+	if e.Supersede != nil {
 		if overtaken, err = supersede(t, e, now); err != nil {
-			return delivery.Admission{}, err
+			return delivery.Acceptance{}, err
 		}
 	}
-	refusing, wait, err := take(t, e.Takings, now)
+	refusing, wait, err := take(t, e.Charges, now)
 	if err != nil || refusing == nil {
-		return delivery.Admission{}, err
+		return delivery.Acceptance{Superseded: overtaken}, err
 	}
 	// What is refused overtakes nobody who is on the way.
 	for _, id := range overtaken {
 		if _, err := t.exec(`UPDATE message SET overtaken = 0 WHERE id = $1`, id); err != nil {
-			return delivery.Admission{}, err
+			return delivery.Acceptance{}, err
 		}
 	}
 	// What it was refused is remembered, and that its key is free.
-	_, err = settle(t, e.Refusal(refusing, wait), now)
-	return delivery.Admission{Refusing: refusing, Wait: wait}, err
+	_, err = settle(t, e.Rejected(refusing, wait), now)
+	return delivery.Acceptance{Exceeded: refusing, Wait: wait}, err
 }
 
 // insert inserts the message, or returns the one that it is equal to.
@@ -155,10 +155,10 @@ func insert(t *tx, e *delivery.Entry, row []any, now time.Time) (*delivery.Recor
 // waits: what is queued ends here, and what is on the way, whose ids it returns,
 // finds out.
 func supersede(t *tx, e *delivery.Entry, now time.Time) (sending []string, err error) {
-	if err := t.lock(e.Person[:]); err != nil {
+	if err := t.lock(e.Supersede[:]); err != nil {
 		return nil, err
 	}
-	var unused []delivery.Taking
+	var unused []delivery.Charge
 	err = t.each(func(rows *sql.Rows) error {
 		var id, state, limits string
 		if err := rows.Scan(&id, &state, &limits); err != nil {
@@ -176,7 +176,7 @@ UPDATE message SET overtaken = 1, updated_at = $3,
 	code = CASE WHEN state = 'queued' THEN 'superseded' ELSE code END,
 	payload = CASE WHEN state = 'queued' THEN NULL ELSE payload END
 WHERE person = $1 AND id <> $2 AND overtaken = 0 AND state IN ('queued', 'sending')
-RETURNING id, state, limits`, e.Person[:], e.ID, micros(now))
+RETURNING id, state, limits`, e.Supersede[:], e.ID, micros(now))
 	if err != nil {
 		return nil, err
 	}
@@ -184,17 +184,17 @@ RETURNING id, state, limits`, e.Person[:], e.ID, micros(now))
 }
 
 // appendTakings appends what a message has taken and not given back.
-func appendTakings(list []delivery.Taking, limits string) ([]delivery.Taking, error) {
-	var takings []delivery.Taking
+func appendTakings(list []delivery.Charge, limits string) ([]delivery.Charge, error) {
+	var takings []delivery.Charge
 	err := json.Unmarshal([]byte(limits), &takings)
 	return append(list, takings...), err
 }
 
 // inOrder sorts the takings of several messages as each one's are: recipients
 // before clients, so that nobody waits in a circle.
-func inOrder(takings []delivery.Taking) []delivery.Taking {
-	slices.SortFunc(takings, func(a, b delivery.Taking) int {
-		return cmp.Or(cmp.Compare(b.Name, a.Name), bytes.Compare(a.Subject[:], b.Subject[:]))
+func inOrder(takings []delivery.Charge) []delivery.Charge {
+	slices.SortFunc(takings, func(a, b delivery.Charge) int {
+		return cmp.Or(cmp.Compare(b.Limit, a.Limit), bytes.Compare(a.Subject[:], b.Subject[:]))
 	})
 	return takings
 }
@@ -202,7 +202,7 @@ func inOrder(takings []delivery.Taking) []delivery.Taking {
 // take takes one of each limit, or nothing of any. If one is used up, it returns
 // that one and how long to wait. It is the generic cell rate algorithm, and the
 // order of the takings is the same for all, so that nobody waits in a circle.
-func take(t *tx, takings []delivery.Taking, now time.Time) (*delivery.Taking, time.Duration, error) {
+func take(t *tx, takings []delivery.Charge, now time.Time) (*delivery.Charge, time.Duration, error) {
 	for i, taking := range takings {
 		per, interval := taking.Per.Microseconds(), intervalOf(taking)
 		at := micros(now)
@@ -231,7 +231,7 @@ WHERE {greatest}(rate_limit.full_at, $3) + $4 <= $5`, taking.Subject[:], at+inte
 }
 
 // giveBack undoes a take.
-func giveBack(t *tx, takings []delivery.Taking) error {
+func giveBack(t *tx, takings []delivery.Charge) error {
 	for _, taking := range takings {
 		if _, err := t.exec(`UPDATE rate_limit SET full_at = full_at - $2 WHERE subject = $1`, taking.Subject[:], intervalOf(taking)); err != nil {
 			return err
@@ -241,7 +241,7 @@ func giveBack(t *tx, takings []delivery.Taking) error {
 }
 
 // intervalOf is the time in which one of a limit is refilled, in microseconds.
-func intervalOf(taking delivery.Taking) int64 {
+func intervalOf(taking delivery.Charge) int64 {
 	return taking.Per.Microseconds() / int64(taking.Count)
 }
 

@@ -23,7 +23,7 @@ func TestOldKeyIsOneMessageAgain(t *testing.T) {
 			for range 20 {
 				all.Go(func() {
 					e := s.testEntry(order{key: "k", body: "same"})
-					a, err := s.Admit(context.Background(), e)
+					a, err := s.Accept(context.Background(), e)
 					mu.Lock()
 					defer mu.Unlock()
 					switch {
@@ -67,7 +67,7 @@ func TestKeyOfWhatHasExpired(t *testing.T) {
 			if s.sealed(t, e.ID) {
 				t.Errorf("%s: not erased", name)
 			}
-			a, err := s.Admit(t.Context(), s.testEntry(order{mode: delivery.Queued, key: name}))
+			a, err := s.Accept(t.Context(), s.testEntry(order{mode: delivery.Queued, key: name}))
 			if err != nil || (a.Known == nil) != tt.free || a.Known != nil && a.Known.ID != e.ID {
 				t.Errorf("%s: %+v, %v", name, a, err)
 			}
@@ -78,36 +78,36 @@ func TestKeyOfWhatHasExpired(t *testing.T) {
 // What a message has given back is not given back again when an admin has had it
 // sent again.
 func TestRetriedGivesBackOnce(t *testing.T) {
-	ends := map[string]func(t *testing.T, s *Store, id string, limits []delivery.Taking){
-		"dead again": func(t *testing.T, s *Store, _ string, _ []delivery.Taking) {
-			w := mustTakeUp(t, s, 1)[0]
-			mustSettle(t, s, delivery.Settlement{ID: w.ID, Attempt: w.Attempt, State: delivery.StateDead, GiveBack: w.Takings, KeepPayload: true})
+	ends := map[string]func(t *testing.T, s *Store, id string, limits []delivery.Charge){
+		"dead again": func(t *testing.T, s *Store, _ string, _ []delivery.Charge) {
+			w := mustClaim(t, s, 1)[0]
+			mustComplete(t, s, delivery.Outcome{ID: w.ID, Attempt: w.Attempt, State: delivery.StateDead, Refund: w.Charges, KeepPayload: true})
 		},
-		"expired": func(t *testing.T, s *Store, id string, _ []delivery.Taking) {
+		"expired": func(t *testing.T, s *Store, id string, _ []delivery.Charge) {
 			s.run(t, `UPDATE message SET expires_at = $1 WHERE id = $2`, micros(s.engine.now()), id)
 			if err := s.expire(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 		},
-		"superseded": func(t *testing.T, s *Store, _ string, limits []delivery.Taking) {
+		"superseded": func(t *testing.T, s *Store, _ string, limits []delivery.Charge) {
 			newer := mustAdmit(t, s, order{person: "p", limits: limits})
-			mustSettle(t, s, delivery.Settlement{ID: newer.ID, Attempt: 1, State: delivery.StateFailed, GiveBack: limits})
+			mustComplete(t, s, delivery.Outcome{ID: newer.ID, Attempt: 1, State: delivery.StateFailed, Refund: limits})
 		},
 	}
 	onEveryKind(t, func(t *testing.T, s *Store) {
 		for name, end := range ends {
 			limit := s.limit("recipient", name, 4)
-			limits := []delivery.Taking{limit}
+			limits := []delivery.Charge{limit}
 			e := mustAdmit(t, s, order{mode: delivery.Queued, person: "p", limits: limits})
 			mustAdmit(t, s, order{limits: limits})
 			mustAdmit(t, s, order{limits: limits})
-			w := mustTakeUp(t, s, 1)[0]
-			mustSettle(t, s, delivery.Settlement{ID: e.ID, Attempt: w.Attempt, State: delivery.StateDead, GiveBack: w.Takings, KeepPayload: true})
+			w := mustClaim(t, s, 1)[0]
+			mustComplete(t, s, delivery.Outcome{ID: e.ID, Attempt: w.Attempt, State: delivery.StateDead, Refund: w.Charges, KeepPayload: true})
 			if err := s.Retry(t.Context(), "admin", e.ID); err != nil {
 				t.Fatal(err)
 			}
 			end(t, s, e.ID, limits)
-			if r := mustMessage(t, s, e.ID); !r.State.Final() {
+			if r := mustMessage(t, s, e.ID); !r.State.Kind().Final {
 				t.Fatalf("%s: %s", name, r.State)
 			}
 			if n := s.left(t, limit); n != 2 {

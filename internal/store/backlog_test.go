@@ -24,7 +24,7 @@ func TestBacklogIsWhatIsQueued(t *testing.T) {
 		}
 		s.run(t, `UPDATE message SET due_at = $1 WHERE state = 'queued'`, micros(s.engine.now().Add(-time.Hour)))
 		want("three that are late", 3, time.Hour)
-		mustTakeUp(t, s, 2)
+		mustClaim(t, s, 2)
 		want("two on their way", 1, time.Hour)
 		s.run(t, `UPDATE message SET due_at = $1 WHERE state = 'queued'`, micros(s.engine.now().Add(time.Hour)))
 		want("one that is not due", 1, 0)

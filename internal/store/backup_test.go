@@ -70,7 +70,7 @@ func TestBackupWhileOthersWrite(t *testing.T) {
 	}
 
 	restored := openTest(t, Options{State: "sqlite:" + copied, Ring: testRing(t)})
-	if work := mustTakeUp(t, restored, 10); len(work) != 1 || work[0].ID != first.ID || string(work[0].Payload) != string(first.Payload) {
+	if work := mustClaim(t, restored, 10); len(work) != 1 || work[0].ID != first.ID || string(work[0].Payload) != string(first.Payload) {
 		t.Errorf("%+v", work)
 	}
 	if c := mustConfiguration(t, restored); len(c.Connectors) != 1 || !strings.Contains(string(c.Connectors[0].Config), "hunter2") {

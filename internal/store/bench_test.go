@@ -34,11 +34,11 @@ func BenchmarkSend(b *testing.B) {
 			b.RunParallel(func(pb *testing.PB) {
 				for pb.Next() {
 					e := s.testEntry(order{})
-					e.Takings = []delivery.Taking{s.limit("recipient", e.ID, 10)}
-					if _, err := s.Admit(context.Background(), e); err != nil {
+					e.Charges = []delivery.Charge{s.limit("recipient", e.ID, 10)}
+					if _, err := s.Accept(context.Background(), e); err != nil {
 						b.Error(err)
 					}
-					if _, err := s.Settle(context.Background(), delivery.Settlement{ID: e.ID, Attempt: 1, State: delivery.StateSent, Report: e.Report}); err != nil {
+					if _, err := s.Complete(context.Background(), delivery.Outcome{ID: e.ID, Attempt: 1, State: delivery.StateSent, Steps: e.Steps}); err != nil {
 						b.Error(err)
 					}
 				}

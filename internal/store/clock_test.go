@@ -37,7 +37,7 @@ func TestExpiryIsTheCallersTime(t *testing.T) {
 				s.engine = skewed{right, by}
 				e := s.testEntry(order{mode: delivery.Queued})
 				e.Expires = time.Now().Add(tt.expires)
-				if _, err := s.Admit(t.Context(), e); err != nil {
+				if _, err := s.Accept(t.Context(), e); err != nil {
 					t.Fatal(err)
 				}
 				if err := s.expire(t.Context()); err != nil {
@@ -46,7 +46,7 @@ func TestExpiryIsTheCallersTime(t *testing.T) {
 				if r := mustMessage(t, s, e.ID); r.State != tt.state {
 					t.Errorf("%s, %s: %s", clock, name, r.State)
 				}
-				list := mustTakeUp(t, s, 1)
+				list := mustClaim(t, s, 1)
 				if len(list) != tt.taken {
 					t.Fatalf("%s, %s: %d are taken up", clock, name, len(list))
 				}
@@ -68,12 +68,12 @@ func TestNextTryIsAtTheWorkersTime(t *testing.T) {
 				s.engine = skewed{right, by}
 				e := s.testEntry(order{mode: delivery.Queued})
 				e.Expires = time.Now().Add(10 * time.Minute)
-				if _, err := s.Admit(t.Context(), e); err != nil {
+				if _, err := s.Accept(t.Context(), e); err != nil {
 					t.Fatal(err)
 				}
-				w := mustTakeUp(t, s, 1)[0]
-				mustSettle(t, s, delivery.Settlement{ID: w.ID, Attempt: w.Attempt, State: delivery.StateQueued, Due: time.Now().Add(due)})
-				if list := mustTakeUp(t, s, 1); len(list) != want {
+				w := mustClaim(t, s, 1)[0]
+				mustComplete(t, s, delivery.Outcome{ID: w.ID, Attempt: w.Attempt, State: delivery.StateQueued, Due: time.Now().Add(due)})
+				if list := mustClaim(t, s, 1); len(list) != want {
 					t.Errorf("%s: %d are taken up, due in %v", clock, len(list), due)
 				}
 				s.run(t, `DELETE FROM message`)
@@ -87,28 +87,28 @@ func TestNextTryIsAtTheWorkersTime(t *testing.T) {
 func TestLimitRefusesNoLongerThanItIs(t *testing.T) {
 	onEveryKind(t, func(t *testing.T, s *Store) {
 		right := s.engine
-		tests := map[string]func(limit delivery.Taking){
-			"a shortened limit": func(limit delivery.Taking) {
+		tests := map[string]func(limit delivery.Charge){
+			"a shortened limit": func(limit delivery.Charge) {
 				limit.Per = 24 * time.Hour
 				for range limit.Count {
-					mustAdmit(t, s, order{limits: []delivery.Taking{limit}})
+					mustAdmit(t, s, order{limits: []delivery.Charge{limit}})
 				}
 			},
-			"a clock that was ahead": func(limit delivery.Taking) {
+			"a clock that was ahead": func(limit delivery.Charge) {
 				s.engine = skewed{right, 3 * time.Hour}
-				mustAdmit(t, s, order{limits: []delivery.Taking{limit}})
+				mustAdmit(t, s, order{limits: []delivery.Charge{limit}})
 			},
 		}
 		for name, before := range tests {
 			limit, beside := s.limit("recipient", name, 10), s.limit("ip", name, 10)
 			before(limit)
 			s.engine = right
-			a, err := s.Admit(t.Context(), s.testEntry(order{limits: []delivery.Taking{limit, beside}}))
-			if err != nil || a.Refusing == nil || a.Wait > time.Minute+clockSlack {
+			a, err := s.Accept(t.Context(), s.testEntry(order{limits: []delivery.Charge{limit, beside}}))
+			if err != nil || a.Exceeded == nil || a.Wait > time.Minute+clockSlack {
 				t.Fatalf("%s: %+v, %v", name, a, err)
 			}
 			s.engine = skewed{right, a.Wait}
-			mustAdmit(t, s, order{limits: []delivery.Taking{limit, beside}})
+			mustAdmit(t, s, order{limits: []delivery.Charge{limit, beside}})
 			s.engine = right
 			s.refused = refusals{}
 		}
@@ -123,8 +123,8 @@ func TestEarlierTimeMintsNothing(t *testing.T) {
 		s.run(t, `INSERT INTO rate_limit (subject, full_at) VALUES ($1, $2)`, limit.Subject[:], micros(right.now().Add(limit.Per)))
 		for _, by := range []time.Duration{-5 * time.Second, 0} {
 			s.engine, s.refused = skewed{right, by}, refusals{}
-			a, err := s.Admit(t.Context(), s.testEntry(order{limits: []delivery.Taking{limit}}))
-			if err != nil || a.Refusing == nil {
+			a, err := s.Accept(t.Context(), s.testEntry(order{limits: []delivery.Charge{limit}}))
+			if err != nil || a.Exceeded == nil {
 				t.Errorf("%v: %+v, %v", by, a, err)
 			}
 		}

@@ -18,7 +18,7 @@ import (
 func (s *Store) fillNotes() {
 	for range maxNotes {
 		e := s.testEntry(order{})
-		s.Note(e, delivery.Settlement{ID: e.ID, Attempt: 1, State: delivery.StateFailed, Report: e.Report})
+		s.RecordRejected(e, delivery.Outcome{ID: e.ID, Attempt: 1, State: delivery.StateFailed, Steps: e.Steps})
 	}
 }
 

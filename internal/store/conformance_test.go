@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"dmconnector/internal/delivery"
+	"dmconnector/internal/errcode"
 	"dmconnector/internal/postgrestest"
 	"dmconnector/internal/seal"
 )
@@ -76,7 +77,7 @@ type order struct {
 	key     string
 	body    string
 	person  string
-	limits  []delivery.Taking
+	limits  []delivery.Charge
 	expires time.Duration
 	hold    bool
 }
@@ -92,9 +93,9 @@ func (s *Store) testEntry(o order) *delivery.Entry {
 	e := &delivery.Entry{
 		ID: id, Connector: "mine", Type: "SignIn", Mode: delivery.Mode(usual(string(o.mode), "direct")),
 		Recipient: "u***@example.com", Address: s.Hash("address", usual(o.to, "user@example.com")), Body: s.Hash("body", usual(o.body, id)),
-		Takings: o.limits, Hold: o.hold, Payload: []byte(`{"payload":{"code":"424242"}}`),
+		Charges: o.limits, Hold: o.hold, Payload: []byte(`{"payload":{"code":"424242"}}`),
 		Arrived: s.engine.now(), Expires: s.engine.now().Add(10 * time.Minute),
-		Report: delivery.Report{ID: id, Outcome: delivery.StateFailed, Recipient: "u***@example.com"},
+		Steps: delivery.Steps{Detail: "the first attempt"},
 	}
 	if o.expires != 0 {
 		e.Expires = s.engine.now().Add(o.expires)
@@ -105,37 +106,37 @@ func (s *Store) testEntry(o order) *delivery.Entry {
 	}
 	if o.person != "" {
 		person := s.Hash("person", o.person)
-		e.Person = &person
+		e.Supersede = &person
 	}
 	return e
 }
 
-func (s *Store) limit(name, subject string, count int) delivery.Taking {
-	return delivery.Taking{Name: name, Subject: s.Hash(name, subject), Count: count, Per: 10 * time.Minute}
+func (s *Store) limit(name, subject string, count int) delivery.Charge {
+	return delivery.Charge{Limit: name, Subject: s.Hash(name, subject), Count: count, Per: 10 * time.Minute}
 }
 
 // mustAdmit admits a message that nothing stands against.
 func mustAdmit(t *testing.T, s *Store, o order) *delivery.Entry {
 	t.Helper()
 	e := s.testEntry(o)
-	if a, err := s.Admit(t.Context(), e); err != nil || a.Known != nil || a.Refusing != nil {
+	if a, err := s.Accept(t.Context(), e); err != nil || a.Known != nil || a.Exceeded != nil {
 		t.Fatalf("admission %+v, %v", a, err)
 	}
 	return e
 }
 
-func mustTakeUp(t *testing.T, s *Store, n int) []delivery.Work {
+func mustClaim(t *testing.T, s *Store, n int) []delivery.Job {
 	t.Helper()
-	list, err := s.TakeUp(t.Context(), n, nil)
+	list, err := s.Claim(t.Context(), n, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return list
 }
 
-func mustSettle(t *testing.T, s *Store, settlement delivery.Settlement) bool {
+func mustComplete(t *testing.T, s *Store, settlement delivery.Outcome) bool {
 	t.Helper()
-	applied, err := s.Settle(t.Context(), settlement)
+	applied, err := s.Complete(t.Context(), settlement)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,15 +174,15 @@ func (s *Store) sealed(t *testing.T, id string) bool {
 }
 
 // allow reports how many of a limit are left.
-func (s *Store) left(t *testing.T, taking delivery.Taking) int {
+func (s *Store) left(t *testing.T, taking delivery.Charge) int {
 	t.Helper()
 	for n := 0; ; n++ {
-		e := s.testEntry(order{limits: []delivery.Taking{taking}})
-		a, err := s.Admit(t.Context(), e)
+		e := s.testEntry(order{limits: []delivery.Charge{taking}})
+		a, err := s.Accept(t.Context(), e)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if a.Refusing != nil {
+		if a.Exceeded != nil {
 			return n
 		}
 	}
@@ -194,15 +195,15 @@ func TestLimitsAreExact(t *testing.T) {
 		var all sync.WaitGroup
 		for range 60 {
 			all.Go(func() {
-				a, err := s.Admit(context.Background(), s.testEntry(order{limits: []delivery.Taking{s.limit("recipient", "u", 10)}}))
+				a, err := s.Accept(context.Background(), s.testEntry(order{limits: []delivery.Charge{s.limit("recipient", "u", 10)}}))
 				mu.Lock()
 				defer mu.Unlock()
 				switch {
 				case err != nil:
 					t.Error(err)
-				case a.Refusing == nil:
+				case a.Exceeded == nil:
 					admitted++
-				case a.Refusing.Name == "recipient" && a.Wait > 50*time.Second && a.Wait <= 61*time.Second: // another's time may be a little later
+				case a.Exceeded.Limit == "recipient" && a.Wait > 50*time.Second && a.Wait <= 61*time.Second: // another's time may be a little later
 					refused++
 				default:
 					t.Errorf("refused with %+v", a)
@@ -219,16 +220,16 @@ func TestLimitsAreExact(t *testing.T) {
 func TestRefusalTakesNothingAndIsRemembered(t *testing.T) {
 	onEveryKind(t, func(t *testing.T, s *Store) {
 		wide, narrow := s.limit("recipient", "u", 5), s.limit("ip", "i", 1)
-		mustAdmit(t, s, order{limits: []delivery.Taking{narrow}})
-		refused := s.testEntry(order{limits: []delivery.Taking{wide, narrow}, key: "k", person: "p"})
-		refused.Report.Limits = []delivery.LimitCheck{{Limit: "recipient"}, {Limit: "ip"}}
-		a, err := s.Admit(t.Context(), refused)
-		if err != nil || a.Refusing == nil || a.Refusing.Name != "ip" {
+		mustAdmit(t, s, order{limits: []delivery.Charge{narrow}})
+		refused := s.testEntry(order{limits: []delivery.Charge{wide, narrow}, key: "k", person: "p"})
+		refused.Steps.Limits = []delivery.LimitCheck{{Limit: "recipient"}, {Limit: "ip"}}
+		a, err := s.Accept(t.Context(), refused)
+		if err != nil || a.Exceeded == nil || a.Exceeded.Limit != "ip" {
 			t.Fatalf("%+v, %v", a, err)
 		}
 		r := mustMessage(t, s, refused.ID)
-		if r.State != delivery.StateFailed || r.Code != delivery.RateLimited || r.Report.Limits[0].UsedUp || !r.Report.Limits[1].UsedUp || r.Report.Detail == "" {
-			t.Errorf("remembered as %+v, %+v", r, r.Report)
+		if r.State != delivery.StateFailed || r.Code != errcode.RateLimited || r.Steps.Limits[0].UsedUp || !r.Steps.Limits[1].UsedUp || r.Steps.Detail == "" {
+			t.Errorf("remembered as %+v, %+v", r, r.Steps)
 		}
 		if n := s.left(t, wide); n != 5 {
 			t.Errorf("%d of 5 are left of the other limit", n)
@@ -245,7 +246,7 @@ func TestEqualKeysAreOneMessage(t *testing.T) {
 		for range 30 {
 			all.Go(func() {
 				e := s.testEntry(order{key: "k", body: "same"})
-				a, err := s.Admit(context.Background(), e)
+				a, err := s.Accept(context.Background(), e)
 				if err != nil {
 					t.Error(err)
 					return
@@ -269,7 +270,7 @@ func TestEqualKeysAreOneMessage(t *testing.T) {
 func TestKeyIsKnownForADay(t *testing.T) {
 	onEveryKind(t, func(t *testing.T, s *Store) {
 		first := mustAdmit(t, s, order{key: "k", body: "b"})
-		a, err := s.Admit(t.Context(), s.testEntry(order{key: "k", body: "other"}))
+		a, err := s.Accept(t.Context(), s.testEntry(order{key: "k", body: "other"}))
 		if err != nil || a.Known == nil || a.Known.ID != first.ID || a.Known.Body != first.Body || a.Known.State != delivery.StateSending {
 			t.Fatalf("%+v, %v", a, err)
 		}
@@ -282,12 +283,12 @@ func TestKeyIsKnownForADay(t *testing.T) {
 func TestSettledKeyIsKeptOrReleased(t *testing.T) {
 	onEveryKind(t, func(t *testing.T, s *Store) {
 		kept := mustAdmit(t, s, order{key: "kept"})
-		mustSettle(t, s, delivery.Settlement{ID: kept.ID, Attempt: 1, State: delivery.StateSent, Report: kept.Report})
-		if a, err := s.Admit(t.Context(), s.testEntry(order{key: "kept"})); err != nil || a.Known == nil || a.Known.State != delivery.StateSent {
+		mustComplete(t, s, delivery.Outcome{ID: kept.ID, Attempt: 1, State: delivery.StateSent, Steps: kept.Steps})
+		if a, err := s.Accept(t.Context(), s.testEntry(order{key: "kept"})); err != nil || a.Known == nil || a.Known.State != delivery.StateSent {
 			t.Errorf("%+v, %v", a, err)
 		}
 		released := mustAdmit(t, s, order{key: "released"})
-		mustSettle(t, s, delivery.Settlement{ID: released.ID, Attempt: 1, State: delivery.StateFailed, Code: delivery.ProviderBusy, ReleaseKey: true})
+		mustComplete(t, s, delivery.Outcome{ID: released.ID, Attempt: 1, State: delivery.StateFailed, Code: errcode.ProviderBusy, ReleaseKey: true})
 		mustAdmit(t, s, order{key: "released"})
 	})
 }
@@ -295,12 +296,12 @@ func TestSettledKeyIsKeptOrReleased(t *testing.T) {
 func TestEqualRequestsThatAreQueuedAreOneMessage(t *testing.T) {
 	onEveryKind(t, func(t *testing.T, s *Store) {
 		first := mustAdmit(t, s, order{mode: delivery.Queued, body: "b"})
-		a, err := s.Admit(t.Context(), s.testEntry(order{mode: delivery.Queued, body: "b"}))
+		a, err := s.Accept(t.Context(), s.testEntry(order{mode: delivery.Queued, body: "b"}))
 		if err != nil || a.Known == nil || a.Known.ID != first.ID {
 			t.Fatalf("%+v, %v", a, err)
 		}
 		mustAdmit(t, s, order{mode: delivery.Direct, body: "b"}) // its caller waits for an answer of its own
-		mustTakeUp(t, s, 1)
+		mustClaim(t, s, 1)
 		mustAdmit(t, s, order{mode: delivery.Queued, body: "b"}) // the first does not wait any more
 	})
 }
@@ -308,13 +309,13 @@ func TestEqualRequestsThatAreQueuedAreOneMessage(t *testing.T) {
 func TestGivenBackIsThereAgain(t *testing.T) {
 	onEveryKind(t, func(t *testing.T, s *Store) {
 		limit := s.limit("recipient", "u", 3)
-		e := mustAdmit(t, s, order{limits: []delivery.Taking{limit}})
-		mustSettle(t, s, delivery.Settlement{ID: e.ID, Attempt: 1, State: delivery.StateFailed, GiveBack: e.Takings})
+		e := mustAdmit(t, s, order{limits: []delivery.Charge{limit}})
+		mustComplete(t, s, delivery.Outcome{ID: e.ID, Attempt: 1, State: delivery.StateFailed, Refund: e.Charges})
 		if n := s.left(t, limit); n != 3 {
 			t.Errorf("%d are left", n)
 		}
 		// Given back twice is given back once: the try has ended.
-		if mustSettle(t, s, delivery.Settlement{ID: e.ID, Attempt: 1, State: delivery.StateFailed, GiveBack: e.Takings}) {
+		if mustComplete(t, s, delivery.Outcome{ID: e.ID, Attempt: 1, State: delivery.StateFailed, Refund: e.Charges}) {
 			t.Error("settled twice")
 		}
 		if n := s.left(t, limit); n != 0 {
@@ -326,16 +327,16 @@ func TestGivenBackIsThereAgain(t *testing.T) {
 func TestNewerCodeOvertakesWhatWaits(t *testing.T) {
 	onEveryKind(t, func(t *testing.T, s *Store) {
 		limit := s.limit("recipient", "u", 2)
-		queued := mustAdmit(t, s, order{mode: delivery.Queued, person: "p", limits: []delivery.Taking{limit}})
-		sending := mustAdmit(t, s, order{person: "p", limits: []delivery.Taking{limit}}) // the first's place is free
+		queued := mustAdmit(t, s, order{mode: delivery.Queued, person: "p", limits: []delivery.Charge{limit}})
+		sending := mustAdmit(t, s, order{person: "p", limits: []delivery.Charge{limit}}) // the first's place is free
 		other := mustAdmit(t, s, order{mode: delivery.Queued, person: "q"})
 		newest := mustAdmit(t, s, order{person: "p", limits: nil})
 
-		if r := mustMessage(t, s, queued.ID); r.State != delivery.StateFailed || r.Code != delivery.Superseded || s.sealed(t, queued.ID) {
+		if r := mustMessage(t, s, queued.ID); r.State != delivery.StateFailed || r.Code != errcode.Superseded || s.sealed(t, queued.ID) {
 			t.Errorf("the queued one is %s %s", r.State, r.Code)
 		}
 		for id, want := range map[string]bool{sending.ID: true, newest.ID: false, other.ID: false} {
-			if got, err := s.Overtaken(t.Context(), id); err != nil || got != want {
+			if got, err := superseded(t, s, id); err != nil || got != want {
 				t.Errorf("overtaken %v, %v, want %v", got, err, want)
 			}
 		}
@@ -351,10 +352,10 @@ func TestNewerCodeOvertakesWhatWaits(t *testing.T) {
 func TestOvertakenIsNotTriedAgain(t *testing.T) {
 	onEveryKind(t, func(t *testing.T, s *Store) {
 		e := mustAdmit(t, s, order{mode: delivery.Queued, person: "p"})
-		w := mustTakeUp(t, s, 1)[0]
+		w := mustClaim(t, s, 1)[0]
 		mustAdmit(t, s, order{mode: delivery.Direct, person: "p"})
-		mustSettle(t, s, delivery.Settlement{ID: e.ID, Attempt: w.Attempt, State: delivery.StateQueued, Code: delivery.ProviderBusy, Due: s.engine.now()})
-		if r := mustMessage(t, s, e.ID); r.State != delivery.StateFailed || r.Code != delivery.Superseded || s.sealed(t, e.ID) {
+		mustComplete(t, s, delivery.Outcome{ID: e.ID, Attempt: w.Attempt, State: delivery.StateQueued, Code: errcode.ProviderBusy, Due: s.engine.now()})
+		if r := mustMessage(t, s, e.ID); r.State != delivery.StateFailed || r.Code != errcode.Superseded || s.sealed(t, e.ID) {
 			t.Errorf("it is %s %s", r.State, r.Code)
 		}
 	})
@@ -363,29 +364,29 @@ func TestOvertakenIsNotTriedAgain(t *testing.T) {
 func TestQueuedMessageComesBackWhole(t *testing.T) {
 	onEveryKind(t, func(t *testing.T, s *Store) {
 		limit := s.limit("recipient", "u", 3)
-		e := mustAdmit(t, s, order{mode: delivery.Queued, limits: []delivery.Taking{limit}})
-		list := mustTakeUp(t, s, 10)
+		e := mustAdmit(t, s, order{mode: delivery.Queued, limits: []delivery.Charge{limit}})
+		list := mustClaim(t, s, 10)
 		if len(list) != 1 {
 			t.Fatalf("%d messages", len(list))
 		}
 		w := list[0]
-		if w.ID != e.ID || string(w.Payload) != string(e.Payload) || w.Attempt != 1 || w.State != delivery.StateSending || len(w.Takings) != 1 || w.Takings[0] != limit {
+		if w.ID != e.ID || string(w.Payload) != string(e.Payload) || w.Attempt != 1 || w.State != delivery.StateSending || len(w.Charges) != 1 || w.Charges[0] != limit {
 			t.Errorf("%+v", w)
 		}
-		if again := mustTakeUp(t, s, 10); len(again) != 0 {
+		if again := mustClaim(t, s, 10); len(again) != 0 {
 			t.Error("it was taken up twice")
 		}
-		if !mustSettle(t, s, delivery.Settlement{ID: e.ID, Attempt: 1, State: delivery.StateQueued, Code: delivery.ProviderBusy, Due: s.engine.now().Add(time.Hour)}) {
+		if !mustComplete(t, s, delivery.Outcome{ID: e.ID, Attempt: 1, State: delivery.StateQueued, Code: errcode.ProviderBusy, Due: s.engine.now().Add(time.Hour)}) {
 			t.Error("not settled")
 		}
-		if early := mustTakeUp(t, s, 10); len(early) != 0 {
+		if early := mustClaim(t, s, 10); len(early) != 0 {
 			t.Error("it was taken up before it was due")
 		}
 		s.run(t, `UPDATE message SET due_at = 1`)
-		if list = mustTakeUp(t, s, 10); len(list) != 1 || list[0].Attempt != 2 {
+		if list = mustClaim(t, s, 10); len(list) != 1 || list[0].Attempt != 2 {
 			t.Fatalf("%+v", list)
 		}
-		mustSettle(t, s, delivery.Settlement{ID: e.ID, Attempt: 2, State: delivery.StateSent})
+		mustComplete(t, s, delivery.Outcome{ID: e.ID, Attempt: 2, State: delivery.StateSent})
 		if s.sealed(t, e.ID) {
 			t.Error("what was sent is still sealed in the state")
 		}
@@ -404,7 +405,7 @@ func TestEveryQueuedMessageIsTakenUpOnce(t *testing.T) {
 		for range 8 {
 			all.Go(func() {
 				for {
-					list, err := s.TakeUp(context.Background(), 7, nil)
+					list, err := s.Claim(context.Background(), 7, nil)
 					if err != nil {
 						t.Error(err)
 					}
@@ -421,7 +422,7 @@ func TestEveryQueuedMessageIsTakenUpOnce(t *testing.T) {
 		}
 		all.Wait()
 		// On PostgreSQL one may have found the others' rows locked, and nothing else.
-		for _, w := range mustTakeUp(t, s, messages) {
+		for _, w := range mustClaim(t, s, messages) {
 			taken[w.ID]++
 		}
 		for id, n := range taken {
@@ -445,15 +446,15 @@ func TestOutcomeOfAnEarlierTry(t *testing.T) {
 	}{
 		"nothing happened":     {func(*testing.T, *Store) {}, true, delivery.StateSent},
 		"the lease ended":      {func(t *testing.T, s *Store) { takeBackAll(t, s) }, true, delivery.StateSent},
-		"another has begun":    {func(t *testing.T, s *Store) { takeBackAll(t, s); mustTakeUp(t, s, 1) }, false, delivery.StateSending},
+		"another has begun":    {func(t *testing.T, s *Store) { takeBackAll(t, s); mustClaim(t, s, 1) }, false, delivery.StateSending},
 		"another has ended it": {func(t *testing.T, s *Store) { endAnother(t, s) }, false, delivery.StateDead},
 	}
 	onEveryKind(t, func(t *testing.T, s *Store) {
 		for name, tt := range tests {
 			e := mustAdmit(t, s, order{mode: delivery.Queued})
-			mustTakeUp(t, s, 1)
+			mustClaim(t, s, 1)
 			tt.between(t, s)
-			applied := mustSettle(t, s, delivery.Settlement{ID: e.ID, Attempt: 1, State: delivery.StateSent})
+			applied := mustComplete(t, s, delivery.Outcome{ID: e.ID, Attempt: 1, State: delivery.StateSent})
 			if r := mustMessage(t, s, e.ID); applied != tt.applied || r.State != tt.state {
 				t.Errorf("%s: applied %v, then %s", name, applied, r.State)
 			}
@@ -472,8 +473,8 @@ func takeBackAll(t *testing.T, s *Store) {
 func endAnother(t *testing.T, s *Store) {
 	t.Helper()
 	takeBackAll(t, s)
-	w := mustTakeUp(t, s, 1)[0]
-	mustSettle(t, s, delivery.Settlement{ID: w.ID, Attempt: w.Attempt, State: delivery.StateDead, KeepPayload: true})
+	w := mustClaim(t, s, 1)[0]
+	mustComplete(t, s, delivery.Outcome{ID: w.ID, Attempt: w.Attempt, State: delivery.StateDead, KeepPayload: true})
 }
 
 func TestWhatACrashLeftBehind(t *testing.T) {
@@ -491,7 +492,7 @@ func TestWhatACrashLeftBehind(t *testing.T) {
 	onEveryKind(t, func(t *testing.T, s *Store) {
 		for name, tt := range tests {
 			e := s.testEntry(tt.order)
-			if _, err := s.Admit(t.Context(), e); err != nil {
+			if _, err := s.Accept(t.Context(), e); err != nil {
 				t.Fatal(err)
 			}
 			s.run(t, `UPDATE message SET state = 'sending', attempts = 1, due_at = $1`, micros(s.engine.now().Add(time.Minute)))
@@ -506,7 +507,7 @@ func TestWhatACrashLeftBehind(t *testing.T) {
 				t.Fatal(err)
 			}
 			r := mustMessage(t, s, e.ID)
-			if r.State != tt.state || s.sealed(t, e.ID) != tt.sealed || (r.State == delivery.StateUnknown) != (r.Code == delivery.OutcomeUnknown) {
+			if r.State != tt.state || s.sealed(t, e.ID) != tt.sealed || (r.State == delivery.StateUnknown) != (r.Code == errcode.OutcomeUnknown) {
 				t.Errorf("%s: %s %s, sealed %v", name, r.State, r.Code, s.sealed(t, e.ID))
 			}
 			s.run(t, `DELETE FROM message`)
@@ -527,7 +528,7 @@ func TestWhatIsOverIsErased(t *testing.T) {
 	onEveryKind(t, func(t *testing.T, s *Store) {
 		for name, tt := range tests {
 			limit := s.limit("recipient", name, 3)
-			e := mustAdmit(t, s, order{mode: delivery.Queued, limits: []delivery.Taking{limit}})
+			e := mustAdmit(t, s, order{mode: delivery.Queued, limits: []delivery.Charge{limit}})
 			s.run(t, `UPDATE message SET state = $1`, string(tt.before))
 			if err := s.expire(t.Context()); err != nil {
 				t.Fatal(err)
@@ -537,7 +538,7 @@ func TestWhatIsOverIsErased(t *testing.T) {
 			}
 			other := mustAdmit(t, s, order{mode: delivery.Queued}) // there is something to erase
 			s.run(t, `UPDATE message SET expires_at = $1`, micros(s.engine.now()))
-			if list := mustTakeUp(t, s, 10); len(list) != 0 {
+			if list := mustClaim(t, s, 10); len(list) != 0 {
 				t.Errorf("%s: what has expired is taken up", name)
 			}
 			if err := s.expire(t.Context()); err != nil {
@@ -560,17 +561,17 @@ func TestWhatIsOverIsErased(t *testing.T) {
 
 func TestRetryByHand(t *testing.T) {
 	onEveryKind(t, func(t *testing.T, s *Store) {
-		end := func(o order, settlement delivery.Settlement) string {
+		end := func(o order, settlement delivery.Outcome) string {
 			o.mode = delivery.Queued
 			e := mustAdmit(t, s, o)
-			settlement.ID, settlement.Attempt = e.ID, mustTakeUp(t, s, 1)[0].Attempt
-			mustSettle(t, s, settlement)
+			settlement.ID, settlement.Attempt = e.ID, mustClaim(t, s, 1)[0].Attempt
+			mustComplete(t, s, settlement)
 			return e.ID
 		}
-		dead := end(order{}, delivery.Settlement{State: delivery.StateDead, Code: delivery.ProviderRejected, KeepPayload: true})
-		unknown := end(order{}, delivery.Settlement{State: delivery.StateUnknown, KeepPayload: true})
-		erased := end(order{}, delivery.Settlement{State: delivery.StateUnknown})
-		sent := end(order{}, delivery.Settlement{State: delivery.StateSent})
+		dead := end(order{}, delivery.Outcome{State: delivery.StateDead, Code: errcode.ProviderRejected, KeepPayload: true})
+		unknown := end(order{}, delivery.Outcome{State: delivery.StateUnknown, KeepPayload: true})
+		erased := end(order{}, delivery.Outcome{State: delivery.StateUnknown})
+		sent := end(order{}, delivery.Outcome{State: delivery.StateSent})
 		if !mustMessage(t, s, dead).Retryable || mustMessage(t, s, erased).Retryable || mustMessage(t, s, sent).Retryable {
 			t.Error("what is retryable is not told right")
 		}
@@ -589,10 +590,10 @@ func TestRetryByHand(t *testing.T) {
 			t.Errorf("queued again: %v", err)
 		}
 		// The try before cannot end it any more.
-		if mustSettle(t, s, delivery.Settlement{ID: dead, Attempt: 1, State: delivery.StateDead}) {
+		if mustComplete(t, s, delivery.Outcome{ID: dead, Attempt: 1, State: delivery.StateDead}) {
 			t.Error("an older try has settled it")
 		}
-		list := mustTakeUp(t, s, 10)
+		list := mustClaim(t, s, 10)
 		if len(list) != 2 || string(list[0].Payload) == "" {
 			t.Errorf("%d are sent again", len(list))
 		}
@@ -612,11 +613,11 @@ func TestListIsFilteredAndPaged(t *testing.T) {
 		for i := range 7 {
 			e := s.testEntry(order{to: fmt.Sprintf("user%d@example.com", i%2)})
 			e.Connector, e.Type = fmt.Sprint("c", i%3), []string{"SignIn", "Register"}[i%2]
-			if _, err := s.Admit(t.Context(), e); err != nil {
+			if _, err := s.Accept(t.Context(), e); err != nil {
 				t.Fatal(err)
 			}
 			if i < 5 {
-				mustSettle(t, s, delivery.Settlement{ID: e.ID, Attempt: 1, State: delivery.StateSent})
+				mustComplete(t, s, delivery.Outcome{ID: e.ID, Attempt: 1, State: delivery.StateSent})
 			}
 			ids = append([]string{e.ID}, ids...)
 		}
@@ -667,10 +668,10 @@ func TestListIsFilteredAndPaged(t *testing.T) {
 func TestNotedRefusalsCanBeLookedUp(t *testing.T) {
 	onEveryKind(t, func(t *testing.T, s *Store) {
 		e := s.testEntry(order{key: "k", person: "p"})
-		s.Note(e, delivery.Settlement{ID: e.ID, Attempt: 1, State: delivery.StateFailed, Code: delivery.InvalidRecipient, Report: e.Report})
+		s.RecordRejected(e, delivery.Outcome{ID: e.ID, Attempt: 1, State: delivery.StateFailed, Code: errcode.InvalidRecipient, Steps: e.Steps})
 		until(t, "the note is written", func() bool {
 			r, ok, err := s.Message(t.Context(), e.ID)
-			return err == nil && ok && r.State == delivery.StateFailed && r.Code == delivery.InvalidRecipient
+			return err == nil && ok && r.State == delivery.StateFailed && r.Code == errcode.InvalidRecipient
 		})
 		mustAdmit(t, s, order{key: "k"}) // a refusal holds no key
 	})
@@ -694,10 +695,10 @@ func until(t *testing.T, what string, done func() bool) {
 func TestFloodOfRefusalsSkipsTheDatabase(t *testing.T) {
 	onEveryKind(t, func(t *testing.T, s *Store) {
 		limit := s.limit("recipient", "u", 1)
-		first := mustAdmit(t, s, order{limits: []delivery.Taking{limit}})
+		first := mustAdmit(t, s, order{limits: []delivery.Charge{limit}})
 		refused := func() {
-			a, err := s.Admit(t.Context(), s.testEntry(order{limits: []delivery.Taking{limit}}))
-			if err != nil || a.Refusing == nil {
+			a, err := s.Accept(t.Context(), s.testEntry(order{limits: []delivery.Charge{limit}}))
+			if err != nil || a.Exceeded == nil {
 				t.Fatalf("%+v, %v", a, err)
 			}
 		}
@@ -710,8 +711,8 @@ func TestFloodOfRefusalsSkipsTheDatabase(t *testing.T) {
 			t.Errorf("%d of 100 refusals were written at once", n)
 		}
 		// What is given back is there at once.
-		mustSettle(t, s, delivery.Settlement{ID: first.ID, Attempt: 1, State: delivery.StateFailed, GiveBack: first.Takings})
-		mustAdmit(t, s, order{limits: []delivery.Taking{limit}})
+		mustComplete(t, s, delivery.Outcome{ID: first.ID, Attempt: 1, State: delivery.StateFailed, Refund: first.Charges})
+		mustAdmit(t, s, order{limits: []delivery.Charge{limit}})
 	})
 }
 
@@ -735,7 +736,7 @@ func TestSweepDeletesWhatIsOld(t *testing.T) {
 				if state == delivery.StateQueued {
 					e.ID = fmt.Sprintf("%sf%011d", prefix[:24], i)
 				}
-				if _, err := s.Admit(t.Context(), e); err != nil {
+				if _, err := s.Accept(t.Context(), e); err != nil {
 					t.Fatal(err)
 				}
 				s.run(t, `UPDATE message SET state = $1 WHERE id = $2`, string(state), e.ID)
@@ -744,9 +745,9 @@ func TestSweepDeletesWhatIsOld(t *testing.T) {
 		fill(old, 3, delivery.StateSent)
 		fill(old, 1, delivery.StateQueued)
 		fill(kept, 2, delivery.StateSent)
-		mustAdmit(t, s, order{limits: []delivery.Taking{s.limit("recipient", "u", 3)}})
+		mustAdmit(t, s, order{limits: []delivery.Charge{s.limit("recipient", "u", 3)}})
 		s.run(t, `UPDATE rate_limit SET full_at = 1`)
-		mustAdmit(t, s, order{limits: []delivery.Taking{s.limit("recipient", "v", 3)}})
+		mustAdmit(t, s, order{limits: []delivery.Charge{s.limit("recipient", "v", 3)}})
 		if err := s.sweep(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -763,7 +764,7 @@ func TestSweepDeletesWhatIsOld(t *testing.T) {
 // The state shows neither addresses nor codes to who reads its files.
 func TestStateShowsNothing(t *testing.T) {
 	onEveryKind(t, func(t *testing.T, s *Store) {
-		e := mustAdmit(t, s, order{mode: delivery.Queued, to: "user@example.com", key: "key-of-the-caller", limits: []delivery.Taking{s.limit("ip", "203.0.113.7", 3)}})
+		e := mustAdmit(t, s, order{mode: delivery.Queued, to: "user@example.com", key: "key-of-the-caller", limits: []delivery.Charge{s.limit("ip", "203.0.113.7", 3)}})
 		var limits, report, payload string
 		err := s.engine.read(t.Context(), func(x *tx) error {
 			return x.row(`SELECT limits, report, payload FROM message WHERE id = $1`, e.ID).Scan(&limits, &report, &payload)
@@ -811,13 +812,27 @@ func TestReadiness(t *testing.T) {
 func TestRefusedCodeOvertakesNobody(t *testing.T) {
 	onEveryKind(t, func(t *testing.T, s *Store) {
 		limit := s.limit("recipient", "u", 1)
-		older := mustAdmit(t, s, order{person: "p", limits: []delivery.Taking{limit}})
-		a, err := s.Admit(t.Context(), s.testEntry(order{person: "p", limits: []delivery.Taking{limit}}))
-		if err != nil || a.Refusing == nil {
+		older := mustAdmit(t, s, order{person: "p", limits: []delivery.Charge{limit}})
+		a, err := s.Accept(t.Context(), s.testEntry(order{person: "p", limits: []delivery.Charge{limit}}))
+		if err != nil || a.Exceeded == nil {
 			t.Fatalf("%+v, %v", a, err)
 		}
-		if overtaken, err := s.Overtaken(t.Context(), older.ID); err != nil || overtaken {
+		if overtaken, err := superseded(t, s, older.ID); err != nil || overtaken {
 			t.Errorf("overtaken %v, %v", overtaken, err)
 		}
 	})
+}
+
+// superseded reports whether a newer code has superseded the message.
+func superseded(t *testing.T, s *Store, id string) (bool, error) {
+	t.Helper()
+	r, _, err := s.Message(t.Context(), id)
+	if err != nil {
+		return false, err
+	}
+	err = s.Confirm(t.Context(), id, r.Attempts)
+	if errors.Is(err, delivery.ErrSuperseded) {
+		return true, nil
+	}
+	return r.Code == "superseded", nil
 }

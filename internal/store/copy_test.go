@@ -49,7 +49,7 @@ func dump(t *testing.T, s *Store) map[string][]string {
 func fillAll(t *testing.T, s *Store) []string {
 	t.Helper()
 	ids := fillSealed(t, s, copyChunk+3)
-	mustAdmit(t, s, order{key: "k", person: "p", limits: []delivery.Taking{s.limit("recipient", "u", 10)}})
+	mustAdmit(t, s, order{key: "k", person: "p", limits: []delivery.Charge{s.limit("recipient", "u", 10)}})
 	mustCreateToken(t, s, Token{Scope: "send", Note: "Ünïcode"})
 	if _, err := s.PutTemplates(t.Context(), []registry.EmailTemplate{testTemplate("1", "en", "SignIn")}, change("me", "x", "")); err != nil {
 		t.Fatal(err)

@@ -39,7 +39,7 @@ func refused(err error) bool {
 	if _, ok := errors.AsType[*delivery.Error](err); ok {
 		return true
 	}
-	for _, refusal := range []error{registry.ErrNotFound, registry.ErrExists, registry.ErrChanged, context.Canceled} {
+	for _, refusal := range []error{registry.ErrNotFound, registry.ErrExists, registry.ErrChanged, context.Canceled, delivery.ErrSuperseded, delivery.ErrLost} {
 		if errors.Is(err, refusal) {
 			return true
 		}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"dmconnector/internal/delivery"
+	"dmconnector/internal/errcode"
 )
 
 const recordColumns = `id, connector, type, mode, state, code, recipient, body, attempts, due_at, expires_at, created_at, updated_at, payload IS NOT NULL, report`
@@ -36,8 +37,8 @@ func scanRecord(row interface{ Scan(...any) error }, before ...any) (delivery.Re
 		r.Due = fromMicros(due)
 	}
 	r.Retryable = sealed && retryable(r.State)
-	r.Report = new(delivery.Report)
-	if err := json.Unmarshal([]byte(report), r.Report); err != nil {
+	r.Steps = new(delivery.Steps)
+	if err := json.Unmarshal([]byte(report), r.Steps); err != nil {
 		return r, fmt.Errorf("read the report of message %s: %w", r.ID, err)
 	}
 	return r, nil
@@ -84,7 +85,7 @@ func (s *Store) Messages(ctx context.Context, f delivery.Filter) ([]delivery.Rec
 		list = make([]delivery.Record, 0, f.Limit)
 		return t.each(func(rows *sql.Rows) error {
 			r, err := scanRecord(rows)
-			r.Report = nil
+			r.Steps = nil
 			list = append(list, r)
 			return err
 		}, query, args...)
@@ -212,9 +213,9 @@ func leastID(at time.Time) string {
 
 // Why a message cannot be sent again.
 var (
-	errNoMessage    = &delivery.Error{Code: delivery.MessageNotFound, Detail: "there is no message of that id"}
-	errPayloadGone  = &delivery.Error{Code: delivery.PayloadGone, Detail: "the message has been erased, so that it cannot be sent again"}
-	errNotRetryable = &delivery.Error{Code: delivery.NotRetryable, Detail: "only a message that is dead or unknown can be sent again"}
+	errNoMessage    = &delivery.Error{Code: errcode.MessageNotFound, Detail: "there is no message of that id"}
+	errPayloadGone  = &delivery.Error{Code: errcode.PayloadGone, Detail: "the message has been erased, so that it cannot be sent again"}
+	errNotRetryable = &delivery.Error{Code: errcode.NotRetryable, Detail: "only a message that is dead or unknown can be sent again"}
 )
 
 // Retry has a message that is dead or unknown sent again, while it is good. If it

@@ -90,7 +90,7 @@ func (s *Store) expire(ctx context.Context) error {
 	var ended int64
 	err = s.write(ctx, func(t *tx) error {
 		ended = 0
-		var unused []delivery.Taking
+		var unused []delivery.Charge
 		err := t.each(func(rows *sql.Rows) error {
 			var state, limits string
 			if err := rows.Scan(&state, &limits); err != nil {

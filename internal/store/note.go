@@ -11,7 +11,7 @@ import (
 // A note is a message that was refused before it asked for admission.
 type note struct {
 	entry      *delivery.Entry
-	settlement delivery.Settlement
+	settlement delivery.Outcome
 }
 
 const (
@@ -24,8 +24,8 @@ const (
 	lastNotes = time.Second
 )
 
-// Note remembers a message that was refused. See [delivery.Keeper].
-func (s *Store) Note(e *delivery.Entry, settlement delivery.Settlement) {
+// Note remembers a message that was refused. See [delivery.Store].
+func (s *Store) RecordRejected(e *delivery.Entry, settlement delivery.Outcome) {
 	select {
 	case s.notes <- note{e, settlement}:
 	default:
@@ -96,7 +96,7 @@ func (s *Store) writeNotes(ctx context.Context, first note) {
 
 func (s *Store) insertNote(t *tx, n note, now time.Time) error {
 	entry := *n.entry
-	entry.Idempotency, entry.Person = nil, nil
+	entry.Idempotency, entry.Supersede = nil, nil
 	row, err := s.messageRow(&entry, now)
 	if err != nil {
 		return err
@@ -125,7 +125,7 @@ const (
 	maxRefusals     = 4096
 )
 
-func (r *refusals) find(now time.Time, takings []delivery.Taking) (*delivery.Taking, time.Duration) {
+func (r *refusals) find(now time.Time, takings []delivery.Charge) (*delivery.Charge, time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for i := range takings {
@@ -141,7 +141,7 @@ func (r *refusals) find(now time.Time, takings []delivery.Taking) (*delivery.Tak
 	return nil, 0
 }
 
-func (r *refusals) add(now time.Time, taking delivery.Taking, wait time.Duration) {
+func (r *refusals) add(now time.Time, taking delivery.Charge, wait time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.until == nil || len(r.until) >= maxRefusals {
@@ -150,7 +150,7 @@ func (r *refusals) add(now time.Time, taking delivery.Taking, wait time.Duration
 	r.until[taking.Subject] = refusal{now, wait}
 }
 
-func (r *refusals) forget(takings []delivery.Taking) {
+func (r *refusals) forget(takings []delivery.Charge) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for i := range takings {

@@ -95,18 +95,18 @@ func TestReplicasShareLimitsAndKeys(t *testing.T) {
 	for i := range 60 {
 		s := stores[i%2]
 		all.Go(func() {
-			a, err := s.Admit(context.Background(), s.testEntry(order{limits: []delivery.Taking{s.limit("recipient", "u", 10), s.limit("ip", "i", 50)}}))
+			a, err := s.Accept(context.Background(), s.testEntry(order{limits: []delivery.Charge{s.limit("recipient", "u", 10), s.limit("ip", "i", 50)}}))
 			if err != nil {
 				t.Error(err)
 			}
 			e := s.testEntry(order{key: "k", body: "b", person: "p"})
-			k, err := s.Admit(context.Background(), e)
+			k, err := s.Accept(context.Background(), e)
 			if err != nil {
 				t.Error(err)
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			if a.Refusing == nil {
+			if a.Exceeded == nil {
 				admitted++
 			}
 			if k.Known == nil {
@@ -132,7 +132,7 @@ func TestOneCodeIsNewestAcrossReplicas(t *testing.T) {
 		s := stores[i%2]
 		all.Go(func() {
 			e := s.testEntry(order{person: "p"})
-			if _, err := s.Admit(context.Background(), e); err != nil {
+			if _, err := s.Accept(context.Background(), e); err != nil {
 				t.Error(err)
 			}
 			mu.Lock()
@@ -143,7 +143,7 @@ func TestOneCodeIsNewestAcrossReplicas(t *testing.T) {
 	all.Wait()
 	newest := 0
 	for _, id := range ids {
-		overtaken, err := stores[0].Overtaken(t.Context(), id)
+		overtaken, err := superseded(t, stores[0], id)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -176,15 +176,15 @@ func TestBehindAPooler(t *testing.T) {
 			if i%2 == 0 {
 				mode = delivery.Queued
 			}
-			e := s.testEntry(order{mode: mode, limits: []delivery.Taking{s.limit("recipient", "u", 100)}, person: "p"})
-			if _, err := s.Admit(context.Background(), e); err != nil {
+			e := s.testEntry(order{mode: mode, limits: []delivery.Charge{s.limit("recipient", "u", 100)}, person: "p"})
+			if _, err := s.Accept(context.Background(), e); err != nil {
 				t.Error(err)
 			}
 		})
 	}
 	all.Wait()
-	for _, w := range mustTakeUp(t, s, 100) {
-		mustSettle(t, s, delivery.Settlement{ID: w.ID, Attempt: w.Attempt, State: delivery.StateSent})
+	for _, w := range mustClaim(t, s, 100) {
+		mustComplete(t, s, delivery.Outcome{ID: w.ID, Attempt: w.Attempt, State: delivery.StateSent})
 	}
 	if err := s.expire(t.Context()); err != nil {
 		t.Error(err)
@@ -193,7 +193,7 @@ func TestBehindAPooler(t *testing.T) {
 		t.Error(err)
 	}
 	select { // a poll stands in for what is not heard
-	case <-s.Waiting():
+	case <-s.Wake():
 	case <-time.After(10 * time.Second):
 		t.Error("no poll")
 	}
@@ -203,7 +203,7 @@ func TestLeaseOfALostReplicaIsTakenBack(t *testing.T) {
 	address := postgrestest.Database(t)
 	lost, other := openTest(t, Options{State: address, Ring: testRing(t)}), openTest(t, Options{State: address, Ring: testRing(t)})
 	e := mustAdmit(t, lost, order{mode: delivery.Queued})
-	mustTakeUp(t, lost, 1)
+	mustClaim(t, lost, 1)
 	other.keepShared(t.Context())
 	if r := mustMessage(t, other, e.ID); r.State != delivery.StateSending {
 		t.Fatalf("taken back within its lease: %s", r.State)
@@ -223,7 +223,7 @@ func TestLeaseOfALostReplicaIsTakenBack(t *testing.T) {
 	if r := mustMessage(t, other, e.ID); r.State != delivery.StateQueued {
 		t.Fatalf("not taken back from one who is gone: %s", r.State)
 	}
-	mustTakeUp(t, lost, 1)
+	mustClaim(t, lost, 1)
 	lost.run(t, `UPDATE message SET due_at = 1`)
 	lost.run(t, `UPDATE replica SET seen_at = $1`, micros(lost.engine.now()))
 	other.healthy.since = time.Now().Add(-2 * lease)
@@ -243,7 +243,7 @@ func TestRestartOfTheServerIsNotNoticed(t *testing.T) {
 	}
 	all.Wait()
 	server.Kill(t)
-	if a, err := s.Admit(t.Context(), s.testEntry(order{})); err == nil {
+	if a, err := s.Accept(t.Context(), s.testEntry(order{})); err == nil {
 		t.Errorf("admitted without a server: %+v", a)
 	}
 	server.Start(t)

@@ -36,7 +36,7 @@ func fillSealed(t *testing.T, s *Store, messages int) []string {
 		e := s.testEntry(order{mode: delivery.Queued})
 		ids[i] = e.ID
 		all.Go(func() {
-			if _, err := s.Admit(t.Context(), e); err != nil {
+			if _, err := s.Accept(t.Context(), e); err != nil {
 				t.Error(err)
 			}
 		})
@@ -52,7 +52,7 @@ func checkSealed(t *testing.T, s *Store, ids []string) {
 	if c := mustConfiguration(t, s); len(c.Connectors) != 1 || !strings.Contains(string(c.Connectors[0].Config), "hunter2") {
 		t.Errorf("%d connectors", len(c.Connectors))
 	}
-	work := mustTakeUp(t, s, len(ids))
+	work := mustClaim(t, s, len(ids))
 	if len(work) != len(ids)-1 {
 		t.Errorf("%d messages are due, want %d", len(work), len(ids)-1)
 	}
@@ -160,11 +160,11 @@ func TestResealWhileReplicasSend(t *testing.T) {
 	go func() {
 		count := 0
 		for deadline := time.Now().Add(20 * time.Second); count < len(ids)-1 && time.Now().Before(deadline); {
-			for _, w := range mustTakeUp(t, replica, 5) {
+			for _, w := range mustClaim(t, replica, 5) {
 				if string(w.Payload) != `{"payload":{"code":"424242"}}` {
 					t.Errorf("%q", w.Payload)
 				}
-				mustSettle(t, replica, delivery.Settlement{ID: w.ID, Attempt: w.Attempt, State: delivery.StateSent})
+				mustComplete(t, replica, delivery.Outcome{ID: w.ID, Attempt: w.Attempt, State: delivery.StateSent})
 				count++
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -12,8 +13,8 @@ import (
 	"dmconnector/internal/delivery"
 )
 
-// Settle remembers how a try ended. See [delivery.Keeper].
-func (s *Store) Settle(ctx context.Context, settlement delivery.Settlement) (bool, error) {
+// Complete remembers how a try ended. See [delivery.Store].
+func (s *Store) Complete(ctx context.Context, settlement delivery.Outcome) (bool, error) {
 	now := s.engine.now()
 	if !settlement.Due.IsZero() {
 		settlement.Due = settlement.Due.Add(s.skew())
@@ -27,7 +28,7 @@ func (s *Store) Settle(ctx context.Context, settlement delivery.Settlement) (boo
 	if err != nil {
 		return false, err
 	}
-	s.refused.forget(settlement.GiveBack)
+	s.refused.forget(settlement.Refund)
 	return mine, nil
 }
 
@@ -35,8 +36,8 @@ func (s *Store) Settle(ctx context.Context, settlement delivery.Settlement) (boo
 // lease has ended may be another's, but as long as nobody has taken it up again,
 // what this try knows is the truth. One that a newer code has overtaken is not
 // tried again.
-func settle(t *tx, s delivery.Settlement, now time.Time) (bool, error) {
-	report, err := json.Marshal(s.Report)
+func settle(t *tx, s delivery.Outcome, now time.Time) (bool, error) {
+	report, err := json.Marshal(s.Steps)
 	if err != nil {
 		return false, err
 	}
@@ -49,33 +50,43 @@ UPDATE message SET
 	payload = CASE WHEN $9 = 1 AND NOT ($3 = 'queued' AND overtaken = 1) THEN payload ELSE NULL END
 WHERE id = $1 AND attempts = $2 AND state IN ('queued', 'sending', 'unknown')`,
 		s.ID, s.Attempt, string(s.State), string(s.Code), micros(s.Due), micros(now), string(report),
-		number(s.ReleaseKey), number(s.KeepPayload || s.State == delivery.StateQueued), number(len(s.GiveBack) > 0))
+		number(s.ReleaseKey), number(s.KeepPayload || s.State == delivery.StateQueued), number(len(s.Refund) > 0))
 	if err != nil || applied == 0 {
 		return false, err
 	}
 	if s.State == delivery.StateQueued {
 		t.notify(topicQueue)
 	}
-	return true, giveBack(t, s.GiveBack)
+	return true, giveBack(t, s.Refund)
 }
 
-// Overtaken reports whether a newer code was admitted. See [delivery.Keeper].
-func (s *Store) Overtaken(ctx context.Context, id string) (bool, error) {
-	var overtaken int
-	err := s.engine.read(ctx, func(t *tx) error {
-		return t.row(`SELECT overtaken FROM message WHERE id = $1`, id).Scan(&overtaken)
+// Confirm extends a lease before an attempt. See [delivery.Store].
+func (s *Store) Confirm(ctx context.Context, id string, attempt int) error {
+	now := s.engine.now()
+	return s.write(ctx, func(t *tx) error {
+		confirmed, err := t.exec(`
+UPDATE message SET due_at = $3
+WHERE id = $1 AND attempts = $2 AND state = 'sending' AND overtaken = 0`, id, attempt, micros(now.Add(lease)))
+		if err != nil || confirmed == 1 {
+			return err
+		}
+		var overtaken int
+		err = t.row(`SELECT overtaken FROM message WHERE id = $1 AND attempts = $2 AND state = 'sending'`, id, attempt).Scan(&overtaken)
+		if errors.Is(err, sql.ErrNoRows) {
+			return delivery.ErrLost
+		}
+		if err != nil {
+			return err
+		}
+		return delivery.ErrSuperseded
 	})
-	if err != nil {
-		return false, err
-	}
-	return overtaken == 1, nil
 }
 
 // dueMessages chooses what may be taken up at $1.
 const dueMessages = ` FROM message WHERE state IN ('queued', 'sending') AND state = 'queued' AND due_at <= $1`
 
-// TakeUp takes up messages that are due. See [delivery.Keeper].
-func (s *Store) TakeUp(ctx context.Context, n int, without []string) ([]delivery.Work, error) {
+// Claim takes up messages that are due. See [delivery.Store].
+func (s *Store) Claim(ctx context.Context, n int, without []string) ([]delivery.Job, error) {
 	now := s.engine.now()
 	due, err := s.anyDue(ctx, now, without)
 	if err != nil || !due {
@@ -87,7 +98,7 @@ UPDATE message SET state = 'sending', attempts = attempts + 1, owner = $3, due_a
 WHERE id IN (SELECT id` + dueMessages + ` AND expires_at > $1` + notOf(without, &args) + `
 	ORDER BY due_at LIMIT $4 {skip locked})
 RETURNING limits, payload, ` + recordColumns
-	var list []delivery.Work
+	var list []delivery.Job
 	err = s.write(ctx, func(t *tx) error {
 		list = nil
 		return t.each(func(rows *sql.Rows) error {
@@ -139,9 +150,9 @@ func notOf(connectors []string, args *[]any) string {
 	return ` AND connector NOT IN (` + strings.Join(places, ", ") + `)`
 }
 
-func scanWork(rows *sql.Rows) (delivery.Work, error) {
+func scanWork(rows *sql.Rows) (delivery.Job, error) {
 	var (
-		work    delivery.Work
+		work    delivery.Job
 		takings string
 	)
 	record, err := scanRecord(rows, &takings, &work.Payload)
@@ -149,7 +160,7 @@ func scanWork(rows *sql.Rows) (delivery.Work, error) {
 		return work, err
 	}
 	work.Record, work.Attempt = record, record.Attempts
-	if err := json.Unmarshal([]byte(takings), &work.Takings); err != nil {
+	if err := json.Unmarshal([]byte(takings), &work.Charges); err != nil {
 		return work, fmt.Errorf("read the limits of message %s: %w", record.ID, err)
 	}
 	return work, nil

@@ -75,7 +75,7 @@ func TestStartTakesUpWhatACrashLeft(t *testing.T) {
 		t.Fatal(err)
 	}
 	direct, queued := mustAdmit(t, s, order{}), mustAdmit(t, s, order{mode: delivery.Queued})
-	mustTakeUp(t, s, 1)
+	mustClaim(t, s, 1)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +83,7 @@ func TestStartTakesUpWhatACrashLeft(t *testing.T) {
 	if r := mustMessage(t, s, direct.ID); r.State != delivery.StateUnknown {
 		t.Errorf("the direct one is %s", r.State)
 	}
-	if list := mustTakeUp(t, s, 10); len(list) != 1 || list[0].ID != queued.ID || list[0].Attempt != 2 {
+	if list := mustClaim(t, s, 10); len(list) != 1 || list[0].ID != queued.ID || list[0].Attempt != 2 {
 		t.Errorf("taken up again: %+v", list)
 	}
 }
@@ -155,7 +155,7 @@ func TestWriteEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
 	waiting := s.testEntry(order{})
-	if _, err := s.Admit(ctx, waiting); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, delivery.ErrInDoubt) {
+	if _, err := s.Accept(ctx, waiting); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, delivery.ErrInDoubt) {
 		t.Errorf("it had not begun: %v", err)
 	}
 	close(hold)
@@ -178,11 +178,11 @@ func TestQueriesUseIndexes(t *testing.T) {
 	s := openTest(t, Options{State: addressOf(t, SQLite), Ring: testRing(t)})
 	plans := &planner{t: t}
 	recorder := &Store{engine: recording{s.engine, plans}, kind: SQLite, ring: s.ring, log: s.log, secret: s.secret, waiting: newTopic(), changed: newTopic()}
-	for _, o := range []order{{mode: delivery.Queued, person: "p", key: "k", limits: []delivery.Taking{s.limit("ip", "i", 1)}}, {mode: delivery.Queued}, {person: "p"}} {
+	for _, o := range []order{{mode: delivery.Queued, person: "p", key: "k", limits: []delivery.Charge{s.limit("ip", "i", 1)}}, {mode: delivery.Queued}, {person: "p"}} {
 		e := mustAdmit(t, recorder, o)
-		mustTakeUp(t, recorder, 1)
-		mustSettle(t, recorder, delivery.Settlement{ID: e.ID, Attempt: 1, State: delivery.StateSent})
-		if _, err := recorder.Overtaken(t.Context(), e.ID); err != nil {
+		mustClaim(t, recorder, 1)
+		mustComplete(t, recorder, delivery.Outcome{ID: e.ID, Attempt: 1, State: delivery.StateSent})
+		if _, err := superseded(t, recorder, e.ID); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -216,7 +216,7 @@ func TestQueriesUseIndexes(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.run(t, `UPDATE message SET state = 'queued', expires_at = $1`, micros(s.engine.now().Add(time.Hour)))
-	if list, err := recorder.TakeUp(t.Context(), 1, []string{"c", "d"}); err != nil || len(list) != 1 {
+	if list, err := recorder.Claim(t.Context(), 1, []string{"c", "d"}); err != nil || len(list) != 1 {
 		t.Fatalf("%d taken up, %v", len(list), err)
 	}
 	if plans.seen < 12 {
@@ -292,7 +292,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	var last *delivery.Entry
 	for range 30 {
 		last = mustAdmit(t, s, order{})
-		mustSettle(t, s, delivery.Settlement{ID: last.ID, Attempt: 1, State: delivery.StateSent})
+		mustComplete(t, s, delivery.Outcome{ID: last.ID, Attempt: 1, State: delivery.StateSent})
 	}
 	if err := s.sweep(t.Context()); err != nil {
 		t.Fatal(err)

@@ -235,7 +235,7 @@ func (s *Store) Kind() Kind { return s.kind }
 func (s *Store) Replicas() int { return int(s.replicas.Load()) }
 
 // Waiting is signalled when a queued message may be due.
-func (s *Store) Waiting() <-chan struct{} { return s.waiting }
+func (s *Store) Wake() <-chan struct{} { return s.waiting }
 
 // ConfigurationChanged is signalled when connectors, templates or tokens may have
 // changed.

@@ -19,7 +19,7 @@ func (s *Store) backlog(t *testing.T, n int, connectors ...string) {
 		for range n {
 			e := s.testEntry(order{mode: delivery.Queued})
 			e.Connector = connector
-			if _, err := s.Admit(t.Context(), e); err != nil {
+			if _, err := s.Accept(t.Context(), e); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -28,7 +28,7 @@ func (s *Store) backlog(t *testing.T, n int, connectors ...string) {
 
 // A backlog is taken up in batches, the oldest first; what a connector has that is
 // left out neither takes a place in them nor is changed.
-func TestTakeUpLeavesConnectorsOut(t *testing.T) {
+func TestClaimLeavesConnectorsOut(t *testing.T) {
 	tests := map[string]struct {
 		without []string
 		want    []string // the connector of each batch
@@ -45,7 +45,7 @@ func TestTakeUpLeavesConnectorsOut(t *testing.T) {
 		for name, tt := range tests {
 			s.backlog(t, 2*batch, "a", "b", "c")
 			for _, want := range tt.want {
-				list, err := s.TakeUp(t.Context(), batch, tt.without)
+				list, err := s.Claim(t.Context(), batch, tt.without)
 				if err != nil || len(list) != batch {
 					t.Fatalf("%s: %d of a batch of %d, %v", name, len(list), batch, err)
 				}
@@ -55,11 +55,11 @@ func TestTakeUpLeavesConnectorsOut(t *testing.T) {
 					}
 				}
 			}
-			if list, err := s.TakeUp(t.Context(), batch, tt.without); err != nil || len(list) != 0 {
+			if list, err := s.Claim(t.Context(), batch, tt.without); err != nil || len(list) != 0 {
 				t.Errorf("%s: %d more, %v", name, len(list), err)
 			}
 			for left := 6 - len(tt.want); left > 0; left-- {
-				if n := len(mustTakeUp(t, s, batch)); n != batch {
+				if n := len(mustClaim(t, s, batch)); n != batch {
 					t.Errorf("%s: %d of a batch of what was left out", name, n)
 				}
 			}
@@ -80,15 +80,15 @@ func (e counting) write(ctx context.Context, step func(*tx) error) error {
 }
 
 // When only what is left out is due, nobody waits for the writer.
-func TestTakeUpOfNothingWritesNothing(t *testing.T) {
+func TestClaimOfNothingWritesNothing(t *testing.T) {
 	onEveryKind(t, func(t *testing.T, s *Store) {
 		s.backlog(t, 1, "a", "b")
 		writes := 0
 		s.engine = counting{s.engine, &writes}
-		if list, err := s.TakeUp(t.Context(), 5, []string{"a", "b"}); err != nil || len(list) != 0 || writes != 0 {
+		if list, err := s.Claim(t.Context(), 5, []string{"a", "b"}); err != nil || len(list) != 0 || writes != 0 {
 			t.Errorf("%d taken up in %d transactions, %v", len(list), writes, err)
 		}
-		if list, err := s.TakeUp(t.Context(), 5, []string{"a"}); err != nil || len(list) != 1 || writes != 1 {
+		if list, err := s.Claim(t.Context(), 5, []string{"a"}); err != nil || len(list) != 1 || writes != 1 {
 			t.Errorf("%d taken up in %d transactions, %v", len(list), writes, err)
 		}
 	})
@@ -118,7 +118,7 @@ func TestLeftOutIsPassedOverInTheIndex(t *testing.T) {
 func TestSweepLeavesLimitsThatAreTaken(t *testing.T) {
 	s := openTest(t, Options{State: addressOf(t, Postgres), Ring: testRing(t)})
 	taken, whole := s.limit("recipient", "u", 3), s.limit("ip", "i", 3)
-	mustAdmit(t, s, order{limits: []delivery.Taking{taken, whole}})
+	mustAdmit(t, s, order{limits: []delivery.Charge{taken, whole}})
 	s.run(t, `UPDATE rate_limit SET full_at = 1`)
 	var sweeping error
 	err := s.engine.write(t.Context(), func(x *tx) error {

@@ -1,0 +1,82 @@
+package delivery
+
+import (
+	"sync"
+
+	"go.opentelemetry.io/otel/trace"
+)
+
+// A call is one send in flight, and what its callers wait for.
+type call struct {
+	join *Hash // what equal requests share; nil if none can join
+	id   string
+
+	superseded chan struct{} // closed when a newer code supersedes it
+	done       chan struct{} // closed when the fields below are set
+
+	report  Report
+	failure *Error
+	aborted bool              // its caller left before it was accepted
+	span    trace.SpanContext // its own, if it is traced
+}
+
+// inFlight joins equal requests, and tells calls that they are superseded. Which
+// call supersedes which is decided by the store.
+type inFlight struct {
+	mu     sync.Mutex
+	joined map[Hash]*call
+	byID   map[string]*call
+}
+
+func newInFlight() *inFlight {
+	return &inFlight{joined: make(map[Hash]*call), byID: make(map[string]*call)}
+}
+
+// join returns the call that a request belongs to, and whether it is a new one,
+// which the caller must lead to its end.
+func (f *inFlight) join(key *Hash) (c *call, isNew bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if key != nil {
+		if c, ok := f.joined[*key]; ok {
+			return c, false
+		}
+	}
+	c = &call{join: key, superseded: make(chan struct{}), done: make(chan struct{})}
+	if key != nil {
+		f.joined[*key] = c
+	}
+	return c, true
+}
+
+// begin makes a call known by its message's id. It comes before the message is
+// accepted, so that no newer one can miss it.
+func (f *inFlight) begin(c *call, id string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	c.id = id
+	f.byID[id] = c
+}
+
+// supersede tells the calls of these messages, as far as they are in this process.
+func (f *inFlight) supersede(ids []string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, id := range ids {
+		if c, ok := f.byID[id]; ok {
+			delete(f.byID, id) // the channel is closed once
+			close(c.superseded)
+		}
+	}
+}
+
+// finish ends a call.
+func (f *inFlight) finish(c *call) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if c.join != nil {
+		delete(f.joined, *c.join)
+	}
+	delete(f.byID, c.id)
+	close(c.done)
+}
