@@ -123,7 +123,7 @@ func (s *service) wire(ctx context.Context) error {
 	options := registry.Options{
 		Path: s.opts.connectors, Resolve: resolve, AllowedEndpoints: s.opts.allowEndpoints,
 		ReservedIDs: []string{httpapi.FactoryID}, Volatile: volatile,
-		Keeper: s.state, NewSender: newSender, Apply: s.apply, Log: s.log,
+		Store: s.state, NewSender: newSender, Apply: s.apply, Log: s.log,
 	}
 	if s.opts.sandbox && s.opts.connectors == "" {
 		options.Example = exampleConnector

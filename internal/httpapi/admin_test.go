@@ -363,7 +363,7 @@ func TestStoredConnectorThatIsNotInForce(t *testing.T) {
 func TestStateThatIsGone(t *testing.T) {
 	gone := errors.New("dial tcp: connection refused")
 	s := newService(t, "filed")
-	s.keeper.fault = gone
+	s.store.fault = gone
 	if got := s.create("mine"); got.status != 503 || got.code(t) != "unavailable" || got.header.Get("Retry-After") != "1" || strings.Contains(got.body, "dial") {
 		t.Errorf("%d %s", got.status, got.body)
 	}

@@ -40,7 +40,7 @@ func (s *Server) connectorObject(c registry.Connector) connectorObject {
 		Config: orEmpty(c.Config), Metadata: orEmpty(c.Metadata),
 		ConnectorID: FactoryID, factoryMetadata: s.factory.factoryMetadata,
 		Beyond: connectorDetails{
-			Source: c.Source, ReadOnly: c.Source == registry.FromFile, InForce: c.InForce, Version: c.Version,
+			Source: c.Source, ReadOnly: c.Source == registry.FromFile, InForce: c.Active, Version: c.Version,
 			Problems: inConfig(c.Problems), Warnings: inConfig(c.Warnings),
 		},
 	}
@@ -84,29 +84,31 @@ func (s *Server) createConnector(w http.ResponseWriter, r *http.Request, by call
 		return err
 	}
 	factory := f.required("connectorId", "the factory's id, "+FactoryID)
-	draft := registry.Draft{ID: f.text("id"), Metadata: f.nullable("metadata")}
-	if flag := f.flag("syncProfile"); flag != nil {
-		draft.SyncProfile = *flag
-	}
-	if flag := f.flag("enableTokenStorage"); flag != nil {
-		draft.EnableTokenStorage = *flag
-	}
+	id := f.text("id")
 	f.missing("config", "the connector's JSON")
-	if config := f.object("config"); config != nil {
-		draft.Config = config
-	}
+	given := givenPatch(f)
 	if factory != FactoryID && factory != "" {
 		return &problem{Code: codeUnknownFactory, Errors: []connector.Problem{{Pointer: "/connectorId", Detail: "must be " + FactoryID}}}
 	}
 	if err := f.err(); err != nil {
 		return err
 	}
-	created, err := s.opts.Registry.Create(r.Context(), by.actor, draft)
+	created, err := s.opts.Registry.Create(r.Context(), by.actor, id, given)
 	if err != nil {
 		return registryProblem(err)
 	}
 	s.writeConnector(w, created)
 	return nil
+}
+
+func givenPatch(f *fields) registry.Patch {
+	patch := registry.Patch{
+		Metadata: f.nullable("metadata"), SyncProfile: f.flag("syncProfile"), EnableTokenStorage: f.flag("enableTokenStorage"),
+	}
+	if config := f.object("config"); config != nil {
+		patch.Config = config
+	}
+	return patch
 }
 
 func (s *Server) patchConnector(w http.ResponseWriter, r *http.Request, by caller) error {
@@ -118,12 +120,7 @@ func (s *Server) patchConnector(w http.ResponseWriter, r *http.Request, by calle
 	if err != nil {
 		return err
 	}
-	patch := registry.Patch{
-		Metadata: f.nullable("metadata"), SyncProfile: f.flag("syncProfile"), EnableTokenStorage: f.flag("enableTokenStorage"),
-	}
-	if config := f.object("config"); config != nil {
-		patch.Config = config
-	}
+	patch := givenPatch(f)
 	if err := f.err(); err != nil {
 		return err
 	}

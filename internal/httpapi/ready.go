@@ -67,7 +67,7 @@ func (s *Server) readiness() readiness {
 		answer.Details = append(answer.Details, brokenConnector{f.ID, f.Path, f.Problems})
 	}
 	for _, c := range s.opts.Registry.Connectors() {
-		if c.InForce {
+		if c.Active {
 			answer.Connectors++
 		}
 		if len(c.Problems) > 0 && !inFiles[c.ID] {

@@ -52,7 +52,7 @@ type service struct {
 	client  *http.Client
 
 	state    *store.Store
-	keeper   *failingKeeper
+	store    *failingStore
 	registry *registry.Registry
 	fault    atomic.Pointer[error] // of the state, as readiness sees it
 }
@@ -127,9 +127,9 @@ func startService(t *testing.T, folder string) *service {
 		t.Fatal(err)
 	}
 	messages := delivery.New(delivery.Options{Store: s.state, Log: log})
-	s.keeper = &failingKeeper{Keeper: s.state}
+	s.store = &failingStore{Store: s.state}
 	s.registry = registry.New(registry.Options{
-		Path: folder, ReservedIDs: []string{httpapi.FactoryID}, Keeper: s.keeper, NewSender: newSender, Apply: messages.Use, Log: log,
+		Path: folder, ReservedIDs: []string{httpapi.FactoryID}, Store: s.store, NewSender: newSender, Apply: messages.Use, Log: log,
 	})
 	if err := s.registry.Load(t.Context()); err != nil {
 		t.Fatal(err)
@@ -166,17 +166,17 @@ func startService(t *testing.T, folder string) *service {
 	return s
 }
 
-// failingKeeper is the state's part for the registry, which can be made to fail.
-type failingKeeper struct {
-	registry.Keeper
+// failingStore is the state's part for the registry, which can be made to fail.
+type failingStore struct {
+	registry.Store
 	fault error
 }
 
-func (k *failingKeeper) InsertConnector(ctx context.Context, c registry.StoredConnector, change registry.Change) error {
+func (k *failingStore) InsertConnector(ctx context.Context, c registry.StoredConnector, change registry.Change) error {
 	if k.fault != nil {
 		return k.fault
 	}
-	return k.Keeper.InsertConnector(ctx, c, change)
+	return k.Store.InsertConnector(ctx, c, change)
 }
 
 // connectorJSON has templates of different subjects for each required type.

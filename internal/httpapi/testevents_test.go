@@ -46,7 +46,7 @@ func serveTests(t *testing.T, p provider) string {
 	}
 	newSender := func(*connector.Config) (delivery.Sender, error) { return p, nil }
 	messages := delivery.New(delivery.Options{Store: state, Log: log})
-	connectors := registry.New(registry.Options{ReservedIDs: []string{httpapi.FactoryID}, Keeper: state, NewSender: newSender, Apply: messages.Use, Log: log})
+	connectors := registry.New(registry.Options{ReservedIDs: []string{httpapi.FactoryID}, Store: state, NewSender: newSender, Apply: messages.Use, Log: log})
 	if err := connectors.Load(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -77,7 +77,7 @@ func start(t *testing.T) service {
 	messages := delivery.New(delivery.Options{Store: state, Log: log})
 	connectors := registry.New(registry.Options{
 		Example:     []byte(`{"accessKeyId":"key","accessKeySecret":"secret","accountName":"noreply@mail.example.com","templates":"builtin"}`),
-		ReservedIDs: []string{httpapi.FactoryID}, Keeper: state, NewSender: newSender, Apply: messages.Use, Log: log,
+		ReservedIDs: []string{httpapi.FactoryID}, Store: state, NewSender: newSender, Apply: messages.Use, Log: log,
 	})
 	if err := connectors.Load(t.Context()); err != nil {
 		t.Fatal(err)

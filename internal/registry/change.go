@@ -2,15 +2,27 @@ package registry
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"dmconnector/connector"
 )
+
+// An Error says why a change was refused.
+type Error struct {
+	Code     string
+	Detail   string
+	Problems []connector.Problem // pointers are into the config, or into the request's body
+}
+
+func (e *Error) Error() string { return e.Detail }
 
 // The codes of an [Error].
 const (
@@ -24,145 +36,122 @@ const (
 	invalidRequest     = "invalid_request"
 )
 
-// tries is how often a change is tried that others' changes come in between.
-const tries = 5
+// A Patch is what an admin gives of a connector. Nil fields stay as they are; a
+// new connector has empty ones.
+type Patch struct {
+	Config             any // decoded JSON, by package strictjson's rules
+	Metadata           map[string]any
+	SyncProfile        *bool
+	EnableTokenStorage *bool
+}
 
-// Check reads a config as an admin gives it, for the connector of that id (empty:
+// Check validates a config from an admin, for the connector with the id (empty:
 // for none), and returns it with every problem and warning. Masks of secrets are
 // resolved where that is allowed.
 func (r *Registry) Check(id string, config any) (*connector.Config, connector.Report) {
-	var stored map[string]any
+	var stored []byte
 	if l, ok := r.view.Load().connectors[id]; ok && l.Source == FromState {
-		stored = objectOf(l.stored.Config)
+		stored = l.text
 	}
-	_, c := r.check(config, stored)
-	return c.config, c.report
+	l := r.check(config, stored)
+	return l.config, connector.Report{Errors: l.Problems, Warnings: l.Warnings}
 }
 
-// check returns a config as it is to be stored, and what it makes.
-func (r *Registry) check(config any, stored map[string]any) (map[string]any, *candidate) {
-	if config == nil {
-		config = map[string]any{} // the report then says all that is missing
-	}
+// check loads a config from an admin. Its text is what is to be stored.
+func (r *Registry) check(config any, stored []byte) *loaded {
 	tree := withoutEmpty(config)
+	if tree == nil {
+		tree = map[string]any{} // the report then says all that is missing
+	}
 	root, _ := tree.(map[string]any)
 	problems := unmask(root, stored)
 	cfg, report := connector.CheckTree(tree, r.parseOptions())
 	report.Errors = append(report.Errors, problems...)
-	if len(problems) > 0 {
-		cfg = nil
-	}
-	return root, r.examine(cfg, report, nil)
+	return r.load(Connector{}, marshal(root), cfg, report, nil)
 }
 
-func (c *candidate) refusal() error {
-	if c.config != nil {
-		return nil
+// Create adds a connector; without an id it gets a random one. by says whose token
+// it was.
+func (r *Registry) Create(ctx context.Context, by, id string, p Patch) (Connector, error) {
+	taken := &Error{Code: connectorExists, Detail: "the id " + id + " is taken by another connector"}
+	if id == "" {
+		id = newID(12) // as long as Logto's
 	}
-	return &Error{Code: invalidConfig, Detail: "the connector has errors", Problems: c.report.Errors}
-}
-
-// Create makes a connector. by says whose token it was.
-func (r *Registry) Create(ctx context.Context, by string, d Draft) (Connector, error) {
-	if err := r.checkNewID(d.ID); err != nil {
-		return Connector{}, err
+	if slices.Contains(r.opts.ReservedIDs, id) {
+		return Connector{}, &Error{Code: connectorReserved, Detail: "the id " + id + " is reserved"}
 	}
-	root, c := r.check(d.Config, nil)
-	if err := c.refusal(); err != nil {
-		return Connector{}, err
-	}
-	now := time.Now().UTC().Truncate(time.Millisecond)
-	s := StoredConnector{
-		ID: d.ID, Version: 1, Config: marshal(root), Metadata: marshal(orEmpty(d.Metadata)),
-		SyncProfile: d.SyncProfile, EnableTokenStorage: d.EnableTokenStorage, Created: now, Updated: now,
-	}
-	detail := fieldsDetail(changedFields(nil, root))
-	for range tries {
-		if d.ID == "" {
-			s.ID = newID(connectorIDSize)
-		}
-		err := r.opts.Keeper.InsertConnector(ctx, s, Change{Actor: by, Action: "connector.create", Subject: s.ID, Detail: detail})
-		switch {
-		case err == nil:
-			return r.changed(ctx, s), nil
-		case !errors.Is(err, ErrExists):
-			return Connector{}, fmt.Errorf("store connector %s: %w", s.ID, err)
-		case d.ID != "":
-			return Connector{}, exists(d.ID)
-		}
-	}
-	return Connector{}, fmt.Errorf("find an id for the connector: %w", ErrExists)
-}
-
-func (r *Registry) checkNewID(id string) error {
-	_, taken := r.view.Load().connectors[id]
-	switch {
-	case id == "":
-		return nil
-	case slices.Contains(r.opts.ReservedIDs, id):
-		return &Error{Code: connectorReserved, Detail: "the id " + id + " is reserved"}
-	case !validID(id):
+	if !validID(id) {
 		problem := connector.Problem{Pointer: "/id", Detail: "must be at most 128 letters, digits, -, _ and ., and not begin with a dot"}
-		return &Error{Code: invalidRequest, Detail: "a connector cannot have that id", Problems: []connector.Problem{problem}}
-	case taken:
-		return exists(id)
-	default:
-		return nil
+		return Connector{}, &Error{Code: invalidRequest, Detail: "a connector cannot have this id", Problems: []connector.Problem{problem}}
 	}
-}
-
-func exists(id string) error {
-	return &Error{Code: connectorExists, Detail: "there is a connector " + id + " already"}
-}
-
-func orEmpty(object map[string]any) map[string]any {
-	if object == nil {
-		return map[string]any{}
+	if _, ok := r.Connector(id); ok {
+		return Connector{}, taken
 	}
-	return object
+	if p.Config == nil {
+		p.Config = map[string]any{}
+	}
+	created, fields, err := r.patched(&loaded{Connector: Connector{StoredConnector: StoredConnector{ID: id, Metadata: marshal(map[string]any{})}}}, p)
+	if err != nil {
+		return Connector{}, err
+	}
+	created.Created = created.Updated
+	err = r.opts.Store.InsertConnector(ctx, created, Change{Actor: by, Action: "connector.create", Subject: id, Detail: fieldsDetail(fields)})
+	if errors.Is(err, ErrExists) {
+		return Connector{}, taken
+	}
+	if err != nil {
+		return Connector{}, fmt.Errorf("store connector %s: %w", id, err)
+	}
+	return r.activated(ctx, created), nil
 }
 
-// Update changes a connector, if it still has the version; 0 is any.
+// Update changes a connector, if it still has the version; 0 means any.
 func (r *Registry) Update(ctx context.Context, by, id string, version int64, p Patch) (Connector, error) {
 	var updated Connector
-	err := r.retry(ctx, version, func() error {
+	err := r.retry(ctx, "connector "+id, func() error {
 		stored, err := r.changeable(id, version)
 		if err != nil {
 			return err
 		}
-		next, change, err := r.patched(stored, p)
-		if err != nil || change == nil {
-			updated, _ = r.Connector(id)
+		next, fields, err := r.patched(stored, p)
+		if err != nil {
 			return err
 		}
-		change.Actor = by
-		if err := r.opts.Keeper.UpdateConnector(ctx, next, *change); err != nil {
+		if len(fields) == 0 {
+			updated = stored.Connector
+			return nil
+		}
+		change := Change{Actor: by, Action: "connector.update", Subject: id, Detail: fieldsDetail(fields)}
+		if err := r.opts.Store.UpdateConnector(ctx, next, change); err != nil {
 			return err
 		}
-		updated = r.changed(ctx, next)
+		updated = r.activated(ctx, next)
 		return nil
 	})
 	if err != nil {
-		return Connector{}, connectorRefusal("update", id, err)
+		return Connector{}, fmt.Errorf("update connector %s: %w", id, err)
 	}
 	return updated, nil
 }
 
-// patched returns the connector as the patch wants it, and no change if it is so
-// already.
-func (r *Registry) patched(stored StoredConnector, p Patch) (StoredConnector, *Change, error) {
-	next, root := stored, objectOf(stored.Config)
+// patched returns the next version of a connector, and which of its fields the
+// patch changes.
+func (r *Registry) patched(stored *loaded, p Patch) (StoredConnector, []string, error) {
 	var fields []string
+	next := stored.StoredConnector
+	next.Config = stored.text
+	next.Version++
+	next.Updated = time.Now().UTC().Truncate(time.Millisecond)
 	if p.Config != nil {
-		wanted, c := r.check(p.Config, root)
-		if err := c.refusal(); err != nil {
-			return stored, nil, err
+		l := r.check(p.Config, stored.text)
+		if l.config == nil {
+			return next, nil, &Error{Code: invalidConfig, Detail: "the connector has errors", Problems: l.Problems}
 		}
-		next.Config, fields = marshal(wanted), changedFields(root, wanted)
+		next.Config, fields = l.text, changedFields(stored.text, l.text)
 	}
 	if p.Metadata != nil {
 		next.Metadata = marshal(p.Metadata)
-		if string(next.Metadata) != string(marshal(objectOf(stored.Metadata))) {
+		if len(changedFields(stored.Metadata, next.Metadata)) > 0 {
 			fields = append(fields, "metadata")
 		}
 	}
@@ -172,127 +161,155 @@ func (r *Registry) patched(stored StoredConnector, p Patch) (StoredConnector, *C
 	if p.EnableTokenStorage != nil && *p.EnableTokenStorage != stored.EnableTokenStorage {
 		next.EnableTokenStorage, fields = *p.EnableTokenStorage, append(fields, "enableTokenStorage")
 	}
-	if len(fields) == 0 {
-		return stored, nil, nil
-	}
-	next.Version++
-	next.Updated = time.Now().UTC().Truncate(time.Millisecond)
-	return next, &Change{Action: "connector.update", Subject: stored.ID, Detail: fieldsDetail(fields)}, nil
+	return next, fields, nil
 }
 
-// Delete deletes a connector, if it still has the version; 0 is any.
+// Delete deletes a connector, if it still has the version; 0 means any.
 func (r *Registry) Delete(ctx context.Context, by, id string, version int64) error {
-	err := r.retry(ctx, version, func() error {
+	err := r.retry(ctx, "connector "+id, func() error {
 		if _, err := r.changeable(id, version); err != nil {
 			return err
 		}
-		return r.opts.Keeper.DeleteConnector(ctx, id, version, Change{Actor: by, Action: "connector.delete", Subject: id})
+		return r.opts.Store.DeleteConnector(ctx, id, version, Change{Actor: by, Action: "connector.delete", Subject: id})
 	})
 	if err != nil {
-		return connectorRefusal("delete", id, err)
+		return fmt.Errorf("delete connector %s: %w", id, err)
 	}
-	r.catchUpAfter(ctx)
+	r.activateChange(ctx)
 	return nil
 }
 
-// retry tries a change on the state as it is now, and again if another change came
-// in between, unless the caller wants a certain version.
-func (r *Registry) retry(ctx context.Context, version int64, change func() error) error {
-	err := ErrChanged
-	for range tries {
-		if err := r.readState(ctx); err != nil {
+// retry tries a change on the state as it is now, and again if another one came
+// in between.
+func (r *Registry) retry(ctx context.Context, what string, change func() error) error {
+	for range 5 {
+		if err := r.loadStore(ctx); err != nil {
 			return err
 		}
-		if err = change(); !errors.Is(err, ErrChanged) || version != 0 {
+		if err := change(); !errors.Is(err, ErrChanged) && !errors.Is(err, ErrNotFound) {
 			return err
 		}
 	}
-	return err
+	return changedMeanwhile(what)
+}
+
+func changedMeanwhile(what string) error {
+	return &Error{Code: preconditionFailed, Detail: "the " + what + " was changed meanwhile"}
 }
 
 // changeable returns the stored connector if it may be changed.
-func (r *Registry) changeable(id string, version int64) (StoredConnector, error) {
+func (r *Registry) changeable(id string, version int64) (*loaded, error) {
 	l, ok := r.view.Load().connectors[id]
 	switch {
 	case !ok:
-		return StoredConnector{}, ErrNotFound
+		return nil, &Error{Code: connectorNotFound, Detail: "there is no connector " + id}
 	case l.Source == FromFile:
-		return StoredConnector{}, &Error{Code: connectorReadOnly, Detail: "the connector " + id + " is from a file: change the file"}
+		return nil, &Error{Code: connectorReadOnly, Detail: "the connector " + id + " is from a file: change the file"}
 	case version != 0 && version != l.Version:
-		return StoredConnector{}, ErrChanged
+		return nil, changedMeanwhile("connector " + id)
 	default:
-		return l.stored, nil
+		return l, nil
 	}
 }
 
-// changed puts a change into force, and returns its connector.
-func (r *Registry) changed(ctx context.Context, s StoredConnector) Connector {
-	r.catchUpAfter(ctx)
+// activated activates a change, and returns its connector.
+func (r *Registry) activated(ctx context.Context, s StoredConnector) Connector {
+	r.activateChange(ctx)
 	if now, ok := r.Connector(s.ID); ok && now.Source == FromState && now.Version >= s.Version {
 		return now
 	}
-	// It cannot be read back, or is gone already.
+	// It cannot be read back, or is deleted already.
 	s.Config = masked(s.Config)
 	return Connector{StoredConnector: s, Source: FromState}
 }
 
-// catchUpAfter puts a change into force. The change is made already, so that
-// failing is none of its caller's business, nor is leaving of any effect.
-func (r *Registry) catchUpAfter(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stateTimeout)
+// activateChange reads the state after a change. That is committed already: do
+// not fail its caller, and ignore its cancellation.
+func (r *Registry) activateChange(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
-	if err := r.readState(ctx); err != nil {
-		r.opts.Log.WarnContext(ctx, "a change is not in force yet", "error", err)
+	if err := r.loadStore(ctx); err != nil {
+		r.opts.Log.WarnContext(ctx, "cannot activate a change yet, will retry", "error", err)
 	}
 }
 
-func connectorRefusal(what, id string, err error) error {
-	switch {
-	case errors.Is(err, ErrNotFound):
-		return &Error{Code: connectorNotFound, Detail: "there is no connector " + id}
-	case errors.Is(err, ErrChanged):
-		return &Error{Code: preconditionFailed, Detail: "the connector " + id + " was changed meanwhile"}
-	}
-	if refusal, ok := errors.AsType[*Error](err); ok {
-		return refusal
-	}
-	return fmt.Errorf("%s connector %s: %w", what, id, err)
-}
-
-// Changes returns the audit trail, see [Keeper].
+// Changes returns the audit trail, see [Store].
 func (r *Registry) Changes(ctx context.Context, before string, limit int) ([]Change, error) {
-	changes, err := r.opts.Keeper.Changes(ctx, before, limit)
+	changes, err := r.opts.Store.Changes(ctx, before, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read the audit trail: %w", err)
 	}
 	return changes, nil
 }
 
-// What the audit trail says of one change at the most.
-const (
-	maxFields     = 20
-	maxFieldBytes = 100
-)
-
-// changedFields returns the paths of what differs between two objects, without
-// any value.
-func changedFields(before, after any) []string {
+// changedFields returns the paths of what differs between two JSON objects,
+// without any value.
+func changedFields(before, after []byte) []string {
 	var fields []string
-	compare("", before, after, &fields)
+	compare("", objectOf(before), objectOf(after), &fields)
 	slices.Sort(fields)
 	return fields
 }
 
-// fieldsDetail is a change's detail for the audit trail.
+// compare adds the paths of what differs between two decoded JSON values. What
+// only one of them has is one path, however much it contains.
+func compare(path string, before, after any, fields *[]string) {
+	if reflect.DeepEqual(before, after) {
+		return
+	}
+	a, b := children(before), children(after)
+	if path != "" && (a == nil || b == nil) {
+		*fields = append(*fields, strings.TrimPrefix(path, "/"))
+		return
+	}
+	for key, child := range a {
+		compare(path+"/"+key, child, b[key], fields)
+	}
+	for key, child := range b {
+		if _, both := a[key]; !both {
+			compare(path+"/"+key, nil, child, fields)
+		}
+	}
+}
+
+// children returns the members of an object or the elements of an array, nil for
+// another value.
+func children(tree any) map[string]any {
+	list, ok := tree.([]any)
+	if !ok {
+		object, _ := tree.(map[string]any)
+		return object
+	}
+	m := make(map[string]any, len(list))
+	for i, child := range list {
+		m[strconv.Itoa(i)] = child
+	}
+	return m
+}
+
+// fieldsDetail is a change's detail for the audit trail: at most 20 fields, of
+// 100 bytes each.
 func fieldsDetail(fields []string) json.RawMessage {
 	detail := map[string]any{}
-	if more := len(fields) - maxFields; more > 0 {
-		detail["more"], fields = more, fields[:maxFields]
+	if more := len(fields) - 20; more > 0 {
+		detail["more"], fields = more, fields[:20]
 	}
 	short := make([]string, len(fields))
 	for i, field := range fields {
-		short[i] = strings.ToValidUTF8(field[:min(len(field), maxFieldBytes)], "")
+		short[i] = strings.ToValidUTF8(field[:min(len(field), 100)], "")
 	}
 	detail["fields"] = short
 	return marshal(detail)
 }
+
+// validID reports whether a connector may have the id, which is part of URLs and
+// of file names, where a leading dot hides.
+func validID(id string) bool {
+	invalid := func(c rune) bool {
+		return !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.ContainsRune("-_.", c))
+	}
+	return id != "" && len(id) <= 128 && id[0] != '.' && !strings.ContainsFunc(id, invalid)
+}
+
+// newID returns a random id of up to 26 letters and digits.
+func newID(size int) string { return strings.ToLower(rand.Text()[:size]) }

@@ -13,7 +13,7 @@ import (
 
 func create(s *stage, id, config string) registry.Connector {
 	s.t.Helper()
-	c, err := s.Create(s.t.Context(), "admin", registry.Draft{ID: id, Config: decode(s.t, config)})
+	c, err := s.Create(s.t.Context(), "admin", id, registry.Patch{Config: decode(s.t, config)})
 	must(s.t, err)
 	return c
 }
@@ -28,23 +28,24 @@ func same(t testing.TB, got json.RawMessage, want string) {
 
 func TestCreate(t *testing.T) {
 	s := newStage(t, nil).load()
-	c, err := s.Create(t.Context(), "admin", registry.Draft{
+	yes := true
+	c, err := s.Create(t.Context(), "admin", "", registry.Patch{
 		Config: decode(t, `{"extra": 1, "fromAlias": "", "limits": {"ip": ""}, "templates": "builtin", "securityToken": "sts-token-1",
 			"accessKeyId": "LTAI5tExample", "accessKeySecret": "hunter2-hunter2", "accountName": "noreply@mail.example.com"}`),
-		Metadata: map[string]any{"logo": "<b>"}, SyncProfile: true, EnableTokenStorage: true,
+		Metadata: map[string]any{"logo": "<b>"}, SyncProfile: &yes, EnableTokenStorage: &yes,
 	})
 	must(t, err)
-	if !regexp.MustCompile(`^[a-z0-9]{12}$`).MatchString(c.ID) || c.Version != 1 || !c.InForce || c.Source != registry.FromState ||
+	if !regexp.MustCompile(`^[a-z0-9]{12}$`).MatchString(c.ID) || c.Version != 1 || !c.Active || c.Source != registry.FromState ||
 		!c.SyncProfile || !c.EnableTokenStorage || c.Created.IsZero() || c.Updated != c.Created || pointers(c.Warnings) != "/extra" {
 		t.Errorf("%+v", c)
 	}
 	same(t, c.Config, `{"extra": 1, "templates": "builtin", "accessKeyId": "LTAI5tExample", "accountName": "noreply@mail.example.com",
 		"accessKeySecret": "***", "securityToken": "***"}`)
 	same(t, c.Metadata, `{"logo": "<b>"}`)
-	same(t, s.keeper.connectors[c.ID].Config, `{"extra": 1, "templates": "builtin", "accessKeyId": "LTAI5tExample", "accountName": "noreply@mail.example.com",
+	same(t, s.store.connectors[c.ID].Config, `{"extra": 1, "templates": "builtin", "accessKeyId": "LTAI5tExample", "accountName": "noreply@mail.example.com",
 		"accessKeySecret": "hunter2-hunter2", "securityToken": "sts-token-1"}`)
-	if target, ok := s.inForce()[c.ID]; !ok || string(target.Composer.Config().AccessKeySecret) != secret {
-		t.Error("it is not in force")
+	if target, ok := s.active()[c.ID]; !ok || string(target.Composer.Config().AccessKeySecret) != secret {
+		t.Error("it is not active")
 	}
 	if read, ok := s.Connector(c.ID); !ok || !cmp.Equal(read, c) {
 		t.Errorf("read back as %+v", read)
@@ -79,15 +80,15 @@ func TestCreateRefuses(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			_, err := s.Create(t.Context(), "admin", registry.Draft{ID: tt.id, Config: decode(t, tt.config)})
+			_, err := s.Create(t.Context(), "admin", tt.id, registry.Patch{Config: decode(t, tt.config)})
 			refused := refusal(t, err, tt.code)
 			if got := strings.TrimSpace(pointers(refused.Problems)); got != tt.pointers || strings.Contains(refused.Detail, secret) {
 				t.Errorf("problems %+v, want %s", refused.Problems, tt.pointers)
 			}
 		})
 	}
-	if len(s.keeper.connectors) != 1 || len(s.keeper.changes) != 1 {
-		t.Errorf("stored all the same: %v", s.keeper.changes)
+	if len(s.store.connectors) != 1 || len(s.store.changes) != 1 {
+		t.Errorf("stored all the same: %v", s.store.changes)
 	}
 }
 
@@ -115,8 +116,8 @@ func TestUpdateReplacesTheConfig(t *testing.T) {
 			create(s, "a", tt.before)
 			c, err := s.Update(t.Context(), "admin", "a", 1, registry.Patch{Config: decode(t, tt.patch)})
 			must(t, err)
-			same(t, s.keeper.connectors["a"].Config, tt.want)
-			if c.Version != 2 || !c.InForce || strings.Contains(string(c.Config), secret) || !strings.Contains(string(c.Config), `"accessKeySecret":"***"`) {
+			same(t, s.store.connectors["a"].Config, tt.want)
+			if c.Version != 2 || !c.Active || strings.Contains(string(c.Config), secret) || !strings.Contains(string(c.Config), `"accessKeySecret":"***"`) {
 				t.Errorf("%+v %s", c, c.Config)
 			}
 		})
@@ -126,14 +127,14 @@ func TestUpdateReplacesTheConfig(t *testing.T) {
 func TestUpdateOfTheRest(t *testing.T) {
 	s := newStage(t, nil).load()
 	create(s, "a", connectorJSON("A"))
-	yes, before := true, s.inForce()["a"]
+	yes, before := true, s.active()["a"]
 	c, err := s.Update(t.Context(), "admin", "a", 0, registry.Patch{Metadata: map[string]any{"target": "x"}, SyncProfile: &yes, EnableTokenStorage: &yes})
 	must(t, err)
-	if same(t, c.Metadata, `{"target": "x"}`); c.Version != 2 || !c.SyncProfile || !c.EnableTokenStorage || s.inForce()["a"] != before {
+	if same(t, c.Metadata, `{"target": "x"}`); c.Version != 2 || !c.SyncProfile || !c.EnableTokenStorage || s.active()["a"] != before {
 		t.Errorf("%+v", c)
 	}
 	again, err := s.Update(t.Context(), "admin", "a", 0, registry.Patch{Metadata: map[string]any{"target": "x"}, SyncProfile: &yes})
-	if must(t, err); again.Version != 2 || len(s.keeper.changes) != 2 {
+	if must(t, err); again.Version != 2 || len(s.store.changes) != 2 {
 		t.Errorf("%+v: a change of nothing was stored", again)
 	}
 }
@@ -194,7 +195,7 @@ func TestMisspeltSecretsAreMasked(t *testing.T) {
 	}
 	_, err := s.Update(t.Context(), "admin", "b", 0, registry.Patch{Config: decode(t, string(s.Connectors()[1].Config))})
 	must(t, err)
-	same(t, s.keeper.connectors["b"].Config, connectorJSON("B", `"acessKeySecret": "hunter2-hunter2"`))
+	same(t, s.store.connectors["b"].Config, connectorJSON("B", `"acessKeySecret": "hunter2-hunter2"`))
 }
 
 func TestChangesThatAreRefused(t *testing.T) {
@@ -218,7 +219,7 @@ func TestChangesThatAreRefused(t *testing.T) {
 		t.Error(err)
 	}
 	if err := s.Delete(t.Context(), "admin", "a", 2); err != nil || s.aliases() != "filed=F" {
-		t.Errorf("%v, in force %q", err, s.aliases())
+		t.Errorf("%v, active %q", err, s.aliases())
 	}
 	refusal(t, s.Delete(t.Context(), "admin", "a", 0), "connector_not_found")
 }
@@ -226,13 +227,13 @@ func TestChangesThatAreRefused(t *testing.T) {
 // between has another process change the connector before each of the next n
 // changes.
 func (s *stage) between(n int) {
-	s.keeper.between = func() {
-		s.keeper.mu.Lock()
-		defer s.keeper.mu.Unlock()
+	s.store.between = func() {
+		s.store.mu.Lock()
+		defer s.store.mu.Unlock()
 		if n--; n >= 0 {
-			c := s.keeper.connectors["a"]
+			c := s.store.connectors["a"]
 			c.Version++
-			s.keeper.connectors["a"] = c
+			s.store.connectors["a"] = c
 		}
 	}
 }
@@ -255,7 +256,7 @@ func TestConcurrentChanges(t *testing.T) {
 	s.between(0)
 
 	// Another process made it just now.
-	s.keeper.put(t, "b", 1, connectorJSON("B"))
+	s.store.put(t, "b", 1, connectorJSON("B"))
 	if c, err := s.Update(t.Context(), "admin", "b", 1, registry.Patch{Metadata: map[string]any{"x": 1}}); err != nil || c.Version != 2 {
 		t.Errorf("%+v, %v", c, err)
 	}
@@ -264,8 +265,8 @@ func TestConcurrentChanges(t *testing.T) {
 func TestChangesNeedTheState(t *testing.T) {
 	s := newStage(t, nil).load()
 	create(s, "a", connectorJSON("A"))
-	s.keeper.fail(true)
-	_, err := s.Create(t.Context(), "admin", registry.Draft{Config: decode(t, connectorJSON("B"))})
+	s.store.fail(true)
+	_, err := s.Create(t.Context(), "admin", "", registry.Patch{Config: decode(t, connectorJSON("B"))})
 	_, err2 := s.Update(t.Context(), "admin", "a", 0, registry.Patch{Config: decode(t, connectorJSON("B"))})
 	_, err3 := s.PutTemplates(t.Context(), "admin", []registry.EmailTemplate{{LanguageTag: "en", TemplateType: "SignIn", Details: []byte(`{"subject":"s","content":"c"}`)}})
 	_, err4 := s.DeleteTemplates(t.Context(), "admin", registry.TemplateFilter{LanguageTag: "en"})
@@ -276,7 +277,7 @@ func TestChangesNeedTheState(t *testing.T) {
 		}
 	}
 	if s.aliases() != "a=A" {
-		t.Errorf("in force: %q", s.aliases())
+		t.Errorf("active: %q", s.aliases())
 	}
 }
 
@@ -315,7 +316,7 @@ func TestAuditTrailNamesWhatChanged(t *testing.T) {
 	}
 	_, err = s.Update(t.Context(), "someone", "b", 0, registry.Patch{Config: config2})
 	must(t, err)
-	if detail := s.keeper.changes[len(s.keeper.changes)-1].Detail; len(detail) > 3000 || !strings.Contains(string(detail), `"more":8`) {
+	if detail := s.store.changes[len(s.store.changes)-1].Detail; len(detail) > 3000 || !strings.Contains(string(detail), `"more":8`) {
 		t.Errorf("%d bytes: %s", len(detail), detail)
 	}
 }
@@ -342,11 +343,11 @@ func FuzzCheck(f *testing.F) {
 			return
 		}
 		root["accessKeySecret"] = "kept-from-all-readers"
-		c, err := s.Create(t.Context(), "admin", registry.Draft{Config: root})
+		c, err := s.Create(t.Context(), "admin", "", registry.Patch{Config: root})
 		if shown, _ := json.Marshal(s.Connectors()); strings.Contains(string(shown)+s.log.String(), "kept-from-all-readers") {
 			t.Errorf("%s", shown)
 		}
-		if err == nil && !c.InForce {
+		if err == nil && !c.Active {
 			t.Errorf("%+v", c)
 		}
 	})

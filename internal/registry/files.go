@@ -1,241 +1,337 @@
 package registry
 
 import (
-	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"log/slog"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"dmconnector/connector"
 )
 
-// settleTime is how long a file must be away to be gone: editors move the old
-// one aside before they write the new one.
-const settleTime = 200 * time.Millisecond
+const (
+	pollFiles = 2 * time.Second
+	maxFile   = 64 << 20  // bytes: a wrong path must not fill the memory
+	defaultID = "default" // of a single file's connector
+)
 
-// A fileSet is what is known of the files.
-type fileSet struct {
-	slots   map[string]*slot
-	trouble string // why the whole path cannot be read
+// A Resolver looks up ${env:NAME} and ${file:PATH}; folder is that of the file
+// with the reference.
+type Resolver func(folder, kind, name string) (string, error)
+
+// A File is a connector's file with what was found in it.
+type File struct {
+	ID, Path string
+	Config   *connector.Config // nil if there are errors
+	Report   connector.Report
+
+	text     string
+	modified time.Time
+	inputs   []input
 }
 
-// A slot is what is known of one file. It does not change.
-type slot struct {
-	seen    *reading  // as it is
-	good    *reading  // as it was when it could last be used; nil if never
-	missing time.Time // since when it is away
+// An input is what one of a file's sources gave: the file itself, or a reference
+// in it.
+type input struct {
+	read  func() (string, error)
+	value string
+	fault string // the error's text
 }
 
-// A reading is a file with the candidate that it makes.
-type reading struct {
-	File
-	*candidate
-	shown Connector
+func (f *File) take(read func() (string, error)) (string, error) {
+	value, err := read()
+	f.inputs = append(f.inputs, input{read, value, textOf(err)})
+	return value, err
 }
 
-func (r *Registry) parseOptions() connector.ParseOptions {
-	return connector.ParseOptions{AllowedEndpoints: r.opts.AllowedEndpoints}
+func (i input) changed() bool {
+	value, err := i.read()
+	return value != i.value || textOf(err) != i.fault
 }
 
-// loadFiles reads the files for the first time. A folder may still be empty.
-func (r *Registry) loadFiles(ctx context.Context) error {
-	files, err := r.firstFiles()
-	next := fileSet{slots: make(map[string]*slot)}
-	switch {
-	case errors.Is(err, errNoFiles):
-		next.trouble = r.troubled(ctx, err)
-	case err != nil:
+func textOf(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// ReadLimited reads a file of at most limit bytes.
+func ReadLimited(path string, limit int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err = errors.Join(err, f.Close()); err != nil {
+		return nil, err
+	}
+	if int64(len(data)) > limit {
+		return nil, fmt.Errorf("%s is larger than %d bytes", path, limit)
+	}
+	return data, nil
+}
+
+// ReadFile reads one connector's file, and reports all that is wrong with its
+// content.
+func ReadFile(path string, parse connector.ParseOptions, resolve Resolver) (File, error) {
+	f := File{ID: defaultID, Path: path}
+	err := f.parse(func() (string, error) {
+		text, err := ReadLimited(path, maxFile)
+		return string(text), err
+	}, parse, resolve)
+	return f, err
+}
+
+// parse returns an error if the file cannot be read.
+func (f *File) parse(read func() (string, error), parse connector.ParseOptions, resolve Resolver) (err error) {
+	if info, err := os.Stat(f.Path); err == nil {
+		f.modified = info.ModTime()
+	}
+	if f.text, err = f.take(read); err != nil {
+		f.Report.Errors = []connector.Problem{{Detail: "cannot be read: " + err.Error()}}
 		return err
 	}
-	for i, file := range files {
-		seen := r.examineFile(file, nil)
-		files[i].Report = seen.report
-		next.slots[file.ID] = &slot{seen: seen, good: seen}
+	if resolve != nil {
+		parse.Resolve = func(kind, name string) (string, error) {
+			return f.take(func() (string, error) { return resolve(filepath.Dir(f.Path), kind, name) })
+		}
+	}
+	f.Config, f.Report = connector.Check([]byte(f.text), parse)
+	return nil
+}
+
+// Errors returns one error with every error in the files, or nil.
+func Errors(files []File) error {
+	var lines []string
+	for _, file := range files {
+		for _, p := range file.Report.Errors {
+			lines = append(lines, fmt.Sprintf("%s: %s", file.Path, p))
+		}
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	return errors.New("the connectors have errors:\n  " + strings.Join(lines, "\n  "))
+}
+
+// A fileSet is what is known of the operator's files. It does not change.
+type fileSet struct {
+	files   map[string]*file // by id
+	missing map[string]bool  // those that the last scan did not find
+	trouble string           // why the last scan failed
+}
+
+// A file is a connector's file as it is, and the version that could last be used.
+type file struct {
+	File
+	now, good *loaded // good is nil if there is none yet
+}
+
+// loadFirstFiles reads the files at the start, when errors in them are an error.
+func (r *Registry) loadFirstFiles(ctx context.Context) error {
+	r.filesMu.Lock()
+	defer r.filesMu.Unlock()
+	next := fileSet{}
+	if r.opts.Path != "" {
+		var err error
+		if next, err = r.scan(fileSet{}); err != nil {
+			return err
+		}
+	} else if r.opts.Example != nil {
+		f := File{ID: defaultID, Path: "example connector"}
+		_ = f.parse(func() (string, error) { return string(r.opts.Example), nil }, r.parseOptions(), r.opts.Resolve) // it is no file
+		next.files = map[string]*file{defaultID: r.loadFile(f, nil)}
+	}
+	files := make([]File, 0, len(next.files))
+	for _, id := range slices.Sorted(maps.Keys(next.files)) {
+		files = append(files, next.files[id].File)
 	}
 	if err := Errors(files); err != nil {
 		return err
 	}
-	for _, file := range files {
-		r.logProblems(ctx, next.slots[file.ID].seen)
-	}
-	r.readingFiles.Lock()
-	defer r.readingFiles.Unlock()
+	r.logFiles(ctx, nil, next.files)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.files = next
 	return nil
 }
 
-func (r *Registry) firstFiles() ([]File, error) {
-	switch {
-	case r.opts.Path != "":
-		return ReadFiles(r.opts.Path, r.opts.ReservedIDs, r.parseOptions(), r.opts.Resolve)
-	case r.opts.Example != nil:
-		example := File{ID: defaultID, Path: "example connector", text: r.opts.Example}
-		return []File{parseFile(example, r.parseOptions(), r.opts.Resolve)}, nil
-	default:
-		return nil, nil
+// followFiles polls, which notices every change: of links, in replaced folders
+// and on network file systems.
+func (r *Registry) followFiles(ctx context.Context) {
+	poll := time.NewTicker(pollFiles)
+	defer poll.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-poll.C:
+			r.Reload(ctx)
+		}
 	}
 }
 
-// readFiles reads the files again, and puts into force what has changed. It
-// reports whether a file is away that may come back; certain has it gone at once.
-func (r *Registry) readFiles(ctx context.Context, certain bool) (unsettled bool) {
+// Reload polls the files now, as after SIGHUP.
+func (r *Registry) Reload(ctx context.Context) {
 	if r.opts.Path == "" {
-		return false
+		return
 	}
-	r.readingFiles.Lock()
-	defer r.readingFiles.Unlock()
-	next, unsettled := r.look(ctx, certain)
+	r.filesMu.Lock()
+	defer r.filesMu.Unlock()
+	known := r.files
+	next, err := r.scan(known)
+	switch {
+	case err != nil:
+		next = fileSet{files: known.files, trouble: "cannot be read: " + err.Error()}
+		if next.trouble != known.trouble {
+			r.opts.Log.ErrorContext(ctx, "cannot read connector files, those loaded last stay active", "path", r.opts.Path, "error", err)
+		}
+	case known.trouble != "":
+		r.opts.Log.InfoContext(ctx, "connector files can be read again", "path", r.opts.Path)
+	}
+	r.logFiles(ctx, known.files, next.files)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if next.trouble != r.files.trouble || !maps.Equal(next.slots, r.files.slots) {
-		r.files = next
-		r.enforce(ctx)
+	r.files = next
+	if next.trouble != known.trouble || !maps.Equal(next.files, known.files) {
+		r.activate(ctx)
 	}
-	return unsettled
 }
 
-// look reads the files. If there is none at all, that is taken for a moment
-// between two states, and all stay as they were.
-func (r *Registry) look(ctx context.Context, certain bool) (fileSet, bool) {
-	former := r.files
-	entries, err := list(r.opts.Path, r.opts.ReservedIDs)
+// scan reads the files. Those that have not changed stay the same. A missing one
+// stays until the next scan, since editors and mounts replace files in steps; if
+// all are missing, the folder may not be ready.
+func (r *Registry) scan(known fileSet) (fileSet, error) {
+	paths, err := list(r.opts.Path)
+	if single := known.files[defaultID]; err != nil && single != nil && single.Path == r.opts.Path {
+		paths = map[string]string{defaultID: r.opts.Path} // its own error then
+	} else if err != nil {
+		return fileSet{}, err
+	}
+	next := fileSet{files: make(map[string]*file, len(paths)), missing: make(map[string]bool)}
+	for id, path := range paths {
+		next.files[id] = r.readFile(id, path, known.files[id])
+	}
+	for id, f := range known.files {
+		if len(paths) == 0 && f.good != nil {
+			return fileSet{}, fmt.Errorf("%s has no file that ends in .json any more", r.opts.Path)
+		}
+		if next.files[id] == nil && !known.missing[id] {
+			next.files[id], next.missing[id] = f, true
+		}
+	}
+	return next, nil
+}
+
+// list returns the paths of connectors' files by id: the only one, or those in the
+// folder.
+func list(path string) (map[string]string, error) {
+	info, err := os.Stat(path)
 	if err != nil {
-		return fileSet{former.slots, r.troubled(ctx, err)}, false
+		return nil, err
 	}
-	if former.trouble != "" {
-		r.opts.Log.InfoContext(ctx, "the connectors' files can be read again", "path", r.opts.Path)
+	if !info.IsDir() {
+		return map[string]string{defaultID: path}, nil
 	}
-	next := fileSet{slots: make(map[string]*slot, len(entries))}
-	for _, e := range entries {
-		next.slots[e.id] = r.lookAt(ctx, e, former.slots[e.id])
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return nil, err
 	}
-	unsettled := false
-	for id, s := range former.slots {
-		if next.slots[id] != nil {
-			continue
+	paths := make(map[string]string)
+	for _, entry := range entries {
+		id, isJSON := strings.CutSuffix(entry.Name(), ".json")
+		// Kubernetes and editors have files of their own behind a dot.
+		if isJSON && !strings.HasPrefix(id, ".") {
+			paths[id] = filepath.Join(path, entry.Name())
 		}
-		if s = r.waitFor(ctx, s, certain); s != nil {
-			next.slots[id], unsettled = s, true
-		}
 	}
-	return next, unsettled
+	return paths, nil
 }
 
-// troubled says why the whole path cannot be read, in the log when that is news.
-func (r *Registry) troubled(ctx context.Context, err error) string {
-	trouble := "cannot be read: " + err.Error()
-	if trouble != r.files.trouble {
-		r.opts.Log.ErrorContext(ctx, "the connectors' files cannot be read; what was in force stays", "path", r.opts.Path, "error", err)
+// readFile reads a file, unless nothing has changed in it and behind its
+// references.
+func (r *Registry) readFile(id, path string, known *file) *file {
+	if known != nil && known.Path == path && !slices.ContainsFunc(known.inputs, input.changed) {
+		return known
 	}
-	return trouble
+	f := File{ID: id, Path: path}
+	if err := r.checkFileName(id); err != nil {
+		f.Report.Errors = []connector.Problem{{Detail: err.Error()}}
+	} else {
+		f, _ = ReadFile(path, r.parseOptions(), r.opts.Resolve) // the error is in its report
+		f.ID = id
+	}
+	return r.loadFile(f, known)
 }
 
-// waitFor returns the slot of a file that is away, or nil when it is gone.
-func (r *Registry) waitFor(ctx context.Context, s *slot, certain bool) *slot {
-	switch {
-	case certain || !s.missing.IsZero() && time.Since(s.missing) >= settleTime:
-		r.opts.Log.InfoContext(ctx, "connector file is gone", "path", s.seen.Path, "connector", s.seen.ID)
-		return nil
-	case s.missing.IsZero():
-		return &slot{seen: s.seen, good: s.good, missing: time.Now()}
-	default:
-		return s
+func (r *Registry) checkFileName(id string) error {
+	if slices.Contains(r.opts.ReservedIDs, id) {
+		return fmt.Errorf("rename the file: the id %s is reserved", id)
 	}
+	if !validID(id) {
+		return errors.New("rename the file: use at most 128 letters, digits, -, _ and . before .json")
+	}
+	return nil
 }
 
-// lookAt reads one file, unless it is as it was.
-func (r *Registry) lookAt(ctx context.Context, e entry, former *slot) *slot {
-	text, err := e.read()
-	switch {
-	case former == nil:
-		former = &slot{}
-	case former.seen.Path == e.path && former.seen.unchanged(text, err, r.opts.Resolve):
-		if former.missing.IsZero() {
-			return former
-		}
-		return &slot{seen: former.seen, good: former.good}
+// loadFile loads a file's newest version, which is its good one if it can be used.
+func (r *Registry) loadFile(f File, known *file) *file {
+	next := &file{File: f}
+	if known != nil {
+		next.good = known.good
 	}
-	seen := r.examineFile(newFile(e, text, err, r.parseOptions(), r.opts.Resolve), former.good)
-	r.logProblems(ctx, seen)
-	if seen.config == nil {
-		return &slot{seen: seen, good: former.good}
-	}
-	r.opts.Log.InfoContext(ctx, "connector file was read", "path", seen.Path, "connector", seen.ID)
-	return &slot{seen: seen, good: seen}
-}
-
-func (r *Registry) examineFile(f File, former *reading) *reading {
-	var known *candidate
-	if former != nil {
-		known = former.candidate
-	}
-	c := r.examine(f.Config, f.Report, known)
-	return &reading{File: f, candidate: c, shown: Connector{
+	sum := sha256.Sum256([]byte(f.text)) // so that replicas have the same version
+	next.now = r.load(Connector{
 		StoredConnector: StoredConnector{
-			ID: f.ID, Version: f.version(), Config: masked(f.text), Metadata: json.RawMessage("{}"),
+			ID: f.ID, Version: int64(binary.BigEndian.Uint64(sum[:]) >> 1), Metadata: json.RawMessage("{}"),
 			Created: f.modified, Updated: f.modified,
 		},
-		Source: FromFile, Warnings: c.report.Warnings,
-	}}
+		Source: FromFile,
+	}, []byte(f.text), f.Config, f.Report, next.good)
+	next.Report.Errors = next.now.Problems
+	if next.now.config != nil {
+		next.good = next.now
+	}
+	return next
 }
 
-func (r *Registry) logProblems(ctx context.Context, f *reading) {
-	for _, p := range f.report.Warnings {
-		r.opts.Log.LogAttrs(ctx, slog.LevelWarn, "doubtful connector", place(f.ID, p)...)
+func (r *Registry) logFiles(ctx context.Context, known, now map[string]*file) {
+	for id, f := range now {
+		if f == known[id] {
+			continue
+		}
+		for _, p := range f.Report.Warnings {
+			r.opts.Log.LogAttrs(ctx, slog.LevelWarn, "connector file has a warning", place(f, p)...)
+		}
+		for _, p := range f.Report.Errors {
+			r.opts.Log.LogAttrs(ctx, slog.LevelError, "cannot use connector file, its last good version stays active", place(f, p)...)
+		}
+		if f.now.config != nil {
+			r.opts.Log.InfoContext(ctx, "connector file loaded", "connector", id, "path", f.Path)
+		}
 	}
-	for _, p := range f.report.Errors {
-		r.opts.Log.LogAttrs(ctx, slog.LevelError, "connector file cannot be used; its last good version, if any, stays in force",
-			append(place(f.ID, p), slog.String("path", f.Path))...)
+	for id, f := range known {
+		if now[id] == nil {
+			r.opts.Log.InfoContext(ctx, "connector file is gone", "connector", id, "path", f.Path)
+		}
 	}
 }
 
-func place(id string, p connector.Problem) []slog.Attr {
-	attrs := []slog.Attr{slog.String("connector", id), slog.String("pointer", p.Pointer), slog.String("detail", p.Detail)}
+func place(f *file, p connector.Problem) []slog.Attr {
+	attrs := []slog.Attr{slog.String("connector", f.ID), slog.String("path", f.Path), slog.String("pointer", p.Pointer), slog.String("detail", p.Detail)}
 	if p.Line > 0 {
 		attrs = append(attrs, slog.Int("line", p.Line))
 	}
 	return attrs
-}
-
-// problems returns what is wrong with the files, by path.
-func (s fileSet) problems(path string) []FileProblem {
-	list := []FileProblem{}
-	for id, slot := range s.slots {
-		if slot.seen.config == nil {
-			list = append(list, FileProblem{Path: slot.seen.Path, ID: id, Problems: slot.seen.report.Errors})
-		}
-	}
-	if s.trouble != "" {
-		p := FileProblem{Path: path, Problems: []connector.Problem{{Detail: s.trouble}}}
-		if only := s.slots[defaultID]; only != nil && only.seen.Path == path {
-			p.ID = defaultID
-		}
-		list = append(list, p)
-	}
-	slices.SortFunc(list, func(a, b FileProblem) int { return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.ID, b.ID)) })
-	return list
-}
-
-// show returns the file's connector as an admin sees it.
-func (s fileSet) show(slot *slot, path string) Connector {
-	if slot.good == nil {
-		shown := slot.seen.shown
-		shown.Problems = slot.seen.report.Errors
-		return shown
-	}
-	shown := slot.good.shown
-	shown.InForce = true
-	if slot.seen != slot.good {
-		shown.Problems = slot.seen.report.Errors
-	}
-	if s.trouble != "" && slot.seen.Path == path {
-		shown.Problems = append(slices.Clone(shown.Problems), connector.Problem{Detail: s.trouble})
-	}
-	return shown
 }

@@ -1,17 +1,18 @@
-// Package registry knows which connectors there are: those from the operator's
-// files, which it reads again when they change, and those from the state, which
-// admins change over the API. It checks every change, keeps secrets from those
-// who read, and puts what is good into force.
+// Package registry knows which connectors there are: those in the operator's
+// files and those in the state, which admins change over the API. It polls both
+// for changes, validates what it finds, masks secrets for readers, and activates
+// valid connectors.
 package registry
 
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
-
-	"github.com/fsnotify/fsnotify"
 
 	"dmconnector/connector"
 	"dmconnector/internal/delivery"
@@ -19,26 +20,26 @@ import (
 
 // Options are what a [Registry] needs.
 type Options struct {
-	// Path is a connector's JSON file, or a folder of them; empty is none. A
-	// file's name without .json is its connector's id; a single file's is
+	// Path is a connector's JSON file, or a folder of them; empty means no files.
+	// A file's name without .json is its connector's id; a single file's is
 	// "default".
 	Path string
-	// Example is the JSON of a connector "default" for want of a Path, or nil.
+	// Example is the JSON of a connector "default" that is used without a Path, or
+	// nil.
 	Example []byte
-	// Resolve looks up ${env:NAME} and ${file:PATH} in files; folder is the
-	// file's own.
+	// Resolve looks up ${env:NAME} and ${file:PATH} in files.
 	Resolve          Resolver
 	AllowedEndpoints []string
 	// ReservedIDs are ids that no connector may have, such as a factory's.
 	ReservedIDs []string
-	// Volatile says that the state does not survive the program, so that no
+	// Volatile means that the state is lost when the program ends, so that no
 	// message may be queued.
 	Volatile bool
 
-	Keeper    Keeper
+	Store     Store
 	NewSender func(*connector.Config) (delivery.Sender, error)
-	// Apply puts connectors into force. It is called with all of them, one call at
-	// a time, whenever they have changed.
+	// Apply takes the active connectors, all of them, each time they change. Calls
+	// do not overlap.
 	Apply func(map[string]delivery.Connector)
 	Log   *slog.Logger
 }
@@ -54,45 +55,16 @@ const (
 
 // A Connector is a connector as an admin sees it.
 type Connector struct {
-	StoredConnector // Config has the secrets masked
+	StoredConnector // Config has its secrets masked
 	Source          Source
 	Warnings        []connector.Problem
-	// Problems are why a newer version of its file is not in force, or why the
-	// stored one is not.
+	// Problems are why the newest version is not active.
 	Problems []connector.Problem
-	InForce  bool // messages can be sent through it
-}
-
-// An Error says why a change was refused. The codes are connector_not_found,
-// connector_exists, connector_read_only, connector_reserved, template_not_found,
-// precondition_failed, invalid_config and invalid_request.
-type Error struct {
-	Code     string
-	Detail   string
-	Problems []connector.Problem // pointers are into the config, or into the request's body
-}
-
-func (e *Error) Error() string { return e.Detail }
-
-// A Draft is a connector that an admin wants.
-type Draft struct {
-	ID                 string // empty: one is made
-	Config             any    // decoded JSON, by package strictjson's rules
-	Metadata           map[string]any
-	SyncProfile        bool
-	EnableTokenStorage bool
-}
-
-// A Patch is what an admin wants to change. Nil fields stay.
-type Patch struct {
-	Config             any // decoded JSON
-	Metadata           map[string]any
-	SyncProfile        *bool
-	EnableTokenStorage *bool
+	Active   bool // messages can be sent through it, perhaps by its last good version
 }
 
 // A FileProblem is a file that cannot be used as it is. The last good version of
-// its connector, if there was one, stays in force.
+// its connector, if there is one, stays active.
 type FileProblem struct {
 	Path     string              `json:"path"`
 	ID       string              `json:"id"`
@@ -101,67 +73,163 @@ type FileProblem struct {
 
 // Registry is safe for concurrent use. What it returns must not be changed.
 type Registry struct {
-	opts       Options
-	poll       time.Duration
-	newWatcher func() (*fsnotify.Watcher, error)
+	opts Options
 
-	// One reading of the files, and one of the state, goes on at a time; a state
-	// that does not answer keeps no file waiting.
-	readingFiles, readingState sync.Mutex
+	// Each source is read by one goroutine at a time, without holding mu: a database
+	// that does not answer must not delay files, nor the other way around.
+	filesMu, storeMu sync.Mutex
 
-	mu       sync.Mutex // guards what follows, and calls of Apply
-	files    fileSet    // written with readingFiles held, too
-	state    stateSet   // written with readingState held, too
-	forced   map[string]force
-	shadowed map[string]bool
+	mu       sync.Mutex // guards the fields below, and calls of Apply
+	files    fileSet    // written with filesMu held as well
+	stored   storedSet  // written with storeMu held as well
+	active   map[string]delivery.Connector
+	shadowed map[string]bool // stored connectors whose id a file has
 
 	view atomic.Pointer[view]
 }
 
+// A view is what readers see. It does not change.
+type view struct {
+	connectors map[string]*loaded
+	templates  []EmailTemplate
+	problems   []FileProblem
+}
+
+// A loaded connector is one version of a connector's JSON and what was made of
+// it. It does not change.
+type loaded struct {
+	Connector
+	text   []byte            // the JSON, secrets included
+	config *connector.Config // nil if there are errors
+	sender delivery.Sender
+}
+
 // New returns a registry without connectors; see [Registry.Load].
 func New(opts Options) *Registry {
-	r := &Registry{opts: opts, poll: pollInterval, newWatcher: fsnotify.NewWatcher}
+	r := &Registry{opts: opts, stored: storedSet{connectors: map[string]*loaded{}}}
 	r.view.Store(&view{})
 	return r
 }
 
-// Load reads everything for the first time. A file with errors is an error.
+// Load reads files and state for the first time, before [Registry.Run]. Errors in
+// a file are an error.
 func (r *Registry) Load(ctx context.Context) error {
-	if err := r.loadFiles(ctx); err != nil {
+	if err := r.loadFirstFiles(ctx); err != nil {
 		return err
 	}
-	return r.readState(ctx)
+	return r.loadStore(ctx)
 }
 
-// Run keeps the connectors up to date until ctx ends: files when they change, the
-// state when its revision changes.
+// Run polls files and state for changes until ctx ends.
 func (r *Registry) Run(ctx context.Context) {
 	var loops sync.WaitGroup
-	loops.Go(func() { r.followState(ctx) })
+	loops.Go(func() { r.followStore(ctx) })
 	if r.opts.Path != "" {
 		loops.Go(func() { r.followFiles(ctx) })
 	}
 	loops.Wait()
 }
 
-// Reload reads the files again, as after SIGHUP.
-func (r *Registry) Reload(ctx context.Context) { r.readFiles(ctx, true) }
-
-// FileProblems returns what is wrong with the files now, by path.
+// FileProblems returns what is wrong with the files now, by id.
 func (r *Registry) FileProblems() []FileProblem { return r.view.Load().problems }
 
 // Connectors returns all connectors by id.
 func (r *Registry) Connectors() []Connector {
 	v := r.view.Load()
-	list := make([]Connector, len(v.ids))
-	for i, id := range v.ids {
-		list[i] = v.connectors[id].Connector
+	list := make([]Connector, 0, len(v.connectors))
+	for _, id := range slices.Sorted(maps.Keys(v.connectors)) {
+		list = append(list, v.connectors[id].Connector)
 	}
 	return list
 }
 
-// Connector returns the connector of that id.
+// Connector returns the connector with the id.
 func (r *Registry) Connector(id string) (Connector, bool) {
 	l, ok := r.view.Load().connectors[id]
-	return l.Connector, ok
+	if !ok {
+		return Connector{}, false
+	}
+	return l.Connector, true
 }
+
+func (r *Registry) parseOptions() connector.ParseOptions {
+	return connector.ParseOptions{AllowedEndpoints: r.opts.AllowedEndpoints}
+}
+
+// load prepares a parsed config for sending. If it says the same as the former
+// version, config and sender of that stay, so that delivery goes on with them.
+func (r *Registry) load(c Connector, text []byte, cfg *connector.Config, report connector.Report, former *loaded) *loaded {
+	l := &loaded{Connector: c, text: text}
+	if cfg != nil && r.opts.Volatile {
+		for _, usageType := range slices.Sorted(maps.Keys(cfg.Delivery)) {
+			if cfg.Delivery[usageType] == "queued" {
+				report.Errors = append(report.Errors, connector.Problem{
+					Pointer: "/delivery/" + pointerEscapes.Replace(usageType),
+					Detail:  `cannot be "queued" with --state memory: a queue needs state that survives a restart`,
+				})
+			}
+		}
+	}
+	if cfg != nil && len(report.Errors) == 0 {
+		if former != nil && reflect.DeepEqual(cfg, former.config) {
+			l.config, l.sender = former.config, former.sender
+		} else if sender, err := r.opts.NewSender(cfg); err != nil {
+			report.Errors = append(report.Errors, connector.Problem{Detail: err.Error()})
+		} else {
+			l.config, l.sender = cfg, sender
+		}
+	}
+	l.Config = masked(text)
+	l.Warnings, l.Problems, l.Active = report.Warnings, report.Errors, l.config != nil
+	return l
+}
+
+// activate applies the connectors that can be used, and shows readers how things
+// are now. r.mu must be held.
+func (r *Registry) activate(ctx context.Context) {
+	v := &view{connectors: maps.Clone(r.stored.connectors), templates: r.stored.templates, problems: []FileProblem{}}
+	if r.files.trouble != "" {
+		v.problems = append(v.problems, FileProblem{Path: r.opts.Path, Problems: []connector.Problem{{Detail: r.files.trouble}}})
+	}
+	shadowed := make(map[string]bool)
+	for _, id := range slices.Sorted(maps.Keys(r.files.files)) {
+		f := r.files.files[id]
+		if f.now.config == nil {
+			v.problems = append(v.problems, FileProblem{Path: f.Path, ID: id, Problems: f.now.Problems})
+		}
+		_, stored := r.stored.connectors[id]
+		switch {
+		case f.good != nil:
+			shown := *f.good
+			shown.Problems = f.now.Problems
+			v.connectors[id] = &shown
+			shadowed[id] = stored
+		case !stored && r.checkFileName(id) == nil:
+			v.connectors[id] = f.now
+		}
+		if shadowed[id] && !r.shadowed[id] {
+			r.opts.Log.WarnContext(ctx, "stored connector is not active: a file has the same id", "connector", id)
+		}
+	}
+	r.shadowed = shadowed
+
+	next := make(map[string]delivery.Connector)
+	for id, l := range v.connectors {
+		if l.config == nil {
+			continue
+		}
+		c, ok := r.active[id]
+		if !ok || c.Composer.Config() != l.config {
+			c = delivery.Connector{ID: id, Composer: connector.New(l.config, r.stored.shared...), Sender: l.sender}
+		}
+		next[id] = c
+	}
+	same := func(a, b delivery.Connector) bool { return a.Composer == b.Composer }
+	if r.active == nil || !maps.EqualFunc(r.active, next, same) {
+		r.active = next
+		r.opts.Apply(maps.Clone(next))
+	}
+	r.view.Store(v)
+}
+
+var pointerEscapes = strings.NewReplacer("~", "~0", "/", "~1")

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"dmconnector/aliyundm"
@@ -52,14 +53,14 @@ type stage struct {
 	*registry.Registry
 	t       testing.TB
 	folder  string
-	keeper  *memory
+	store   *memory
 	mu      sync.Mutex
 	log     bytes.Buffer
 	applied []map[string]delivery.Connector
 }
 
 func newStage(t testing.TB, change func(*stage, *registry.Options)) *stage {
-	s := &stage{t: t, folder: t.TempDir(), keeper: newMemory()}
+	s := &stage{t: t, folder: t.TempDir(), store: newMemory()}
 	opts := registry.Options{
 		Resolve: func(folder, kind, name string) (string, error) {
 			if kind != "file" {
@@ -69,7 +70,7 @@ func newStage(t testing.TB, change func(*stage, *registry.Options)) *stage {
 			return string(data), err
 		},
 		ReservedIDs: []string{"aliyun-direct-mail"},
-		Keeper:      s.keeper,
+		Store:       s.store,
 		NewSender: func(cfg *connector.Config) (delivery.Sender, error) {
 			if cfg.RegionID == "eu-central-1" {
 				return nil, errors.New("no client goes there")
@@ -114,13 +115,26 @@ func (s *stage) load() *stage {
 	return s
 }
 
-// run has the registry keep up to date until the test ends.
-func (s *stage) run() *stage {
-	ctx, cancel := context.WithCancel(s.t.Context())
-	var running sync.WaitGroup
-	running.Go(func() { s.Run(ctx) })
-	s.t.Cleanup(func() { cancel(); running.Wait() })
-	return s
+// polling runs a test on a fake clock, with a registry that polls.
+func polling(t *testing.T, change func(*stage, *registry.Options), prepare, test func(s *stage)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, change)
+		prepare(s)
+		s.load()
+		ctx, cancel := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { s.Run(ctx) })
+		defer running.Wait()
+		defer cancel()
+		test(s)
+	})
+}
+
+// pass lets time pass on a fake clock, until everything that is due then is done.
+func pass(d time.Duration) {
+	<-time.After(d)
+	synctest.Wait()
 }
 
 func (s *stage) path(name string) string { return filepath.Join(s.folder, name) }
@@ -140,8 +154,8 @@ func must(t testing.TB, errs ...error) {
 	}
 }
 
-// inForce is what was applied last.
-func (s *stage) inForce() map[string]delivery.Connector {
+// active is what was applied last.
+func (s *stage) active() map[string]delivery.Connector {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.applied) == 0 {
@@ -156,12 +170,12 @@ func (s *stage) applications() int {
 	return len(s.applied)
 }
 
-// aliases are those of the connectors in force, such as "a=One b=Two".
+// aliases are those of the connectors active, such as "a=One b=Two".
 func (s *stage) aliases() string {
 	var list []string
-	inForce := s.inForce()
+	active := s.active()
 	for _, c := range s.Connectors() {
-		if target, ok := inForce[c.ID]; ok {
+		if target, ok := active[c.ID]; ok {
 			list = append(list, c.ID+"="+target.Composer.Config().FromAlias)
 		}
 	}
@@ -170,23 +184,15 @@ func (s *stage) aliases() string {
 
 func (s *stage) wantAliases(want string) {
 	s.t.Helper()
-	s.wait("the connectors "+want, func() bool { return s.aliases() == want })
+	if got := s.aliases(); got != want {
+		s.t.Fatalf("active: %q, want %q\n%s", got, want, s.log.String())
+	}
 }
 
-// wait waits until something is so.
-func (s *stage) wait(what string, so func() bool) {
+func (s *stage) wantProblems(want int) {
 	s.t.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	deadline := time.After(10 * time.Second)
-	for !so() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			s.t.Fatalf("it did not come to %s\n%s", what, s.log.String())
-		}
+	if got := s.FileProblems(); len(got) != want {
+		s.t.Fatalf("problems %+v, want %d\n%s", got, want, s.log.String())
 	}
 }
 
@@ -206,8 +212,6 @@ func pointers(problems []connector.Problem) string {
 	}
 	return strings.Join(list, " ")
 }
-
-func removed(s *stage, name string) error { return os.Remove(s.path(name)) }
 
 // messageIn is one for a reader of a language.
 func messageIn(locale string) connector.Message {

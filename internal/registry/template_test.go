@@ -96,7 +96,7 @@ func TestPutTemplatesRefuses(t *testing.T) {
 			}
 		})
 	}
-	if len(s.keeper.changes) != 0 {
+	if len(s.store.changes) != 0 {
 		t.Error("stored all the same")
 	}
 }
@@ -129,7 +129,7 @@ func TestPatchTemplate(t *testing.T) {
 	if got := pointers(refusal(t, err, "invalid_request").Problems); got != "/subject /contentType" {
 		t.Error(got)
 	}
-	if last := s.keeper.changes[1]; last.Action != "email_template.update" || last.Subject != id || string(last.Detail) != `{"fields":["subject"]}` {
+	if last := s.store.changes[1]; last.Action != "email_template.update" || last.Subject != id || string(last.Detail) != `{"fields":["subject"]}` {
 		t.Errorf("%+v", last)
 	}
 }
@@ -146,7 +146,7 @@ func TestDeleteTemplates(t *testing.T) {
 	if err != nil || n != 2 || len(s.Templates(registry.TemplateFilter{})) != 0 {
 		t.Errorf("%d, %v", n, err)
 	}
-	if last := s.keeper.changes[len(s.keeper.changes)-1]; last.Action != "email_template.delete" || string(last.Detail) != `{"fields":["en/"]}` {
+	if last := s.store.changes[len(s.store.changes)-1]; last.Action != "email_template.delete" || string(last.Detail) != `{"fields":["en/"]}` {
 		t.Errorf("%+v", last)
 	}
 }

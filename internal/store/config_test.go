@@ -18,7 +18,7 @@ import (
 	"dmconnector/internal/registry"
 )
 
-var _ registry.Keeper = (*Store)(nil)
+var _ registry.Store = (*Store)(nil)
 
 // someTime is as exact as the state is.
 func someTime() time.Time { return time.Date(2026, 3, 4, 5, 6, 7, 8000, time.UTC) }

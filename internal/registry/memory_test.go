@@ -1,6 +1,7 @@
 package registry_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -10,7 +11,7 @@ import (
 	"dmconnector/internal/registry"
 )
 
-// memory is a keeper as simple as it can be.
+// memory is a store as simple as it can be.
 type memory struct {
 	mu         sync.Mutex
 	revision   int64
@@ -45,7 +46,9 @@ func (m *memory) Configuration(context.Context) (registry.Configuration, error) 
 		return registry.Configuration{}, errDown
 	}
 	m.reads++
-	c := registry.Configuration{Revision: m.revision, Templates: slices.Clone(m.templates)}
+	c := registry.Configuration{Revision: m.revision, Templates: slices.SortedFunc(slices.Values(m.templates), func(a, b registry.EmailTemplate) int {
+		return cmp.Or(cmp.Compare(a.LanguageTag, b.LanguageTag), cmp.Compare(a.TemplateType, b.TemplateType))
+	})}
 	for _, stored := range m.connectors {
 		c.Connectors = append(c.Connectors, stored)
 	}
