@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -68,13 +67,6 @@ func (s *Server) admin(h func(http.ResponseWriter, *http.Request, caller) error)
 
 func writeAnswer(w http.ResponseWriter, v any) { writeJSON(w, http.StatusOK, "application/json", v) }
 
-// registryCodes are the codes of a [registry.Error] whose name or status is
-// another one here.
-var registryCodes = map[string]errcode.Code{
-	// A send without a template has that code too.
-	"template_not_found": codeEmailTemplateNotFound,
-}
-
 // registryProblem is for a change that the registry refused, or that its state
 // could not take.
 func registryProblem(err error) error {
@@ -82,7 +74,7 @@ func registryProblem(err error) error {
 	if !ok {
 		return stateProblem(err)
 	}
-	p := &problem{Code: cmp.Or(registryCodes[refused.Code], errcode.Code(refused.Code)), Detail: refused.Detail, Errors: refused.Problems}
+	p := &problem{Code: refused.Code, Detail: refused.Detail, Errors: refused.Problems}
 	if p.Code == codeInvalidConfig {
 		p.Errors = inConfig(refused.Problems)
 	}

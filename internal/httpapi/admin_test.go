@@ -360,6 +360,25 @@ func TestStoredConnectorThatIsNotInForce(t *testing.T) {
 	}
 }
 
+// PostgreSQL does not store a NUL: the answer must not depend on the database.
+func TestPathAndQueryMustBeText(t *testing.T) {
+	s := newService(t)
+	s.create("mine")
+	for _, request := range []string{
+		"GET /api/connectors/mi%00ne", "PATCH /api/connectors/mi%00ne", "DELETE /api/connectors/mi%00ne", "POST /api/connectors/mi%00ne/send",
+		"DELETE /api/email-templates/%00", "GET /api/email-templates/%ff", "DELETE /api/email-templates?languageTag=e%00n",
+		"GET /api/messages/%00", "GET /api/messages?connector=%00", "GET /api/connectors?target=%ff",
+	} {
+		method, path, _ := strings.Cut(request, " ")
+		if got := s.do(method, path, adminToken, "{}"); got.status != 400 || got.code(t) != "invalid_request" {
+			t.Errorf("%s: %d %s", request, got.status, got.body)
+		}
+	}
+	if got := s.do("GET", "/api/email-templates?languageTag=zh-%E4%B8%AD", adminToken, ""); got.status != 200 {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+}
+
 func TestStateThatIsGone(t *testing.T) {
 	gone := errors.New("dial tcp: connection refused")
 	s := newService(t, "filed")

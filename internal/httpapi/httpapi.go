@@ -16,6 +16,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"github.com/go-chi/chi/v5"
 	"go.opentelemetry.io/otel/trace"
@@ -100,6 +101,7 @@ func New(opts Options) *Server {
 	if s.observes() {
 		r.Use(noteRoute)
 	}
+	r.Use(s.textOnly)
 	r.NotFound(s.handle(func(http.ResponseWriter, *http.Request) error { return problemOf(codeNotFound) }))
 	r.MethodNotAllowed(s.handle(func(http.ResponseWriter, *http.Request) error { return problemOf(codeMethodNotAllowed) }))
 	r.Get("/healthz", s.health)
@@ -161,6 +163,21 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.Set("Connection", "close")
 	}
 	s.router.ServeHTTP(w, r)
+}
+
+// textOnly answers 400 if path or query are not text that every database stores.
+func (s *Server) textOnly(next http.Handler) http.Handler {
+	return s.handle(func(w http.ResponseWriter, r *http.Request) error {
+		text := r.URL.Path
+		for key, values := range r.URL.Query() {
+			text += key + strings.Join(values, "")
+		}
+		if !utf8.ValidString(text) || strings.Contains(text, "\x00") {
+			return &problem{Code: codeInvalidRequest, Detail: "path and query must be UTF-8 without NUL", public: true}
+		}
+		next.ServeHTTP(w, r)
+		return nil
+	})
 }
 
 // panicCause returns what may be logged of a panic's value: the runtime's own

@@ -13,28 +13,17 @@ import (
 	"time"
 
 	"dmconnector/connector"
+	"dmconnector/internal/errcode"
 )
 
 // An Error says why a change was refused.
 type Error struct {
-	Code     string
+	Code     errcode.Code
 	Detail   string
 	Problems []connector.Problem // pointers are into the config, or into the request's body
 }
 
 func (e *Error) Error() string { return e.Detail }
-
-// The codes of an [Error].
-const (
-	connectorNotFound  = "connector_not_found"
-	connectorExists    = "connector_exists"
-	connectorReadOnly  = "connector_read_only"
-	connectorReserved  = "connector_reserved"
-	templateNotFound   = "template_not_found"
-	preconditionFailed = "precondition_failed"
-	invalidConfig      = "invalid_config"
-	invalidRequest     = "invalid_request"
-)
 
 // A Patch is what an admin gives of a connector. Nil fields stay as they are; a
 // new connector has empty ones.
@@ -73,16 +62,16 @@ func (r *Registry) check(config any, stored []byte) *loaded {
 // Create adds a connector; without an id it gets a random one. by says whose token
 // it was.
 func (r *Registry) Create(ctx context.Context, by, id string, p Patch) (Connector, error) {
-	taken := &Error{Code: connectorExists, Detail: "the id " + id + " is taken by another connector"}
+	taken := &Error{Code: errcode.ConnectorExists, Detail: "the id " + id + " is taken by another connector"}
 	if id == "" {
 		id = newID(12) // as long as Logto's
 	}
 	if slices.Contains(r.opts.ReservedIDs, id) {
-		return Connector{}, &Error{Code: connectorReserved, Detail: "the id " + id + " is reserved"}
+		return Connector{}, &Error{Code: errcode.ConnectorReserved, Detail: "the id " + id + " is reserved"}
 	}
 	if !validID(id) {
 		problem := connector.Problem{Pointer: "/id", Detail: "must be at most 128 letters, digits, -, _ and ., and not begin with a dot"}
-		return Connector{}, &Error{Code: invalidRequest, Detail: "a connector cannot have this id", Problems: []connector.Problem{problem}}
+		return Connector{}, &Error{Code: errcode.InvalidRequest, Detail: "a connector cannot have this id", Problems: []connector.Problem{problem}}
 	}
 	if _, ok := r.Connector(id); ok {
 		return Connector{}, taken
@@ -145,7 +134,7 @@ func (r *Registry) patched(stored *loaded, p Patch) (StoredConnector, []string, 
 	if p.Config != nil {
 		l := r.check(p.Config, stored.text)
 		if l.config == nil {
-			return next, nil, &Error{Code: invalidConfig, Detail: "the connector has errors", Problems: l.Problems}
+			return next, nil, &Error{Code: errcode.InvalidConfig, Detail: "the connector has errors", Problems: l.Problems}
 		}
 		next.Config, fields = l.text, changedFields(stored.text, l.text)
 	}
@@ -194,7 +183,7 @@ func (r *Registry) retry(ctx context.Context, what string, change func() error) 
 }
 
 func changedMeanwhile(what string) error {
-	return &Error{Code: preconditionFailed, Detail: "the " + what + " was changed meanwhile"}
+	return &Error{Code: errcode.PreconditionFailed, Detail: "the " + what + " was changed meanwhile"}
 }
 
 // changeable returns the stored connector if it may be changed.
@@ -202,9 +191,9 @@ func (r *Registry) changeable(id string, version int64) (*loaded, error) {
 	l, ok := r.view.Load().connectors[id]
 	switch {
 	case !ok:
-		return nil, &Error{Code: connectorNotFound, Detail: "there is no connector " + id}
+		return nil, &Error{Code: errcode.ConnectorNotFound, Detail: "there is no connector " + id}
 	case l.Source == FromFile:
-		return nil, &Error{Code: connectorReadOnly, Detail: "the connector " + id + " is from a file: change the file"}
+		return nil, &Error{Code: errcode.ConnectorReadOnly, Detail: "the connector " + id + " is from a file: change the file"}
 	case version != 0 && version != l.Version:
 		return nil, changedMeanwhile("connector " + id)
 	default:

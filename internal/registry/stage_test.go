@@ -199,7 +199,7 @@ func (s *stage) wantProblems(want int) {
 func refusal(t testing.TB, err error, code string) *registry.Error {
 	t.Helper()
 	refused, ok := errors.AsType[*registry.Error](err)
-	if !ok || refused.Code != code {
+	if !ok || string(refused.Code) != code {
 		t.Fatalf("error %v (%T), want %s", err, err, code)
 	}
 	return refused

@@ -124,7 +124,7 @@ func TestPatchTemplate(t *testing.T) {
 	_, err := s.PatchTemplate(t.Context(), "admin", id, 1, map[string]any{"subject": "x"})
 	refusal(t, err, "precondition_failed")
 	_, err = s.PatchTemplate(t.Context(), "admin", "none", 0, map[string]any{"subject": "x"})
-	refusal(t, err, "template_not_found")
+	refusal(t, err, "email_template_not_found")
 	_, err = s.PatchTemplate(t.Context(), "admin", id, 0, map[string]any{"subject": nil, "contentType": "x"})
 	if got := pointers(refusal(t, err, "invalid_request").Problems); got != "/subject /contentType" {
 		t.Error(got)
@@ -139,7 +139,7 @@ func TestDeleteTemplates(t *testing.T) {
 	const details = `{"subject":"s","content":"c"}`
 	put := putTemplates(s, template("en", "SignIn", details), template("en", "Register", details), template("ja", "SignIn", details))
 	must(t, s.DeleteTemplate(t.Context(), "admin", put[2].ID))
-	refusal(t, s.DeleteTemplate(t.Context(), "admin", put[2].ID), "template_not_found")
+	refusal(t, s.DeleteTemplate(t.Context(), "admin", put[2].ID), "email_template_not_found")
 	_, err := s.DeleteTemplates(t.Context(), "admin", registry.TemplateFilter{})
 	refusal(t, err, "invalid_request")
 	n, err := s.DeleteTemplates(t.Context(), "admin", registry.TemplateFilter{LanguageTag: "en"})

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/text/language"
 
 	"dmconnector/connector"
+	"dmconnector/internal/errcode"
 	"dmconnector/internal/strictjson"
 )
 
@@ -42,7 +43,7 @@ func (r *Registry) Template(id string) (EmailTemplate, bool) {
 func (r *Registry) PutTemplates(ctx context.Context, by string, list []EmailTemplate) ([]EmailTemplate, error) {
 	checked, problems := checkTemplates(list)
 	if len(problems) > 0 {
-		return nil, &Error{Code: invalidRequest, Detail: "the email templates have errors", Problems: problems}
+		return nil, &Error{Code: errcode.InvalidRequest, Detail: "the email templates have errors", Problems: problems}
 	}
 	now := time.Now().UTC().Truncate(time.Millisecond)
 	names := make([]string, len(checked))
@@ -151,7 +152,7 @@ func (r *Registry) PatchTemplate(ctx context.Context, by, id string, version int
 		maps.Copy(merged, patch)
 		details, problems := checkDetails("", merged)
 		if len(problems) > 0 {
-			return &Error{Code: invalidRequest, Detail: "the email template has errors", Problems: problems}
+			return &Error{Code: errcode.InvalidRequest, Detail: "the email template has errors", Problems: problems}
 		}
 		patched = stored
 		fields := changedFields(stored.Details, details)
@@ -170,7 +171,7 @@ func (r *Registry) PatchTemplate(ctx context.Context, by, id string, version int
 }
 
 func noTemplate(id string) error {
-	return &Error{Code: templateNotFound, Detail: "there is no email template " + id}
+	return &Error{Code: errcode.EmailTemplateNotFound, Detail: "there is no email template " + id}
 }
 
 // DeleteTemplate deletes an email template.
@@ -190,7 +191,7 @@ func (r *Registry) DeleteTemplate(ctx context.Context, by, id string) error {
 // empty, selects. It returns how many there were.
 func (r *Registry) DeleteTemplates(ctx context.Context, by string, f TemplateFilter) (int, error) {
 	if f == (TemplateFilter{}) {
-		return 0, &Error{Code: invalidRequest, Detail: "select email templates: give languageTag, templateType or both"}
+		return 0, &Error{Code: errcode.InvalidRequest, Detail: "select email templates: give languageTag, templateType or both"}
 	}
 	detail := fieldsDetail([]string{f.LanguageTag + "/" + f.TemplateType})
 	n, err := r.opts.Store.DeleteTemplates(ctx, f, Change{Actor: by, Action: "email_template.delete", Subject: "email-templates", Detail: detail})
