@@ -53,8 +53,7 @@ func attempts(ctx context.Context, c Connector, req Request, report *Report, nex
 		if failure != nil {
 			return failure
 		}
-		last = attempt(ctx, c, mail, report, req.Progress)
-		release()
+		last = attempt(ctx, c, mail, report, release, req.Progress)
 		switch {
 		case last == nil:
 			report.State = StateSent
@@ -83,15 +82,15 @@ func waitFor(ctx context.Context, next turn, pause time.Duration) (release func(
 	return next(ctx, pause)
 }
 
-// attempt calls the provider once, and reports when the call begins and ends.
-func attempt(ctx context.Context, c Connector, mail *aliyundm.Mail, report *Report, progress func(Report)) *Error {
+// attempt calls the provider once, ends its turn, and reports when the call begins
+// and ends.
+func attempt(ctx context.Context, c Connector, mail *aliyundm.Mail, report *Report, release func(), progress func(Report)) *Error {
+	defer release()
 	begun := time.Now()
 	if progress != nil {
 		progress(report.progress(Attempt{At: begun.UTC(), Pending: true}))
 	}
-	calling, span := partSpan(ctx, "SingleSendMail", trace.WithSpanKind(trace.SpanKindClient))
-	receipt, err := c.Sender.SingleSendMail(calling, mail)
-	endAttempt(span, receipt, err)
+	receipt, err := singleSendMail(ctx, c, mail)
 	done := Attempt{At: begun.UTC(), Milliseconds: time.Since(begun).Milliseconds()}
 	if err != nil {
 		done.Error = err.Error()
@@ -106,6 +105,13 @@ func attempt(ctx context.Context, c Connector, mail *aliyundm.Mail, report *Repo
 		return providerError(report.ID, err)
 	}
 	return nil
+}
+
+// singleSendMail calls the provider, in a span of its own.
+func singleSendMail(ctx context.Context, c Connector, mail *aliyundm.Mail) (receipt *aliyundm.Receipt, err error) {
+	ctx, span := partSpan(ctx, "SingleSendMail", trace.WithSpanKind(trace.SpanKindClient))
+	defer func() { endAttempt(span, receipt, err) }()
+	return c.Sender.SingleSendMail(ctx, mail)
 }
 
 // backoff is how long to wait before attempt n, counted from 0: none before the
@@ -128,6 +134,7 @@ type outgoing struct {
 	claim      int // see [Outcome.Attempt]
 	usageType  string
 	queued     bool // it holds its connector's place already
+	confirm    bool // also without a wait: something may have changed before
 	superseded <-chan struct{}
 }
 
@@ -152,7 +159,7 @@ func (d *Delivery) turn(out *outbound, m outgoing) turn {
 			return nil, failure
 		}
 		release, err := d.acquire(ctx, out, m, place, deadline)
-		if err == nil && time.Since(begun) > time.Millisecond {
+		if err == nil && (m.confirm || time.Since(begun) > time.Millisecond) {
 			// What has changed meanwhile, the store alone knows.
 			if err = d.confirm(ctx, m); err != nil {
 				release()

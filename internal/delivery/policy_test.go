@@ -317,13 +317,36 @@ func TestPaceAndOverload(t *testing.T) {
 	})
 }
 
-// An Aliyun that hangs holds no more than the places there are.
-func TestWorkUnderWayIsBounded(t *testing.T) {
+// A peak counts what runs at once.
+type peak struct {
+	mu           sync.Mutex
+	running, max int
+}
+
+func (p *peak) enter() (leave func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.running++
+	p.max = max(p.max, p.running)
+	return func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.running--
+	}
+}
+
+func (p *peak) most() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.max
+}
+
+// An Aliyun that hangs holds no more messages than the connector's limit.
+func TestSendsInFlightAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var underWay, most atomic.Int64
+		var sends peak
 		d := newDesk(t, off, sender(func(ctx context.Context, _ *aliyundm.Mail) (*aliyundm.Receipt, error) {
-			most.Store(max(most.Load(), underWay.Add(1)))
-			defer underWay.Add(-1)
+			defer sends.enter()()
 			<-ctx.Done()
 			return nil, noAnswer
 		}))
@@ -337,8 +360,8 @@ func TestWorkUnderWayIsBounded(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		if most.Load() != 256 || answered.Load() != 3000 || time.Since(begun) > 7500*time.Millisecond {
-			t.Errorf("%d under way, %d answered after %v", most.Load(), answered.Load(), time.Since(begun))
+		if sends.most() != 128 || answered.Load() != 3000 || time.Since(begun) > 7500*time.Millisecond {
+			t.Errorf("%d at once, %d answered after %v", sends.most(), answered.Load(), time.Since(begun))
 		}
 	})
 }
@@ -480,34 +503,24 @@ func TestEqualRequestsInFlightAreOneSend(t *testing.T) {
 	})
 }
 
-// A caller that goes stops what is not written yet, unless another has joined.
-func TestCallersAbortStopsWhatWaits(t *testing.T) {
-	for joined, want := range map[bool]int64{false: 1, true: 2} {
-		synctest.Test(t, func(t *testing.T) {
-			var calls atomic.Int64
-			d := newDesk(t, connector.Limits{Recipient: "off", Connector: "1/2s"}, answers(&calls, nil))
-			d.post(post{code: "first"}) // the next has to wait
-			ctx, leave := context.WithCancel(context.Background())
-			go d.postAs(ctx, post{code: "second"})
-			synctest.Wait()
-			var failure *delivery.Error
-			done := make(chan struct{})
-			close(done)
-			if joined {
-				done = make(chan struct{})
-				go func() { _, failure = d.post(post{code: "second"}); close(done) }()
-				synctest.Wait()
-			}
-			leave()
-			<-done
-			if err := d.Wait(context.Background()); err != nil {
-				t.Fatal(err)
-			}
-			if calls.Load() != want || failure != nil {
-				t.Errorf("joined %v: %d calls, %v", joined, calls.Load(), failure)
-			}
-		})
-	}
+// An accepted message is sent though its caller has gone.
+func TestAcceptedSendGoesOnWithoutItsCaller(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var calls atomic.Int64
+		d := newDesk(t, connector.Limits{Recipient: "off", Connector: "1/2s"}, answers(&calls, nil))
+		d.post(post{code: "first"}) // the next has to wait
+		ctx, leave := context.WithCancel(context.Background())
+		got := make(chan string, 1)
+		go func() {
+			_, failure := d.postAs(ctx, post{code: "second"})
+			got <- code(failure)
+		}()
+		synctest.Wait()
+		leave()
+		if outcome := <-got; outcome != "sent" || calls.Load() != 2 {
+			t.Errorf("%s, %d calls", outcome, calls.Load())
+		}
+	})
 }
 
 // A caller that has closed only its own side of the connection still reads what
@@ -574,7 +587,36 @@ func TestNewestCodeWins(t *testing.T) {
 	}
 }
 
-// A code that is on its way already is not overtaken; one that waits for its next
+// A superseded message gives its place in the rate back, also to those behind it.
+func TestSupersededMessagesGiveTheirPlaceBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var calls atomic.Int64
+		d := newDesk(t, connector.Limits{Recipient: "off", Connector: "1/1s"}, answers(&calls, nil))
+		d.post(post{to: "first@example.com"}) // the next have to wait
+		begun := time.Now()
+		var older sync.WaitGroup
+		for i := range 3 {
+			older.Go(func() {
+				if _, failure := d.post(post{code: fmt.Sprint(i), app: "a", ip: "1.2.3.4"}); code(failure) != "superseded" {
+					t.Errorf("code %d: %s", i, code(failure))
+				}
+			})
+			synctest.Wait()
+		}
+		if _, failure := d.post(post{code: "newest", app: "a", ip: "1.2.3.4"}); failure != nil {
+			t.Error(code(failure))
+		}
+		if took := time.Since(begun); took > 1100*time.Millisecond {
+			t.Errorf("the newest left after %v", took)
+		}
+		if _, failure := d.post(post{to: "last@example.com"}); failure != nil || time.Since(begun) > 2200*time.Millisecond {
+			t.Errorf("the next: %s after %v", code(failure), time.Since(begun))
+		}
+		older.Wait()
+	})
+}
+
+// A code that is on its way already is not superseded; one that waits for its next
 // attempt is.
 func TestNewestCodeWinsBetweenAttempts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -32,30 +32,37 @@ type counter struct {
 // faultyStore is a state that fails on demand.
 type faultyStore struct {
 	*store.Store
-	admit, settle error        // instead of doing it
-	late          error        // after an admission that was done
-	replicas      atomic.Int64 // 0: as many as there are
-	superseded    atomic.Bool  // elsewhere
-	settles       atomic.Int64
-	takeUpTime    atomic.Int64 // before it takes up
-	askTime       atomic.Int64 // before it says what is overtaken
+	accept, complete error        // instead of doing it
+	late             error        // after an admission that was done
+	replicas         atomic.Int64 // 0: as many as there are
+	superseded       atomic.Bool  // elsewhere
+	poison           string       // the message whose outcome cannot be recorded
+	completes        atomic.Int64
+	acceptTime       atomic.Int64 // before it accepts
+	claimTime        atomic.Int64 // before it claims
+	askTime          atomic.Int64 // before it confirms
 
-	mu     sync.Mutex
-	tookUp func() // while what was taken up is not known yet
+	mu      sync.Mutex
+	claimed func() // while the claim is not known yet
 }
 
-func (k *faultyStore) fail(admit, settle, late error) {
+func (k *faultyStore) fail(accept, complete, late error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.admit, k.settle, k.late = admit, settle, late
+	k.accept, k.complete, k.late = accept, complete, late
 }
 
 func (k *faultyStore) Accept(ctx context.Context, e *delivery.Entry) (delivery.Acceptance, error) {
 	k.mu.Lock()
-	admit, late := k.admit, k.late
+	accept, late := k.accept, k.late
 	k.mu.Unlock()
-	if admit != nil {
-		return delivery.Acceptance{}, admit
+	if accept != nil {
+		return delivery.Acceptance{}, accept
+	}
+	if took := k.acceptTime.Load(); took > 0 {
+		if err := sleep(ctx, took); err != nil {
+			return delivery.Acceptance{}, err
+		}
 	}
 	a, err := k.Store.Accept(ctx, e)
 	if late != nil {
@@ -65,12 +72,15 @@ func (k *faultyStore) Accept(ctx context.Context, e *delivery.Entry) (delivery.A
 }
 
 func (k *faultyStore) Complete(ctx context.Context, s delivery.Outcome) (bool, error) {
-	k.settles.Add(1)
+	k.completes.Add(1)
 	k.mu.Lock()
-	settle := k.settle
+	complete := k.complete
+	if s.ID == k.poison {
+		complete = errDisk
+	}
 	k.mu.Unlock()
-	if settle != nil {
-		return false, settle
+	if complete != nil {
+		return false, complete
 	}
 	return k.Store.Complete(ctx, s)
 }
@@ -88,17 +98,17 @@ func sleep(ctx context.Context, nanoseconds int64) error {
 }
 
 func (k *faultyStore) Claim(ctx context.Context, n int, without []string) ([]delivery.Job, error) {
-	if took := k.takeUpTime.Load(); took > 0 {
+	if took := k.claimTime.Load(); took > 0 {
 		if err := sleep(ctx, took); err != nil {
 			return nil, err
 		}
 	}
 	list, err := k.Store.Claim(ctx, n, without)
 	k.mu.Lock()
-	tookUp := k.tookUp
+	claimed := k.claimed
 	k.mu.Unlock()
-	if tookUp != nil && len(list) > 0 {
-		tookUp()
+	if claimed != nil && len(list) > 0 {
+		claimed()
 	}
 	return list, err
 }
@@ -279,9 +289,9 @@ func TestOutageDoesNotPileUpWork(t *testing.T) {
 		for i := range 500 {
 			c.post(post{code: fmt.Sprint(i)})
 		}
-		before := c.store.settles.Load()
+		before := c.store.completes.Load()
 		time.Sleep(10 * time.Second) //nolint:forbidigo // the clock of synctest
-		if n := c.store.settles.Load() - before; n > 25 {
+		if n := c.store.completes.Load() - before; n > 25 {
 			t.Errorf("the state is asked %d times in 10 s", n)
 		}
 		c.store.fail(nil, nil, nil)
@@ -299,9 +309,9 @@ func TestDoubtfulMessagesAreBounded(t *testing.T) {
 			c.post(post{code: fmt.Sprint(i)})
 		}
 		c.store.fail(nil, nil, nil)
-		before := c.store.settles.Load()
+		before := c.store.completes.Load()
 		c.stop()
-		if n := c.store.settles.Load() - before; n < 4000 || n > 4100 {
+		if n := c.store.completes.Load() - before; n < 4000 || n > 4100 {
 			t.Errorf("%d are settled when it is over", n)
 		}
 	})
@@ -419,7 +429,7 @@ func TestQueueWaitsForABrokenAccount(t *testing.T) {
 	})
 }
 
-func TestQueuedCodeIsOvertaken(t *testing.T) {
+func TestQueuedCodeIsSuperseded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var sent []string
 		var down atomic.Bool
@@ -499,26 +509,26 @@ func TestKeyOfAQueuedMessage(t *testing.T) {
 	})
 }
 
-// The workers are shared, but one connector has half of them at most. A seat that
-// gets free is taken at once.
-func TestQueueIsWorkedOffByAFixedNumber(t *testing.T) {
+// A connector sends at most 96 queued messages at once, and has half of what the
+// others leave. A place that gets free is taken at once.
+func TestQueuedMessagesInFlightAreBounded(t *testing.T) {
 	tests := map[string]struct {
-		connectors int
-		most       int64
-		took       time.Duration
+		connectors, messages int
+		most                 int
+		took                 time.Duration
 	}{
-		"one connector":  {1, 16, 13 * 700 * time.Millisecond},
-		"two connectors": {2, 24, 9 * 700 * time.Millisecond},
-		// Each may have half of what the others leave.
-		"three connectors": {3, 28, 8 * 700 * time.Millisecond},
+		"one connector":  {1, 200, 96, 2 * 700 * time.Millisecond},
+		"two connectors": {2, 400, 192, 2 * 700 * time.Millisecond},
+		// Each may have half of what the others leave of 512.
+		"eight connectors": {8, 800, 456, 700 * time.Millisecond},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var underWay, most, calls atomic.Int64
+				var calls atomic.Int64
+				var sends peak
 				s := sender(func(context.Context, *aliyundm.Mail) (*aliyundm.Receipt, error) {
-					most.Store(max(most.Load(), underWay.Add(1)))
-					defer underWay.Add(-1)
+					defer sends.enter()()
 					calls.Add(1)
 					time.Sleep(700 * time.Millisecond) //nolint:forbidigo // the clock of synctest
 					return &aliyundm.Receipt{EnvID: "600"}, nil
@@ -526,14 +536,14 @@ func TestQueueIsWorkedOffByAFixedNumber(t *testing.T) {
 				c := openCounter(t, s, nil)
 				among := c.with(s, tt.connectors)
 				begun := time.Now()
-				for i := range 200 {
+				for i := range tt.messages {
 					c.connector = among[i%len(among)]
 					c.queue(t, post{code: fmt.Sprint(i)})
 				}
 				time.Sleep(tt.took - time.Since(begun)) //nolint:forbidigo // the clock of synctest
 				synctest.Wait()
-				if most.Load() != tt.most || calls.Load() != 200 {
-					t.Errorf("%d at once, %d calls", most.Load(), calls.Load())
+				if sends.most() != tt.most || calls.Load() != int64(tt.messages) {
+					t.Errorf("%d at once, %d calls", sends.most(), calls.Load())
 				}
 				c.stop()
 			})
@@ -561,18 +571,18 @@ func (c *counter) with(s sender, n int) []delivery.Connector {
 
 // An account that hangs delays its own mail only.
 func TestHangingConnectorDelaysNoOther(t *testing.T) {
-	for _, first := range []int{0, 1, 10, 16} { // are under way when the others come
+	for _, first := range []int{0, 1, 10, 96} { // are in flight when the others come
 		synctest.Test(t, func(t *testing.T) {
-			var hanging, most, tried, sent atomic.Int64
+			var tried, sent atomic.Int64
+			var hanging peak
 			c := openCounter(t, sender(func(ctx context.Context, _ *aliyundm.Mail) (*aliyundm.Receipt, error) {
-				most.Store(max(most.Load(), hanging.Add(1)))
-				defer hanging.Add(-1)
+				defer hanging.enter()()
 				tried.Add(1)
 				<-ctx.Done()
 				return nil, noAnswer
 			}), nil)
 			both := c.with(answers(&sent, nil), 2)
-			for i := range 100 {
+			for i := range 250 {
 				if i == first {
 					synctest.Wait()
 				}
@@ -584,12 +594,12 @@ func TestHangingConnectorDelaysNoOther(t *testing.T) {
 				c.queue(t, post{code: fmt.Sprint(i)})
 			}
 			time.Sleep(50 * time.Millisecond) //nolint:forbidigo // the clock of synctest
-			if sent.Load() != 40 || most.Load() != 16 {
-				t.Errorf("after %d: %d of the other's 40 are sent, %d hang at once", first, sent.Load(), most.Load())
+			if sent.Load() != 40 || hanging.most() != 96 {
+				t.Errorf("after %d: %d of the other's 40 are sent, %d hang at once", first, sent.Load(), hanging.most())
 			}
-			time.Sleep(7*7500*time.Millisecond - time.Second) //nolint:forbidigo // the clock of synctest
-			if tried.Load() != 100 || most.Load() != 16 {
-				t.Errorf("after %d: %d of its 100 are tried, %d at once", first, tried.Load(), most.Load())
+			time.Sleep(3*7500*time.Millisecond - time.Second) //nolint:forbidigo // the clock of synctest
+			if tried.Load() != 250 || hanging.most() != 96 {
+				t.Errorf("after %d: %d of its 250 are tried, %d at once", first, tried.Load(), hanging.most())
 			}
 			c.stop()
 		})
@@ -612,7 +622,7 @@ func TestHangingConnectorsDelayNoOther(t *testing.T) {
 			byID[other.ID] = delivery.Connector{ID: other.ID, Composer: other.Composer, Sender: other.Sender}
 		}
 		c.Use(byID)
-		for i := range 200 {
+		for i := range 600 {
 			c.connector, _ = c.Connector(all[i%len(all)].ID)
 			c.queue(t, post{code: fmt.Sprint(i)})
 		}
@@ -639,7 +649,7 @@ func TestStopWaitsForWhatHasBegun(t *testing.T) {
 			return &aliyundm.Receipt{EnvID: "600"}, nil
 		}), nil)
 		var ids []string
-		for i := range 40 {
+		for i := range 120 {
 			ids = append(ids, c.queue(t, post{code: fmt.Sprint(i)}).ID)
 		}
 		synctest.Wait()
@@ -648,15 +658,15 @@ func TestStopWaitsForWhatHasBegun(t *testing.T) {
 		for _, id := range ids {
 			states[c.message(t, id).State]++
 		}
-		if states[delivery.StateSent] != 16 || states[delivery.StateQueued] != 24 || calls.Load() != 16 {
+		if states[delivery.StateSent] != 96 || states[delivery.StateQueued] != 24 || calls.Load() != 96 {
 			t.Errorf("%v, %d calls", states, calls.Load())
 		}
 	})
 }
 
-// What is being taken up when the stop comes is sent, within the time that was left
+// A message that is being claimed when the stop comes is sent, within the time that was left
 // of its lease since before. A state that hangs does not hold up the stop.
-func TestStopDuringTakeUp(t *testing.T) {
+func TestStopDuringClaim(t *testing.T) {
 	tests := map[string]struct {
 		takeUp, stop time.Duration
 		state        delivery.State
@@ -674,7 +684,7 @@ func TestStopDuringTakeUp(t *testing.T) {
 					return &aliyundm.Receipt{EnvID: "600"}, nil
 				}), nil)
 				synctest.Wait()
-				c.store.takeUpTime.Store(int64(tt.takeUp))
+				c.store.claimTime.Store(int64(tt.takeUp))
 				queued := c.queue(t, post{})
 				begun := time.Now()
 				synctest.Wait()
@@ -766,9 +776,8 @@ func (c *counter) awaitCode(t *testing.T, id string, codes ...errcode.Code) {
 	t.Fatalf("it is %s %s", r.State, r.Code)
 }
 
-// A newer code may come after a queued one was taken up, and before its flight
-// begins.
-func TestCodeIsOvertakenBeforeItsFlight(t *testing.T) {
+// A newer code may come after a queued one was claimed, and before it is sent.
+func TestCodeIsSupersededDuringItsClaim(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var sent []string
 		c := openCounter(t, sender(func(_ context.Context, m *aliyundm.Mail) (*aliyundm.Receipt, error) {
@@ -776,7 +785,7 @@ func TestCodeIsOvertakenBeforeItsFlight(t *testing.T) {
 			return &aliyundm.Receipt{EnvID: "600"}, nil
 		}), nil)
 		c.store.mu.Lock()
-		c.store.tookUp = func() {
+		c.store.claimed = func() {
 			if _, failure := c.post(post{code: "2", app: "a", ip: "1.2.3.4"}); failure != nil {
 				t.Errorf("the newer: %+v", failure)
 			}
@@ -791,14 +800,24 @@ func TestCodeIsOvertakenBeforeItsFlight(t *testing.T) {
 	})
 }
 
-// A state that does not say what is overtaken does not cost a send its time.
-func TestStateThatDoesNotAnswerHoldsNothingBack(t *testing.T) {
+// A message that had to wait is not sent while the state does not confirm it.
+func TestNothingIsSentUnconfirmed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int64
-		c := openCounter(t, answers(&calls, nil), nil)
+		c := openCounter(t, answers(&calls, throttled, nil), nil)
 		c.store.askTime.Store(int64(time.Hour))
+		begun := time.Now()
+		_, failure := c.post(post{})
+		if took := time.Since(begun); code(failure) != "unavailable" || calls.Load() != 1 || took > 2*time.Second {
+			t.Errorf("%s after %v and %d calls", code(failure), took, calls.Load())
+		}
 		queued := c.queue(t, post{app: "a", ip: "1.2.3.4"})
 		time.Sleep(2 * time.Second) //nolint:forbidigo // the clock of synctest
+		if r := c.message(t, queued.ID); r.State != delivery.StateQueued || r.Code != errcode.Unavailable || calls.Load() != 1 {
+			t.Errorf("it is %s %s after %d calls", r.State, r.Code, calls.Load())
+		}
+		c.store.askTime.Store(0)
+		time.Sleep(time.Minute) //nolint:forbidigo // the clock of synctest
 		if r := c.message(t, queued.ID); r.State != delivery.StateSent {
 			t.Errorf("it is %s %s", r.State, r.Code)
 		}
@@ -806,22 +825,91 @@ func TestStateThatDoesNotAnswerHoldsNothingBack(t *testing.T) {
 	})
 }
 
-// Where others share the state, what had to wait looks whether a newer code came
-// to one of them.
-func TestCodeIsOvertakenElsewhere(t *testing.T) {
-	for _, replicas := range []int64{1, 2} {
+// The state alone decides what is superseded: another replica may have accepted the
+// newer code.
+func TestCodeIsSupersededElsewhere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var calls atomic.Int64
+		c := openCounter(t, answers(&calls, throttled, nil), nil)
+		c.store.superseded.Store(true)
+		if _, failure := c.post(post{app: "a", ip: "1.2.3.4"}); code(failure) != "superseded" || calls.Load() != 1 {
+			t.Errorf("%s after %d calls", code(failure), calls.Load())
+		}
+		c.stop()
+	})
+}
+
+// A message that is not accepted yet is taken back when its caller goes. One that
+// has joined it is sent all the same.
+func TestAbortBeforeAcceptanceTakesTheMessageBack(t *testing.T) {
+	for joined, want := range map[bool]int64{false: 0, true: 1} {
 		synctest.Test(t, func(t *testing.T) {
 			var calls atomic.Int64
-			c := openCounter(t, answers(&calls, throttled, nil), nil)
-			c.store.replicas.Store(replicas)
-			c.store.superseded.Store(true)
-			want := map[int64]string{1: "sent", 2: "superseded"}[replicas]
-			if _, failure := c.post(post{app: "a", ip: "1.2.3.4"}); code(failure) != want {
-				t.Errorf("%d replicas: %s", replicas, code(failure))
+			c := openCounter(t, answers(&calls, nil), nil)
+			c.store.acceptTime.Store(int64(time.Second))
+			ctx, leave := context.WithCancel(context.Background())
+			got := make(chan string, 2)
+			send := func(ctx context.Context) {
+				_, failure := c.postAs(ctx, post{})
+				got <- code(failure)
+			}
+			go send(ctx)
+			synctest.Wait()
+			if joined {
+				go send(context.Background())
+				synctest.Wait()
+			}
+			leave()
+			if first := <-got; first != "unavailable" {
+				t.Errorf("the first: %s", first)
+			}
+			if joined {
+				if second := <-got; second != "sent" {
+					t.Errorf("the second: %s", second)
+				}
+			}
+			if calls.Load() != want {
+				t.Errorf("joined %v: %d calls", joined, calls.Load())
 			}
 			c.stop()
 		})
 	}
+}
+
+// An outcome that can never be recorded holds up no other, and is given up.
+func TestOutcomeThatCannotBeRecorded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var calls atomic.Int64
+		c := openCounter(t, answers(&calls, nil), nil)
+		c.store.fail(nil, errDisk, nil)
+		var ids []string
+		for i := range 5 {
+			report, _ := c.post(post{code: fmt.Sprint(i)})
+			ids = append(ids, report.ID)
+		}
+		c.store.mu.Lock()
+		c.store.complete, c.store.poison = nil, ids[0]
+		c.store.mu.Unlock()
+		time.Sleep(2 * time.Second) //nolint:forbidigo // the clock of synctest
+		for _, id := range ids[1:] {
+			if r := c.message(t, id); r.State != delivery.StateSent {
+				t.Errorf("another one is %s", r.State)
+			}
+		}
+		if waiting, dropped := c.PendingOutcomes(); waiting != 1 || dropped != 0 {
+			t.Errorf("%d wait, %d dropped", waiting, dropped)
+		}
+		for i := range 150 { // each time another one is recorded
+			c.store.fail(nil, errDisk, nil)
+			c.post(post{code: fmt.Sprint("more ", i)})
+			c.store.fail(nil, nil, nil)
+			time.Sleep(2 * time.Second) //nolint:forbidigo // the clock of synctest
+		}
+		if waiting, dropped := c.PendingOutcomes(); waiting != 0 || dropped != 1 {
+			t.Errorf("%d wait, %d dropped", waiting, dropped)
+		}
+		c.stop()
+	})
 }
 
 // Replicas share a connector's pace: it is Aliyun's limit for the account.

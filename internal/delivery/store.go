@@ -243,11 +243,11 @@ const (
 	// maxFailures is how often one outcome may fail while others are recorded.
 	maxFailures  = 100
 	pendingTime  = 3 * time.Second        // for one
-	pendingPause = 500 * time.Millisecond // after all have failed
+	pendingPause = 500 * time.Millisecond // after a failure
 )
 
-// pendingOutcomes retries outcomes that could not be recorded. They take turns, so
-// that one that can never be recorded delays no other.
+// pendingOutcomes retries outcomes that could not be recorded. One that fails goes to
+// the end of the list, so that one that can never be recorded holds up no other.
 type pendingOutcomes struct {
 	store   Store
 	log     *slog.Logger
@@ -290,45 +290,39 @@ func (p *pendingOutcomes) drop(o Outcome) {
 
 // work records outcomes until none is left or the program ends.
 func (p *pendingOutcomes) work() {
-	recorded, inARow := 0, 0
+	recorded := 0
 	for {
-		o, left := p.next()
-		if left == 0 {
+		o, ok := p.next()
+		if !ok {
 			return
 		}
 		ctx, cancel := context.WithTimeout(p.closing, pendingTime)
 		_, err := p.store.Complete(ctx, o.Outcome)
 		cancel()
 		if err == nil {
-			recorded, inARow = recorded+1, 0
+			recorded++
 			continue
 		}
-		inARow++
 		if recorded > o.recorded {
 			o.failures, o.recorded = o.failures+1, recorded
 		}
 		p.putBack(o)
-		if inARow < left && !errors.Is(err, context.DeadlineExceeded) {
-			continue
-		}
-		inARow = 0
 		if sleep(p.closing, pendingPause, nil) != nil {
 			return
 		}
 	}
 }
 
-// next takes the first outcome off the list, and returns how many there were.
-func (p *pendingOutcomes) next() (first pendingOutcome, left int) {
+// next takes the first outcome off the list. Without one the work ends.
+func (p *pendingOutcomes) next() (first pendingOutcome, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	left = len(p.list)
-	if left == 0 {
+	if len(p.list) == 0 {
 		p.busy = false
-		return pendingOutcome{}, 0
+		return pendingOutcome{}, false
 	}
 	first, p.list = p.list[0], p.list[1:]
-	return first, left
+	return first, true
 }
 
 func (p *pendingOutcomes) putBack(o pendingOutcome) {

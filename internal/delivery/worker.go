@@ -123,6 +123,8 @@ func (d *Delivery) sendJob(ctx context.Context, out *outbound, job Job, req Requ
 		return failure
 	}
 	m := outgoing{id: job.ID, claim: job.Attempt, usageType: req.Message.Type, queued: true, superseded: call.superseded}
+	// A newer code may have come while the claim was on its way.
+	m.confirm = d.supersedeKey(out.ID, req.Message) != nil
 	failure = attempts(ctx, out.Connector, req, report, d.turn(out, m))
 	out.breaker.record(time.Now(), failure)
 	return failure
