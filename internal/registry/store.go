@@ -49,8 +49,8 @@ type TemplateFilter struct{ LanguageTag, TemplateType string }
 // revision.
 type Configuration struct {
 	Revision   int64
-	Connectors []StoredConnector
-	Templates  []EmailTemplate // by language and type
+	Connectors []StoredConnector // by id
+	Templates  []EmailTemplate   // by language and type
 }
 
 // A Change is one entry of the audit trail. It holds no secret.
@@ -92,13 +92,14 @@ type Store interface {
 
 	// PutTemplates inserts templates, or replaces the details of those with the
 	// same language and type, whose ids and creation times stay. It returns them as
-	// they are then, in the order given.
+	// each is stored, in the order given.
 	PutTemplates(ctx context.Context, list []EmailTemplate, change Change) ([]EmailTemplate, error)
 	// UpdateTemplate replaces the details of the template with the same id and the
 	// version before t.Version. It returns ErrNotFound or ErrChanged.
 	UpdateTemplate(ctx context.Context, t EmailTemplate, change Change) error
+	// DeleteTemplate returns ErrNotFound if there is no such template.
 	DeleteTemplate(ctx context.Context, id string, change Change) error
-	// DeleteTemplates returns how many it deleted.
+	// DeleteTemplates returns how many it deleted. Without any, nothing changes.
 	DeleteTemplates(ctx context.Context, f TemplateFilter, change Change) (int, error)
 
 	// Changes returns the audit trail, newest first: at most limit entries, older

@@ -13,8 +13,8 @@ import (
 	"dmconnector/internal/registry"
 )
 
-// configure runs a step that changes the configuration: the change, its line in
-// the audit trail and the new revision are one transaction.
+// configure changes the configuration: the step, its entry in the audit trail and
+// the new revision are one transaction.
 func (s *Store) configure(ctx context.Context, c registry.Change, step func(t *tx, now time.Time) error) error {
 	now := s.engine.now()
 	return s.write(ctx, func(t *tx) error {
@@ -28,32 +28,33 @@ func (s *Store) configure(ctx context.Context, c registry.Change, step func(t *t
 	})
 }
 
-// Revision is the configuration's. See [registry.Keeper].
+// Revision returns the configuration's revision, see [registry.Store].
 func (s *Store) Revision(ctx context.Context) (int64, error) {
 	var number int64
-	err := s.engine.read(ctx, func(t *tx) error {
-		n, err := revision(t)
-		number = n
-		return err
-	})
+	err := s.engine.read(ctx, func(t *tx) error { return revision(t, &number) })
 	if err != nil {
 		return 0, err
 	}
 	return number, nil
 }
 
-func revision(t *tx) (number int64, err error) {
-	err = t.row(`SELECT number FROM revision WHERE name = 'configuration'`).Scan(&number)
-	return number, err
+func revision(t *tx, number *int64) error {
+	return t.row(`SELECT number FROM revision WHERE name = 'configuration'`).Scan(number)
 }
 
-// Configuration returns all connectors and email templates. See
-// [registry.Keeper].
+// Configuration returns all connectors and email templates, see [registry.Store].
 func (s *Store) Configuration(ctx context.Context) (registry.Configuration, error) {
 	var read registry.Configuration
-	err := s.engine.snapshot(ctx, func(t *tx) error {
-		c, err := configuration(t)
-		read = c
+	err := s.engine.snapshot(ctx, func(t *tx) (err error) {
+		if err = revision(t, &read.Revision); err != nil {
+			return err
+		}
+		read.Connectors, err = list(t, scanConnector, `
+SELECT id, version, config, metadata, sync_profile, enable_token_storage, created_at, updated_at FROM connector`)
+		if err != nil {
+			return err
+		}
+		read.Templates, err = list(t, scanTemplate, `SELECT `+templateColumns+` FROM email_template`)
 		return err
 	})
 	if err != nil {
@@ -61,68 +62,58 @@ func (s *Store) Configuration(ctx context.Context) (registry.Configuration, erro
 	}
 	for i := range read.Connectors {
 		c := &read.Connectors[i]
-		text, err := s.ring.Open(connectorPurpose(c.ID), c.Config)
-		if err != nil {
+		if c.Config, err = s.ring.Open(connectorPurpose(c.ID), c.Config); err != nil {
 			return registry.Configuration{}, fmt.Errorf("open connector %s: %w", c.ID, err)
 		}
-		c.Config = text
 	}
+	// Databases order text differently.
+	slices.SortFunc(read.Connectors, func(a, b registry.StoredConnector) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(read.Templates, func(a, b registry.EmailTemplate) int {
+		return cmp.Or(cmp.Compare(a.LanguageTag, b.LanguageTag), cmp.Compare(a.TemplateType, b.TemplateType))
+	})
 	return read, nil
 }
 
-// configuration reads everything, connectors still sealed.
-func configuration(t *tx) (c registry.Configuration, err error) {
-	if c.Revision, err = revision(t); err != nil {
-		return c, err
-	}
-	if c.Connectors, err = connectors(t); err != nil {
-		return c, err
-	}
-	c.Templates, err = emailTemplates(t)
-	return c, err
+type scanner interface{ Scan(targets ...any) error }
+
+// list returns what scan makes of each row.
+func list[T any](t *tx, scan func(scanner) (T, error), statement string, args ...any) ([]T, error) {
+	var found []T
+	err := t.each(func(rows *sql.Rows) error {
+		row, err := scan(rows)
+		found = append(found, row)
+		return err
+	}, statement, args...)
+	return found, err
 }
 
 // connectorPurpose binds a sealed connector to its row.
 func connectorPurpose(id string) string { return "connector/" + id }
 
-func connectors(t *tx) ([]registry.StoredConnector, error) {
-	var list []registry.StoredConnector
-	err := t.each(func(rows *sql.Rows) error {
-		var (
-			c                registry.StoredConnector
-			sealed           []byte
-			metadata         string
-			sync, tokens     int
-			created, updated int64
-		)
-		err := rows.Scan(&c.ID, &c.Version, &sealed, &metadata, &sync, &tokens, &created, &updated)
-		c.Config, c.Metadata = sealed, json.RawMessage(metadata)
-		c.SyncProfile, c.EnableTokenStorage = sync == 1, tokens == 1
-		c.Created, c.Updated = fromMicros(created), fromMicros(updated)
-		list = append(list, c)
-		return err
-	}, `SELECT id, version, config, metadata, sync_profile, enable_token_storage, created_at, updated_at FROM connector`)
-	// Databases differ in how they order text.
-	slices.SortFunc(list, func(a, b registry.StoredConnector) int { return cmp.Compare(a.ID, b.ID) })
-	return list, err
+// scanConnector leaves the config sealed.
+func scanConnector(row scanner) (registry.StoredConnector, error) {
+	var (
+		c                registry.StoredConnector
+		sealed           []byte
+		metadata         string
+		sync, tokens     int
+		created, updated int64
+	)
+	err := row.Scan(&c.ID, &c.Version, &sealed, &metadata, &sync, &tokens, &created, &updated)
+	c.Config, c.Metadata = sealed, json.RawMessage(metadata)
+	c.SyncProfile, c.EnableTokenStorage = sync == 1, tokens == 1
+	c.Created, c.Updated = fromMicros(created), fromMicros(updated)
+	return c, err
 }
 
-// connectorRow is what can change of a connector, after its id and version.
-func (s *Store) connectorRow(c *registry.StoredConnector) []any {
-	metadata := cmp.Or(string(c.Metadata), "{}")
-	return []any{
-		s.ring.Seal(connectorPurpose(c.ID), c.Config), metadata, number(c.SyncProfile), number(c.EnableTokenStorage), micros(c.Updated),
-	}
-}
-
-// InsertConnector adds a connector, as of version 1. See [registry.Keeper].
+// InsertConnector adds a connector as version 1, see [registry.Store].
 func (s *Store) InsertConnector(ctx context.Context, c registry.StoredConnector, change registry.Change) error {
-	row := append([]any{c.ID, 1}, s.connectorRow(&c)...)
-	row = append(row, micros(c.Created))
+	sealed := s.ring.Seal(connectorPurpose(c.ID), c.Config)
 	return s.configure(ctx, change, func(t *tx, _ time.Time) error {
 		inserted, err := t.exec(`
-INSERT INTO connector (id, version, config, metadata, sync_profile, enable_token_storage, updated_at, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`, row...)
+INSERT INTO connector (id, version, config, metadata, sync_profile, enable_token_storage, created_at, updated_at)
+VALUES ($1, 1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING`,
+			c.ID, sealed, cmp.Or(string(c.Metadata), "{}"), number(c.SyncProfile), number(c.EnableTokenStorage), micros(c.Created), micros(c.Updated))
 		if err == nil && inserted == 0 {
 			return registry.ErrExists
 		}
@@ -130,13 +121,14 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`, row...)
 	})
 }
 
-// UpdateConnector replaces a connector. See [registry.Keeper].
+// UpdateConnector replaces a connector, see [registry.Store].
 func (s *Store) UpdateConnector(ctx context.Context, c registry.StoredConnector, change registry.Change) error {
-	row := append([]any{c.ID, c.Version}, s.connectorRow(&c)...)
+	sealed := s.ring.Seal(connectorPurpose(c.ID), c.Config)
 	return s.configure(ctx, change, func(t *tx, _ time.Time) error {
 		updated, err := t.exec(`
 UPDATE connector SET version = $2, config = $3, metadata = $4, sync_profile = $5, enable_token_storage = $6, updated_at = $7
-WHERE id = $1 AND version = $2 - 1`, row...)
+WHERE id = $1 AND version = $2 - 1`,
+			c.ID, c.Version, sealed, cmp.Or(string(c.Metadata), "{}"), number(c.SyncProfile), number(c.EnableTokenStorage), micros(c.Updated))
 		if err == nil && updated == 0 {
 			return missed(t, `SELECT count(*) FROM connector WHERE id = $1`, c.ID)
 		}
@@ -144,7 +136,7 @@ WHERE id = $1 AND version = $2 - 1`, row...)
 	})
 }
 
-// DeleteConnector deletes a connector. See [registry.Keeper].
+// DeleteConnector deletes a connector, see [registry.Store].
 func (s *Store) DeleteConnector(ctx context.Context, id string, version int64, change registry.Change) error {
 	return s.configure(ctx, change, func(t *tx, _ time.Time) error {
 		deleted, err := t.exec(`DELETE FROM connector WHERE id = $1 AND (version = $2 OR $2 = 0)`, id, version)
@@ -155,8 +147,8 @@ func (s *Store) DeleteConnector(ctx context.Context, id string, version int64, c
 	})
 }
 
-// missed says why a row of an id and version could not be changed. count tells
-// whether the id is there.
+// missed says why no row has the id and the version. count counts the rows with
+// the id.
 func missed(t *tx, count, id string) error {
 	var n int
 	if err := t.row(count, id).Scan(&n); err != nil {
@@ -168,9 +160,9 @@ func missed(t *tx, count, id string) error {
 	return registry.ErrChanged
 }
 
-const templateColumns = `SELECT id, language_tag, template_type, details, version, created_at FROM email_template `
+const templateColumns = `id, language_tag, template_type, details, version, created_at`
 
-func scanTemplate(row interface{ Scan(...any) error }) (registry.EmailTemplate, error) {
+func scanTemplate(row scanner) (registry.EmailTemplate, error) {
 	var (
 		e       registry.EmailTemplate
 		details string
@@ -181,58 +173,31 @@ func scanTemplate(row interface{ Scan(...any) error }) (registry.EmailTemplate, 
 	return e, err
 }
 
-func emailTemplates(t *tx) ([]registry.EmailTemplate, error) {
-	var list []registry.EmailTemplate
-	err := t.each(func(rows *sql.Rows) error {
-		e, err := scanTemplate(rows)
-		list = append(list, e)
-		return err
-	}, templateColumns)
-	slices.SortFunc(list, func(a, b registry.EmailTemplate) int {
-		return cmp.Or(cmp.Compare(a.LanguageTag, b.LanguageTag), cmp.Compare(a.TemplateType, b.TemplateType))
-	})
-	return list, err
-}
-
-// PutTemplates inserts or replaces email templates. See [registry.Keeper].
-func (s *Store) PutTemplates(ctx context.Context, list []registry.EmailTemplate, change registry.Change) ([]registry.EmailTemplate, error) {
-	var result []registry.EmailTemplate
+// PutTemplates inserts or replaces email templates, see [registry.Store].
+func (s *Store) PutTemplates(ctx context.Context, given []registry.EmailTemplate, change registry.Change) ([]registry.EmailTemplate, error) {
+	var stored []registry.EmailTemplate
 	err := s.configure(ctx, change, func(t *tx, _ time.Time) error {
-		put, err := putTemplates(t, list)
-		result = put
-		return err
+		put := make([]registry.EmailTemplate, len(given))
+		for i, e := range given {
+			var err error
+			put[i], err = scanTemplate(t.row(`
+INSERT INTO email_template (id, language_tag, template_type, details, version, created_at) VALUES ($1, $2, $3, $4, 1, $5)
+ON CONFLICT (language_tag, template_type) DO UPDATE SET details = excluded.details, version = email_template.version + 1
+RETURNING `+templateColumns, e.ID, e.LanguageTag, e.TemplateType, string(e.Details), micros(e.Created)))
+			if err != nil {
+				return err
+			}
+		}
+		stored = put
+		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	return result, nil
+	return stored, nil
 }
 
-// putTemplates reads the templates back when all are in place: the list may name
-// one twice.
-func putTemplates(t *tx, list []registry.EmailTemplate) ([]registry.EmailTemplate, error) {
-	for _, e := range list {
-		_, err := t.exec(`
-INSERT INTO email_template (id, language_tag, template_type, details, version, created_at) VALUES ($1, $2, $3, $4, 1, $5)
-ON CONFLICT (language_tag, template_type) DO UPDATE SET details = excluded.details, version = email_template.version + 1`,
-			e.ID, e.LanguageTag, e.TemplateType, string(e.Details), micros(e.Created))
-		if err != nil {
-			return nil, err
-		}
-	}
-	result := make([]registry.EmailTemplate, len(list))
-	for i, e := range list {
-		var err error
-		result[i], err = scanTemplate(t.row(templateColumns+`WHERE language_tag = $1 AND template_type = $2`, e.LanguageTag, e.TemplateType))
-		if err != nil {
-			return nil, err
-		}
-	}
-	return result, nil
-}
-
-// UpdateTemplate replaces the details of an email template. See
-// [registry.Keeper].
+// UpdateTemplate replaces the details of an email template, see [registry.Store].
 func (s *Store) UpdateTemplate(ctx context.Context, e registry.EmailTemplate, change registry.Change) error {
 	return s.configure(ctx, change, func(t *tx, _ time.Time) error {
 		updated, err := t.exec(`UPDATE email_template SET details = $3, version = $2 WHERE id = $1 AND version = $2 - 1`,
@@ -244,7 +209,7 @@ func (s *Store) UpdateTemplate(ctx context.Context, e registry.EmailTemplate, ch
 	})
 }
 
-// DeleteTemplate deletes an email template. See [registry.Keeper].
+// DeleteTemplate deletes an email template, see [registry.Store].
 func (s *Store) DeleteTemplate(ctx context.Context, id string, change registry.Change) error {
 	return s.configure(ctx, change, func(t *tx, _ time.Time) error {
 		deleted, err := t.exec(`DELETE FROM email_template WHERE id = $1`, id)
@@ -255,15 +220,15 @@ func (s *Store) DeleteTemplate(ctx context.Context, id string, change registry.C
 	})
 }
 
-// DeleteTemplates deletes the email templates that the filter chooses. If there
-// are none, nothing has changed. See [registry.Keeper].
+// DeleteTemplates deletes email templates, see [registry.Store].
 func (s *Store) DeleteTemplates(ctx context.Context, f registry.TemplateFilter, change registry.Change) (int, error) {
 	var count int64
 	err := s.configure(ctx, change, func(t *tx, _ time.Time) error {
-		n, err := t.exec(`DELETE FROM email_template WHERE ($1 = '' OR language_tag = $1) AND ($2 = '' OR template_type = $2)`,
+		n, err := t.exec(`
+DELETE FROM email_template WHERE ($1 = '' OR language_tag = $1) AND ($2 = '' OR template_type = $2)`,
 			f.LanguageTag, f.TemplateType)
 		if err == nil && n == 0 {
-			return registry.ErrNotFound
+			return registry.ErrNotFound // so that nothing has changed
 		}
 		count = n
 		return err
@@ -272,37 +237,33 @@ func (s *Store) DeleteTemplates(ctx context.Context, f registry.TemplateFilter, 
 		return 0, nil
 	}
 	if err != nil {
-		return 0, err // count may still be written
+		return 0, err // the step may still write count
 	}
 	return int(count), nil
 }
 
-// Changes returns the audit trail. See [registry.Keeper].
+// Changes returns the audit trail, see [registry.Store].
 func (s *Store) Changes(ctx context.Context, before string, limit int) ([]registry.Change, error) {
-	var list []registry.Change
+	var found []registry.Change
 	err := s.engine.read(ctx, func(t *tx) error {
-		read := make([]registry.Change, 0, limit)
-		err := t.each(func(rows *sql.Rows) error {
-			c, err := scanChange(rows)
-			read = append(read, c)
-			return err
-		}, `SELECT id, at, actor, action, subject, detail FROM audit WHERE $1 = '' OR id < $1 ORDER BY id DESC LIMIT $2`, before, limit)
-		list = read
+		read, err := list(t, scanChange, `
+SELECT id, at, actor, action, subject, detail FROM audit WHERE $1 = '' OR id < $1 ORDER BY id DESC LIMIT $2`, before, limit)
+		found = read
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return list, nil
+	return found, nil
 }
 
-func scanChange(rows *sql.Rows) (registry.Change, error) {
+func scanChange(row scanner) (registry.Change, error) {
 	var (
 		c      registry.Change
 		at     int64
 		detail string
 	)
-	err := rows.Scan(&c.ID, &at, &c.Actor, &c.Action, &c.Subject, &detail)
+	err := row.Scan(&c.ID, &at, &c.Actor, &c.Action, &c.Subject, &detail)
 	c.At = fromMicros(at)
 	if detail != noDetail {
 		c.Detail = json.RawMessage(detail)

@@ -111,11 +111,14 @@ func TestEmailTemplatesAreKept(t *testing.T) {
 			t.Error(diff)
 		}
 
-		// The id and the time of the one before stay; of two for one place the later counts.
+		// The id and the time of the one before stay; of two with the same language and
+		// type the later counts.
 		again, twice := testTemplate("4", "fr", "SignIn"), testTemplate("5", "fr", "SignIn")
 		again.Created = someTime().Add(time.Hour)
+		second := one
+		second.Version, second.Details = 2, again.Details
 		one.Version, one.Details = 3, twice.Details
-		if diff := cmp.Diff([]registry.EmailTemplate{one, one}, put(again, twice)); diff != "" {
+		if diff := cmp.Diff([]registry.EmailTemplate{second, one}, put(again, twice)); diff != "" {
 			t.Error(diff)
 		}
 
