@@ -61,8 +61,8 @@ func FindRegion(id string) (Region, bool) {
 // ParseEndpoint reads what may stand in for a region's host: a host
 // ("dm-vpc.cn-hangzhou.aliyuncs.com"), or a URL of nothing but scheme, host and
 // port ("https://dm.example.com", "http://127.0.0.1:8025"). Plain http is for
-// loopback only, as the mail holds a code. Errors say what the endpoint must be
-// and do not repeat it.
+// loopback only, as the mail holds a code. Errors say what to
+// change and do not repeat the endpoint.
 func ParseEndpoint(endpoint string) (*url.URL, error) {
 	if !strings.Contains(endpoint, "://") {
 		endpoint = "https://" + endpoint
@@ -70,19 +70,19 @@ func ParseEndpoint(endpoint string) (*url.URL, error) {
 	u, err := url.Parse(endpoint)
 	switch {
 	case err != nil: // the error would repeat the endpoint
-		return nil, errors.New("must be a host, or a URL such as https://dm-vpc.cn-hangzhou.aliyuncs.com")
+		return nil, errors.New("give a host, or a URL such as https://dm-vpc.cn-hangzhou.aliyuncs.com")
 	case u.User != nil:
-		return nil, errors.New("must have no user name or password")
+		return nil, errors.New("remove the user name and password")
 	case u.Path != "" && u.Path != "/":
-		return nil, errors.New("must have no path")
+		return nil, errors.New("remove the path")
 	case strings.ContainsAny(endpoint, "?#"):
-		return nil, errors.New("must have no query and no fragment")
+		return nil, errors.New("remove the query and the fragment")
 	case !validHost(u.Hostname()) || !validPort(u):
-		return nil, errors.New("must have a valid host, and a valid port if any")
+		return nil, errors.New("give a valid host, and a valid port if any")
 	case u.Scheme == "http" && !isLoopback(u.Hostname()):
-		return nil, errors.New("must use https: plain http is for loopback only")
+		return nil, errors.New("use https: plain http is for loopback only")
 	case u.Scheme != "http" && u.Scheme != "https":
-		return nil, errors.New("must use https")
+		return nil, errors.New("use https")
 	}
 	return &url.URL{Scheme: u.Scheme, Host: strings.ToLower(u.Host), Path: "/"}, nil
 }

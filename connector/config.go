@@ -3,9 +3,15 @@ package connector
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
 
+	"dmconnector/aliyundm"
 	"dmconnector/internal/strictjson"
 	"dmconnector/templates"
 )
@@ -45,8 +51,8 @@ type Limits struct {
 	Connector string `json:"connector,omitempty" validate:"omitempty,rate"`
 }
 
-// A Template is one template of a connector; see [templates.Source], whose
-// twin it is, for what the fields do.
+// A Template is one template of a connector. Its fields are those of
+// [templates.Source].
 type Template struct {
 	UsageType   string `json:"usageType" validate:"required"`
 	LanguageTag string `json:"languageTag,omitempty" validate:"omitempty,language"`
@@ -69,6 +75,34 @@ func (Secret) String() string               { return redacted }
 func (Secret) GoString() string             { return redacted }
 func (Secret) LogValue() slog.Value         { return slog.StringValue(redacted) }
 func (Secret) MarshalJSON() ([]byte, error) { return json.Marshal(redacted) }
+
+// A Rate allows Count at once and refills them evenly over Per.
+type Rate struct {
+	Count int
+	Per   time.Duration
+}
+
+// ParseRate reads a rate such as "10/10m". Count is 1 to 1,000,000 and the time
+// one second to 24 hours.
+func ParseRate(s string) (Rate, error) {
+	count, per, ok := strings.Cut(s, "/")
+	n, err := strconv.Atoi(count)
+	d, derr := time.ParseDuration(per)
+	if !ok || err != nil || derr != nil || n < 1 || n > 1_000_000 || d < time.Second || d > 24*time.Hour {
+		return Rate{}, fmt.Errorf("%q is not a rate such as 10/10m", s)
+	}
+	return Rate{Count: n, Per: d}, nil
+}
+
+// ParseLifetime reads how long a code is valid, one minute to 24 hours, such as
+// "10m".
+func ParseLifetime(s string) (time.Duration, error) {
+	d, err := time.ParseDuration(s)
+	if err != nil || d < time.Minute || d > 24*time.Hour {
+		return 0, fmt.Errorf("%q is not a time from 1m to 24h", s)
+	}
+	return d, nil
+}
 
 // ParseOptions say how [Parse] and [Check] read a connector's JSON.
 type ParseOptions struct {
@@ -97,7 +131,7 @@ func Check(data []byte, opts ParseOptions) (*Config, Report) {
 	tree, err := strictjson.Decode(data)
 	if syntax, ok := errors.AsType[*strictjson.Error](err); ok {
 		var report Report
-		report.errorf(syntax.Pointer, "is not JSON: %s", syntax.Error())
+		report.errorf(syntax.Pointer, "Fix the JSON: %s", syntax.Error())
 		return nil, report
 	}
 	return CheckTree(tree, opts)
@@ -110,8 +144,14 @@ func CheckTree(tree any, opts ParseOptions) (*Config, Report) {
 		cfg    Config
 		report Report
 	)
-	root, builtin := withBuiltinTemplates(tree)
-	shape{&report, opts.Strict}.fill(&cfg, root)
+	root, isObject := tree.(map[string]any)
+	builtin := isObject && root["templates"] == "builtin"
+	if builtin {
+		root = maps.Clone(root)
+		root["templates"] = []any{} // of the shape that the other checks expect
+		tree = root
+	}
+	shape{&report, opts.Strict}.value(reflect.ValueOf(&cfg).Elem(), tree, "")
 	if builtin {
 		cfg.Templates = BuiltinTemplates()
 	}
@@ -126,18 +166,6 @@ func CheckTree(tree any, opts ParseOptions) (*Config, Report) {
 	return &cfg, report
 }
 
-// withBuiltinTemplates turns `"templates": "builtin"` into an empty list, and
-// reports whether it stood there.
-func withBuiltinTemplates(tree any) (any, bool) {
-	root, ok := tree.(map[string]any)
-	if !ok || root["templates"] != "builtin" {
-		return tree, false
-	}
-	changed := maps.Clone(root)
-	changed["templates"] = []any{}
-	return changed, true
-}
-
 // BuiltinTemplates are the ready-made templates, which `"templates": "builtin"`
 // stands for.
 func BuiltinTemplates() []Template {
@@ -147,4 +175,24 @@ func BuiltinTemplates() []Template {
 		list[i] = Template(source)
 	}
 	return list
+}
+
+// ClientOptions returns what [aliyundm.NewClient] needs to send as the config says,
+// with an access key or as a role.
+func (c *Config) ClientOptions() aliyundm.Options {
+	o := aliyundm.Options{Region: c.RegionID, Endpoint: c.Endpoint}
+	switch r := c.Credentials; {
+	case r == nil:
+		o.Credentials = aliyundm.Credentials{
+			AccessKeyID: c.AccessKeyID, AccessKeySecret: string(c.AccessKeySecret), SecurityToken: string(c.SecurityToken),
+		}
+	case r.Type == ECSRole:
+		o.ECSRole = &aliyundm.ECSRole{Name: r.RoleName}
+	default:
+		o.OIDCRole = &aliyundm.OIDCRole{
+			RoleARN: r.RoleARN, ProviderARN: r.OIDCProviderARN, TokenFile: r.OIDCTokenFile,
+			SessionName: r.SessionName, Policy: r.Policy, Endpoint: r.STSEndpoint,
+		}
+	}
+	return o
 }

@@ -115,7 +115,7 @@ func TestReferencesAreResolvedInCredentialFieldsOnly(t *testing.T) {
 		t.Errorf("key %q, secret %q", cfg.AccessKeyID, string(cfg.AccessKeySecret))
 	}
 	_, report := connector.Check(data, connector.ParseOptions{})
-	if len(report.Errors) != 2 || !strings.Contains(report.Errors[0].Detail, "operators' files only") {
+	if len(report.Errors) != 2 || !strings.Contains(report.Errors[0].Detail, "only be used in connector files") {
 		t.Errorf("without a resolver: %v", report.Errors)
 	}
 	elsewhere := strings.Replace(string(data), `"noreply@mail.example.com"`, `"noreply@mail.example.com", "fromAlias": "${env:X}"`, 1)
@@ -135,7 +135,7 @@ func TestBodySizeIsBounded(t *testing.T) {
 	data := string(read(t, "../testdata/connectors/good/logto-recorded.json"))
 	for size, want := range map[int]string{
 		6_000_000 - len("<p>{{code}}</p>"): "warning: /templates/0/content: has 6000000 bytes",
-		6_000_001 - len("<p>{{code}}</p>"): "error: /templates/0/content: has 6000001 bytes",
+		6_000_001 - len("<p>{{code}}</p>"): "error: /templates/0/content: Shorten it to 6000000 bytes: it has 6000001",
 	} {
 		long := strings.Replace(data, "<p>{{code}}</p>", "<p>{{code}}</p>"+strings.Repeat("x", size), 1)
 		_, report := connector.Check([]byte(long), connector.ParseOptions{})

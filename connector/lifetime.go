@@ -12,9 +12,9 @@ import (
 	"unicode/utf8"
 )
 
-// LogtoCodeLifetime is how long Logto's codes are good, whatever a connector says, and
-// so what codeLifetime is by default.
-const LogtoCodeLifetime = 10 * time.Minute
+// DefaultCodeLifetime is how long Logto's codes are valid by default, and so the
+// default of codeLifetime.
+const DefaultCodeLifetime = 10 * time.Minute
 
 // statedTime finds a number with a unit right behind it, in English, Chinese and
 // Japanese. What must not stand around it, the pattern cannot say.
@@ -35,9 +35,13 @@ type statedLife struct {
 
 // lintLifetimes warns where a text names a time that is not codeLifetime.
 func lintLifetimes(cfg *Config, pointer string, t Template, report *Report) {
-	lifetime, err := ParseLifetime(cmp.Or(cfg.CodeLifetime, LogtoCodeLifetime.String()))
+	lifetime, err := ParseLifetime(cmp.Or(cfg.CodeLifetime, DefaultCodeLifetime.String()))
 	if err != nil {
 		return // that is reported already
+	}
+	is := inWords(lifetime)
+	if cfg.CodeLifetime == "" {
+		is += " by default"
 	}
 	for _, field := range []struct{ name, text string }{{"subject", t.Subject}, {"content", t.Content}, {"text", t.Text}} {
 		stated := statedLives(field.text)
@@ -50,31 +54,18 @@ func lintLifetimes(cfg *Config, pointer string, t Template, report *Report) {
 		for _, s := range stated {
 			if !told[s.duration] {
 				told[s.duration] = true
-				report.warnAt(pointer+"/"+field.name, lineAt(field.text, s.at), "%s", contradiction(s.written, lifetime, cfg.CodeLifetime == ""))
+				report.warnAt(pointer+"/"+field.name, lineAt(field.text, s.at),
+					"says %q, but codeLifetime is %s; both must be the lifetime in Logto's verification code policy", s.written, is)
 			}
 		}
 	}
 }
 
-// contradiction says what is right. That Logto's codes do not follow the
-// connector is what people do not expect.
-func contradiction(written string, lifetime time.Duration, byDefault bool) string {
-	is := "is"
-	if byDefault {
-		is = "is not set and means"
-	}
-	if lifetime == LogtoCodeLifetime {
-		return fmt.Sprintf("says %q, but codeLifetime %s 10 minutes, which is how long Logto's codes are good, whatever a connector says; say 10 minutes", written, is)
-	}
-	return fmt.Sprintf("says %q, but codeLifetime %s %s; say the same in both, and 10 minutes if the codes are Logto's: they are good for that long, whatever a connector says",
-		written, is, inWords(lifetime))
-}
-
 func inWords(d time.Duration) string {
-	if d%time.Minute != 0 {
+	switch {
+	case d%time.Minute != 0:
 		return d.String()
-	}
-	if d == time.Minute {
+	case d == time.Minute:
 		return "1 minute"
 	}
 	return fmt.Sprintf("%d minutes", d/time.Minute)

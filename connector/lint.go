@@ -35,23 +35,17 @@ func lint(cfg *Config, builtin bool, report *Report) {
 		if report.touches(pointer) {
 			continue // first things first
 		}
-		if first, twice := seen[t.identity()]; twice {
+		identity := t.UsageType + " " + t.LanguageTag
+		if tag, err := language.Parse(t.LanguageTag); err == nil && t.LanguageTag != "" {
+			identity = t.UsageType + " " + tag.String()
+		}
+		if first, twice := seen[identity]; twice {
 			report.warnf(pointer, "is never used: /templates/%d is for the same usage type and language, and the first one wins", first)
 			continue
 		}
-		seen[t.identity()] = i
+		seen[identity] = i
 		lintTemplate(cfg, pointer, t, report)
 	}
-}
-
-// identity is the same for two templates that are for the same usage type and
-// language.
-func (t Template) identity() string {
-	tag := t.LanguageTag
-	if parsed, err := language.Parse(tag); err == nil && tag != "" {
-		tag = parsed.String()
-	}
-	return t.UsageType + " " + tag
 }
 
 func lintTemplate(cfg *Config, pointer string, t Template, report *Report) {
@@ -64,7 +58,7 @@ func lintTemplate(cfg *Config, pointer string, t Template, report *Report) {
 		report.warnf(pointer+"/content", "has %d bytes; mail programs cut mails of that size", n)
 	}
 	if n := utf8.RuneCountInString(t.SendFrom); n > maxAlias && !hasVariable(t.SendFrom) {
-		report.warnf(pointer+"/sendFrom", "has %d characters and is cut to the %d that Direct Mail takes", n, maxAlias)
+		report.warnf(pointer+"/sendFrom", "has %d characters and will be cut to %d", n, maxAlias)
 	}
 	compiled, warnings := templates.Compile(templates.Source(t))
 	for _, w := range warnings {
@@ -72,7 +66,7 @@ func lintTemplate(cfg *Config, pointer string, t Template, report *Report) {
 	}
 	lintVariables(pointer, t.UsageType, compiled.Uses(), report)
 	switch hasCode := slices.Contains(compiled.Variables(), "code"); {
-	case t.UsageType == OrganizationInvitation: // may carry a link instead, and lives as its program says
+	case t.UsageType == OrganizationInvitation: // may carry a link instead, and its program says how long that is valid
 	case hasCode:
 		lintLifetimes(cfg, pointer, t, report)
 	default:
@@ -93,5 +87,49 @@ func lintUsageType(pointer, usageType string, report *Report) {
 func lintPlaceholder(pointer, value string, report *Report) {
 	if strings.HasPrefix(value, "<") && strings.HasSuffix(value, ">") && !strings.Contains(value, "{{") {
 		report.warnf(pointer, "looks like an example's placeholder that was not filled in")
+	}
+}
+
+const (
+	maxUnknown      = 100 // variables of a template that are warned of
+	maxVariableText = 60
+)
+
+// lintVariables warns of variables that Logto never sends with mails of the type.
+// To ask for one in a section does no harm, unless it is misspelt: a text may serve
+// all types.
+func lintVariables(pointer, usageType string, uses []templates.Use, report *Report) {
+	u, isLogtos := FindUsageType(usageType)
+	if !isLogtos || u.Variables == nil {
+		return
+	}
+	var known []string
+	for _, path := range variables.paths() {
+		if u.MayHave(path) {
+			known = append(known, path)
+		}
+	}
+	mails := u.Name + " mail"
+	if u.Name == Generic {
+		mails = "any mail, unless the program that invites adds it"
+	}
+	told := make(map[templates.Use]bool)
+	for _, use := range uses {
+		place := templates.Use{Variable: use.Variable, Field: use.Field}
+		if u.MayHave(use.Variable) || told[place] || len(told) == maxUnknown {
+			continue
+		}
+		hint := "it may send " + strings.Join(u.Variables, ", ")
+		if near := nearest(use.Variable, known); near != "" {
+			hint = "did you mean {{" + near + "}}?"
+		} else if use.Asks || slices.ContainsFunc(strings.Fields(use.Under), func(asked string) bool { return !u.MayHave(asked) }) {
+			continue // it is never shown
+		}
+		told[place] = true
+		variable := use.Variable
+		if len(variable) > maxVariableText {
+			variable = variable[:maxVariableText] + "…" // its letters are ASCII
+		}
+		report.warnAt(pointer+"/"+use.Field, use.Line, "Logto does not send {{%s}} with %s; %s", variable, mails, hint)
 	}
 }

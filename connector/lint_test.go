@@ -45,34 +45,34 @@ func texts(problems []connector.Problem) string {
 
 func TestVariablesThatNeverComeAreWarnedOf(t *testing.T) {
 	const (
-		signIn = "; these may come: code, locale, uiLocales, application, organization"
-		any    = " comes with no mail of Logto, save an invitation whose program puts it there; "
+		signIn = " with SignIn mail; it may send code, locale, uiLocales, application, organization"
+		any    = " with any mail, unless the program that invites adds it; "
 	)
 	tests := map[string]struct{ usageType, content, want string }{
-		"letter case":              {"SignIn", "{{Code}}", "/content, line 1: {{Code}} comes with no SignIn mail of Logto; did you mean {{code}}?"},
-		"a slip":                   {"Register", "{{aplication.name}}", "/content, line 1: {{aplication.name}} comes with no Register mail of Logto; did you mean {{application.name}}?"},
-		"a dot too many":           {"SignIn", "{{code.}}", "/content, line 1: {{code.}} comes with no SignIn mail of Logto; did you mean {{code}}?"},
-		"another type's":           {"SignIn", "{{user.name}}", "/content, line 1: {{user.name}} comes with no SignIn mail of Logto" + signIn},
-		"another flow's":           {"MfaVerification", "{{uiLocales}}", "/content, line 1: {{uiLocales}} comes with no MfaVerification mail of Logto; these may come: code, locale, application"},
-		"nobody's member":          {"BindMfa", "{{user.password}}", "/content, line 1: {{user.password}} comes with no BindMfa mail of Logto; these may come: code, locale, uiLocales, application, user"},
-		"a text's member":          {"SignIn", "{{code.digits}}", "/content, line 1: {{code.digits}} comes with no SignIn mail of Logto" + signIn},
-		"the first of several":     {"SignIn", "{{code}}\n{{code}} {{promo}}\n{{promo}}", "/content, line 2: {{promo}} comes with no SignIn mail of Logto" + signIn},
+		"letter case":              {"SignIn", "{{Code}}", "/content, line 1: Logto does not send {{Code}} with SignIn mail; did you mean {{code}}?"},
+		"a slip":                   {"Register", "{{aplication.name}}", "/content, line 1: Logto does not send {{aplication.name}} with Register mail; did you mean {{application.name}}?"},
+		"a dot too many":           {"SignIn", "{{code.}}", "/content, line 1: Logto does not send {{code.}} with SignIn mail; did you mean {{code}}?"},
+		"another type's":           {"SignIn", "{{user.name}}", "/content, line 1: Logto does not send {{user.name}}" + signIn},
+		"another flow's":           {"MfaVerification", "{{uiLocales}}", "/content, line 1: Logto does not send {{uiLocales}} with MfaVerification mail; it may send code, locale, application"},
+		"nobody's member":          {"BindMfa", "{{user.password}}", "/content, line 1: Logto does not send {{user.password}} with BindMfa mail; it may send code, locale, uiLocales, application, user"},
+		"a text's member":          {"SignIn", "{{code.digits}}", "/content, line 1: Logto does not send {{code.digits}}" + signIn},
+		"the first of several":     {"SignIn", "{{code}}\n{{code}} {{promo}}\n{{promo}}", "/content, line 2: Logto does not send {{promo}}" + signIn},
 		"optional members":         {"SignIn", "{{application.branding.favicon}} {{application.displayName}} {{organization.branding.logoUrl}}", ""},
 		"a person's profile":       {"BindMfa", "{{user.profile.nickname}} {{user.profile.address.postalCode}}", ""},
 		"asked for first":          {"SignIn", "{{#user.name}}Hello {{user.name}}{{/user.name}}", ""},
 		"a part is asked for":      {"SignIn", "{{#user}}Hello {{user.name}}{{/user}}", ""},
-		"asked for elsewhere":      {"SignIn", "{{#user}}Hello{{/user}}\n{{user.name}}", "/content, line 2: {{user.name}} comes with no SignIn mail of Logto" + signIn},
-		"something else asked for": {"SignIn", "{{#code}}{{user.name}}{{/code}}", "/content, line 1: {{user.name}} comes with no SignIn mail of Logto" + signIn},
-		"shown for want of it":     {"SignIn", "{{^user}}{{user.name}}{{/user}}", "/content, line 1: {{user.name}} comes with no SignIn mail of Logto" + signIn},
+		"asked for elsewhere":      {"SignIn", "{{#user}}Hello{{/user}}\n{{user.name}}", "/content, line 2: Logto does not send {{user.name}}" + signIn},
+		"something else asked for": {"SignIn", "{{#code}}{{user.name}}{{/code}}", "/content, line 1: Logto does not send {{user.name}}" + signIn},
+		"shown for want of it":     {"SignIn", "{{^user}}{{user.name}}{{/user}}", "/content, line 1: Logto does not send {{user.name}}" + signIn},
 		"under what never comes":   {"SignIn", "{{#code}}{{#user}}{{^a}}{{promo}}{{/a}}{{/user}}{{/code}}", ""},
-		"misspelt, and asked for":  {"SignIn", "{{#Code}}{{Code}}{{/Code}}", "/content, line 1: {{Code}} comes with no SignIn mail of Logto; did you mean {{code}}?"},
+		"misspelt, and asked for":  {"SignIn", "{{#Code}}{{Code}}{{/Code}}", "/content, line 1: Logto does not send {{Code}} with SignIn mail; did you mean {{code}}?"},
 		"generic, any type's":      {"Generic", "{{user.name}} {{inviter.name}} {{organization.name}} {{link}}", ""},
-		"generic, no type's":       {"Generic", "{{promo}}", "/content, line 1: {{promo}}" + any + "these may come: code, locale, uiLocales, application, organization, user, inviter, link"},
-		"generic, misspelt":        {"Generic", "{{Code}}", "/content, line 1: {{Code}}" + any + "did you mean {{code}}?"},
-		"generic's former name":    {"Test", "{{Code}}", "/content, line 1: {{Code}}" + any + "did you mean {{code}}?"},
+		"generic, no type's":       {"Generic", "{{promo}}", "/content, line 1: Logto does not send {{promo}}" + any + "it may send code, locale, uiLocales, application, organization, user, inviter, link"},
+		"generic, misspelt":        {"Generic", "{{Code}}", "/content, line 1: Logto does not send {{Code}}" + any + "did you mean {{code}}?"},
+		"generic's former name":    {"Test", "{{Code}}", "/content, line 1: Logto does not send {{Code}}" + any + "did you mean {{code}}?"},
 		"invitations bring more":   {"OrganizationInvitation", "{{custom.plan}} {{Code}} {{linc}}", ""},
 		"no type of Logto's":       {"OrderConfirmed", "{{order.id}} {{Code}}", ""},
-		"a long name is cut short": {"SignIn", "{{" + strings.Repeat("x", 100) + "}}", "/content, line 1: {{" + strings.Repeat("x", 60) + "…}} comes with no SignIn mail of Logto" + signIn},
+		"a long name is cut short": {"SignIn", "{{" + strings.Repeat("x", 100) + "}}", "/content, line 1: Logto does not send {{" + strings.Repeat("x", 60) + "…}}" + signIn},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -169,12 +169,9 @@ func TestReadyMadeTemplatesHaveNoWarnings(t *testing.T) {
 }
 
 func TestLifetimesThatContradict(t *testing.T) {
-	const (
-		logtos = "which is how long Logto's codes are good, whatever a connector says; say 10 minutes"
-		others = "; say the same in both, and 10 minutes if the codes are Logto's: they are good for that long, whatever a connector says"
-	)
+	const both = "; both must be the lifetime in Logto's verification code policy"
 	says := func(line int, written string) string {
-		return fmt.Sprintf("/content, line %d: says %q, but codeLifetime is not set and means 10 minutes, %s", line, written, logtos)
+		return fmt.Sprintf("/content, line %d: says %q, but codeLifetime is 10 minutes by default%s", line, written, both)
 	}
 	tests := map[string]struct{ lifetime, content, want string }{
 		"right":                 {"", "good for 10 minutes", ""},
@@ -184,10 +181,10 @@ func TestLifetimesThatContradict(t *testing.T) {
 		"right, in Japanese":    {"1h30m", "1時間30分です", ""},
 		"right, in Chinese":     {"1h30m", "1小时30分钟内有效", ""},
 		"wrong":                 {"", "good for\n5 minutes", says(2, "5 minutes")},
-		"wrong, set to 10":      {"10m", "good for 5 minutes", `/content, line 1: says "5 minutes", but codeLifetime is 10 minutes, ` + logtos},
-		"wrong, set to another": {"5m", "good for 10 minutes", `/content, line 1: says "10 minutes", but codeLifetime is 5 minutes` + others},
-		"set to a minute":       {"1m", "good for 10 minutes", `/content, line 1: says "10 minutes", but codeLifetime is 1 minute` + others},
-		"set to odd seconds":    {"90s", "good for 2 minutes", `/content, line 1: says "2 minutes", but codeLifetime is 1m30s` + others},
+		"wrong, set to 10":      {"10m", "good for 5 minutes", `/content, line 1: says "5 minutes", but codeLifetime is 10 minutes` + both},
+		"wrong, set to another": {"5m", "good for 10 minutes", `/content, line 1: says "10 minutes", but codeLifetime is 5 minutes` + both},
+		"set to a minute":       {"1m", "good for 10 minutes", `/content, line 1: says "10 minutes", but codeLifetime is 1 minute` + both},
+		"set to odd seconds":    {"90s", "good for 2 minutes", `/content, line 1: says "2 minutes", but codeLifetime is 1m30s` + both},
 		"short":                 {"", "good for 5 mins", says(1, "5 mins")},
 		"shorter":               {"", "good for 5min.", says(1, "5min")},
 		"an adjective":          {"", "a 15-Minute code", says(1, "15-Minute")},

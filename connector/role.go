@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"dmconnector/aliyundm"
@@ -12,7 +13,7 @@ import (
 // The types of a [Role], by the names that Aliyun's own tools use.
 const (
 	ECSRole  = "ecs_ram_role"  // the role of the ECS instance that the program runs on
-	OIDCRole = "oidc_role_arn" // a role that a workload may assume by its identity provider's token, as with RRSA on ACK
+	OIDCRole = "oidc_role_arn" // a role that a workload may assume with its identity provider's token, as with RRSA on ACK
 )
 
 // A Role is a RAM role whose temporary keys are used instead of an access key. What
@@ -30,53 +31,27 @@ type Role struct {
 	STSEndpoint     string `json:"stsEndpoint,omitempty"`
 }
 
-// ClientOptions returns what [aliyundm.NewClient] needs to send as the config says,
-// with an access key or as a role.
-func (c *Config) ClientOptions() aliyundm.Options {
-	o := aliyundm.Options{Region: c.RegionID, Endpoint: c.Endpoint}
-	switch r := c.Credentials; {
-	case r == nil:
-		o.Credentials = aliyundm.Credentials{
-			AccessKeyID: c.AccessKeyID, AccessKeySecret: string(c.AccessKeySecret), SecurityToken: string(c.SecurityToken),
-		}
-	case r.Type == ECSRole:
-		o.ECSRole = &aliyundm.ECSRole{Name: r.RoleName}
-	default:
-		o.OIDCRole = &aliyundm.OIDCRole{
-			RoleARN: r.RoleARN, ProviderARN: r.OIDCProviderARN, TokenFile: r.OIDCTokenFile,
-			SessionName: r.SessionName, Policy: r.Policy, Endpoint: r.STSEndpoint,
-		}
-	}
-	return o
-}
-
 // A roleMember is one member of a [Role]: for which type it is, where its default
 // comes from, and what it must look like.
 type roleMember struct {
-	name, of string
-	value    *string
-	variable string // of the environment
-	required string // what it must be; empty: it may be left out
-	pattern  *regexp.Regexp
-	wanted   string
+	name, roleType string
+	value          *string
+	variable       string // of the environment
+	required       string // what to enter; empty: it may be left out
+	ok             func(string) bool
+	advice         string
 }
 
-var (
-	roleARNPattern     = regexp.MustCompile(`^acs:ram::[0-9]+:role/[A-Za-z0-9._/-]+$`)
-	providerARNPattern = regexp.MustCompile(`^acs:ram::[0-9]+:oidc-provider/[A-Za-z0-9._-]+$`)
-	sessionPattern     = regexp.MustCompile(`^[A-Za-z0-9.@_-]{2,64}$`)
-	roleNamePattern    = regexp.MustCompile(`^[A-Za-z0-9.-]{1,64}$`)
-)
-
 func (r *Role) members() []roleMember {
+	matches := func(pattern string) func(string) bool { return regexp.MustCompile(pattern).MatchString }
 	return []roleMember{
-		{"roleName", ECSRole, &r.RoleName, "ALIBABA_CLOUD_ECS_METADATA", "", roleNamePattern, "the name of a RAM role: 1 to 64 letters, digits, dots and hyphens"},
-		{"roleArn", OIDCRole, &r.RoleARN, "ALIBABA_CLOUD_ROLE_ARN", "the role to assume", roleARNPattern, "an ARN such as acs:ram::1234567890123456:role/mail"},
-		{"oidcProviderArn", OIDCRole, &r.OIDCProviderARN, "ALIBABA_CLOUD_OIDC_PROVIDER_ARN", "the identity provider", providerARNPattern, "an ARN such as acs:ram::1234567890123456:oidc-provider/ack-rrsa"},
-		{"oidcTokenFile", OIDCRole, &r.OIDCTokenFile, "ALIBABA_CLOUD_OIDC_TOKEN_FILE", "the file with the identity provider's token", nil, ""},
-		{"sessionName", OIDCRole, &r.SessionName, "ALIBABA_CLOUD_ROLE_SESSION_NAME", "", sessionPattern, "2 to 64 letters, digits, and . @ - _"},
-		{"policy", OIDCRole, &r.Policy, "", "", nil, ""},
-		{"stsEndpoint", OIDCRole, &r.STSEndpoint, "", "", nil, ""},
+		{"roleName", ECSRole, &r.RoleName, "ALIBABA_CLOUD_ECS_METADATA", "", aliyundm.ValidRoleName, "Enter the name of a RAM role: 1 to 64 letters, digits, dots and hyphens"},
+		{"roleArn", OIDCRole, &r.RoleARN, "ALIBABA_CLOUD_ROLE_ARN", "the role to assume", matches(`^acs:ram::[0-9]+:role/[A-Za-z0-9._/-]+$`), "Enter an ARN such as acs:ram::1234567890123456:role/mail"},
+		{"oidcProviderArn", OIDCRole, &r.OIDCProviderARN, "ALIBABA_CLOUD_OIDC_PROVIDER_ARN", "the identity provider", matches(`^acs:ram::[0-9]+:oidc-provider/[A-Za-z0-9._-]+$`), "Enter an ARN such as acs:ram::1234567890123456:oidc-provider/ack-rrsa"},
+		{"oidcTokenFile", OIDCRole, &r.OIDCTokenFile, "ALIBABA_CLOUD_OIDC_TOKEN_FILE", "the file with the identity provider's token", filepath.IsAbs, "Enter an absolute path"},
+		{"sessionName", OIDCRole, &r.SessionName, "ALIBABA_CLOUD_ROLE_SESSION_NAME", "", matches(`^[A-Za-z0-9.@_-]{2,64}$`), "Enter 2 to 64 letters, digits, and . @ - _"},
+		{name: "policy", roleType: OIDCRole, value: &r.Policy},
+		{name: "stsEndpoint", roleType: OIDCRole, value: &r.STSEndpoint},
 	}
 }
 
@@ -93,83 +68,60 @@ func checkCredentials(cfg *Config, opts ParseOptions, report *Report) {
 		{"/securityToken", string(cfg.SecurityToken)},
 	} {
 		if key.value != "" {
-			report.errorf(key.pointer, "stands beside credentials, which bring keys of their own: give the one or the other")
+			report.errorf(key.pointer, "Remove it, or remove credentials: the two cannot be combined")
 		}
 	}
 	// Through the API somebody who may only change connectors would act as the machine.
 	if opts.Resolve == nil {
-		report.errorf("/credentials", "are the rights of the machine, and read in operators' files only: give accessKeyId and accessKeySecret")
+		report.errorf("/credentials", "Enter accessKeyId and accessKeySecret instead: credentials may only be used in connector files, not through the API")
 		return
 	}
-	role.check(opts, report)
-}
-
-func (r *Role) check(opts ParseOptions, report *Report) {
-	if r.Type != ECSRole && r.Type != OIDCRole {
+	if types := []string{ECSRole, OIDCRole}; !slices.Contains(types, role.Type) {
 		if !report.covers("/credentials/type") {
-			report.errorf("/credentials/type", "must be one of: %s, %s", ECSRole, OIDCRole)
+			report.errorf("/credentials/type", "Use one of: %s", strings.Join(types, ", "))
 		}
 		return
 	}
-	for _, m := range r.members() {
-		m.complete(r.Type, opts.Resolve, report)
+	environment := func(name string) string {
+		value, err := opts.Resolve("env", name)
+		if err != nil {
+			return ""
+		}
+		return strings.TrimSpace(value)
 	}
-	if r.Type == ECSRole {
-		if environment(opts.Resolve, "ALIBABA_CLOUD_ECS_METADATA_DISABLED") == "true" {
-			report.errorf("/credentials/type", "is the instance's role, and ALIBABA_CLOUD_ECS_METADATA_DISABLED forbids to ask for it")
+	for _, m := range role.members() {
+		pointer := "/credentials/" + m.name
+		if report.covers(pointer) {
+			continue
+		}
+		if m.roleType != role.Type {
+			if *m.value != "" {
+				report.errorf(pointer, "Remove it: it is for the type %s", m.roleType)
+			}
+			continue
+		}
+		if *m.value == "" && m.variable != "" {
+			*m.value = environment(m.variable)
+		}
+		switch {
+		case *m.value == "" && m.required != "":
+			report.errorf(pointer, "Enter %s, here or in the environment variable %s", m.required, m.variable)
+		case *m.value != "" && m.ok != nil && !m.ok(*m.value):
+			report.errorf(pointer, "%s", m.advice)
+		}
+	}
+	if role.Type == ECSRole {
+		if environment("ALIBABA_CLOUD_ECS_METADATA_DISABLED") == "true" {
+			report.errorf("/credentials/type", "Use %s: ALIBABA_CLOUD_ECS_METADATA_DISABLED forbids asking for the instance's role", OIDCRole)
 		}
 		return
 	}
-	if r.OIDCTokenFile != "" && !filepath.IsAbs(r.OIDCTokenFile) {
-		report.errorf("/credentials/oidcTokenFile", "must be an absolute path")
-	}
-	r.STSEndpoint = cmp.Or(r.STSEndpoint, regionalSTS(opts.Resolve))
-	if r.STSEndpoint == "" || report.covers("/credentials/stsEndpoint") {
-		return
-	}
-	if complaint := endpointComplaint(r.STSEndpoint, opts.AllowedEndpoints); complaint != "" {
-		report.errorf("/credentials/stsEndpoint", "%s", complaint)
-	}
-}
-
-// complete fills the member's default in, and reports what is wrong with it.
-func (m roleMember) complete(kind string, look func(kind, name string) (string, error), report *Report) {
-	pointer := "/credentials/" + m.name
-	switch {
-	case report.covers(pointer):
-		return
-	case m.of != kind:
-		if *m.value != "" {
-			report.errorf(pointer, "is for the type %s", m.of)
+	if region := environment("ALIBABA_CLOUD_STS_REGION"); region != "" {
+		host := "sts."
+		if strings.EqualFold(environment("ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED"), "true") {
+			host = "sts-vpc."
 		}
-		return
-	case *m.value == "" && m.variable != "":
-		*m.value = environment(look, m.variable)
+		role.STSEndpoint = cmp.Or(role.STSEndpoint, host+region+".aliyuncs.com")
 	}
-	switch {
-	case *m.value == "" && m.required != "":
-		report.errorf(pointer, "is missing: it must be %s, here or in the environment variable %s", m.required, m.variable)
-	case *m.value != "" && m.pattern != nil && !m.pattern.MatchString(*m.value):
-		report.errorf(pointer, "must be %s", m.wanted)
-	}
-}
-
-// regionalSTS is where STS is asked as the environment has it; empty is the world's.
-func regionalSTS(look func(kind, name string) (string, error)) string {
-	region := environment(look, "ALIBABA_CLOUD_STS_REGION")
-	if region == "" {
-		return ""
-	}
-	if strings.EqualFold(environment(look, "ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED"), "true") {
-		return "sts-vpc." + region + ".aliyuncs.com"
-	}
-	return "sts." + region + ".aliyuncs.com"
-}
-
-func environment(look func(kind, name string) (string, error), name string) string {
-	value, err := look("env", name)
-	if err != nil {
-		return ""
-	}
-	return strings.TrimSpace(value)
+	checkHost("/credentials/stsEndpoint", role.STSEndpoint, opts.AllowedEndpoints, report)
 }

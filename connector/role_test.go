@@ -33,7 +33,7 @@ func TestRoleIsCompletedFromTheEnvironment(t *testing.T) {
 			`{"type":"ecs_ram_role"}`,
 			map[string]string{"ALIBABA_CLOUD_ECS_METADATA_DISABLED": "true"},
 			connector.Role{},
-			"/credentials/type: is the instance's role, and ALIBABA_CLOUD_ECS_METADATA_DISABLED forbids",
+			"/credentials/type: Use oidc_role_arn: ALIBABA_CLOUD_ECS_METADATA_DISABLED forbids",
 		},
 		"rrsa": {
 			`{"type":"oidc_role_arn"}`, rrsa, connector.Role{
@@ -51,7 +51,7 @@ func TestRoleIsCompletedFromTheEnvironment(t *testing.T) {
 			`{"type":"ecs_ram_role"}`,
 			map[string]string{"ALIBABA_CLOUD_ECS_METADATA": "a/b"},
 			connector.Role{},
-			"/credentials/roleName: must be the name of a RAM role",
+			"/credentials/roleName: Enter the name of a RAM role",
 		},
 	}
 	for name, tt := range tests {
@@ -83,7 +83,7 @@ func TestRoleIsCompletedFromTheEnvironment(t *testing.T) {
 
 func TestRoleIsRefusedWithoutAnEnvironment(t *testing.T) {
 	_, report := connector.Check(read(t, "../testdata/connectors/good/role-ecs.json"), connector.ParseOptions{})
-	if len(report.Errors) != 1 || report.Errors[0].Pointer != "/credentials" || !strings.Contains(report.Errors[0].Detail, "operators' files only") {
+	if len(report.Errors) != 1 || report.Errors[0].Pointer != "/credentials" || !strings.Contains(report.Errors[0].Detail, "only be used in connector files") {
 		t.Errorf("got %v", report.Errors)
 	}
 }

@@ -9,19 +9,15 @@ import (
 	"strings"
 )
 
-// A shape holds JSON against the Go type it is meant for. It comes before the
-// field rules because encoding/json stops at the first wrong type, takes `TO`
-// for `to`, lets unknown keys pass and turns null elements into zero values.
+// A shape fills a Go value from decoded JSON and reports what does not fit.
+// encoding/json would stop at the first wrong type, take `TO` for `to`, let unknown
+// keys pass and turn null elements into zero values.
 type shape struct {
 	report *Report
 	strict bool // unknown keys are errors
 }
 
-// fill sets *target, a struct, from a decoded JSON object.
-func (s shape) fill(target *Config, tree any) {
-	s.value(reflect.ValueOf(target).Elem(), tree, "")
-}
-
+// value sets v from decoded JSON.
 func (s shape) value(v reflect.Value, tree any, pointer string) {
 	switch v.Kind() {
 	case reflect.Pointer:
@@ -32,12 +28,18 @@ func (s shape) value(v reflect.Value, tree any, pointer string) {
 			s.object(v, object, pointer)
 		}
 	case reflect.Slice:
-		if list, ok := as[[]any](s, tree, pointer); ok {
-			s.list(v, list, pointer)
+		list, _ := as[[]any](s, tree, pointer)
+		v.Set(reflect.MakeSlice(v.Type(), len(list), len(list)))
+		for i, element := range list {
+			s.value(v.Index(i), element, fmt.Sprintf("%s/%d", pointer, i))
 		}
-	case reflect.Map:
-		if object, ok := as[map[string]any](s, tree, pointer); ok {
-			s.dictionary(v, object, pointer)
+	case reflect.Map: // of strings
+		object, _ := as[map[string]any](s, tree, pointer)
+		v.Set(reflect.MakeMap(v.Type()))
+		for _, key := range slices.Sorted(maps.Keys(object)) {
+			if text, ok := as[string](s, object[key], child(pointer, key)); ok {
+				v.SetMapIndex(reflect.ValueOf(key), reflect.ValueOf(text))
+			}
 		}
 	case reflect.String:
 		if text, ok := as[string](s, tree, pointer); ok {
@@ -57,37 +59,17 @@ func (s shape) object(v reflect.Value, object map[string]any, pointer string) {
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(object)) {
-		// Editors put the schema's address into the file itself.
-		if !slices.Contains(known, key) && (pointer != "" || key != "$schema") {
-			s.unknownKey(child(pointer, key), key, known)
+		if slices.Contains(known, key) || pointer == "" && key == "$schema" { // which editors put there
+			continue
 		}
-	}
-}
-
-func (s shape) unknownKey(pointer, key string, known []string) {
-	detail := "is not a key of a connector and has no effect"
-	if near := nearest(key, known); near != "" {
-		detail += fmt.Sprintf("; did you mean %q?", near)
-	}
-	if s.strict {
-		s.report.errorf(pointer, "%s", detail)
-		return
-	}
-	s.report.warnf(pointer, "%s", detail)
-}
-
-func (s shape) list(v reflect.Value, list []any, pointer string) {
-	v.Set(reflect.MakeSlice(v.Type(), len(list), len(list)))
-	for i, tree := range list {
-		s.value(v.Index(i), tree, fmt.Sprintf("%s/%d", pointer, i))
-	}
-}
-
-func (s shape) dictionary(v reflect.Value, object map[string]any, pointer string) {
-	v.Set(reflect.MakeMap(v.Type()))
-	for _, key := range slices.Sorted(maps.Keys(object)) {
-		if text, ok := as[string](s, object[key], child(pointer, key)); ok {
-			v.SetMapIndex(reflect.ValueOf(key), reflect.ValueOf(text))
+		detail := "is not a key of a connector and has no effect"
+		if near := nearest(key, known); near != "" {
+			detail += fmt.Sprintf("; did you mean %q?", near)
+		}
+		if s.strict {
+			s.report.errorf(child(pointer, key), "%s", detail)
+		} else {
+			s.report.warnf(child(pointer, key), "%s", detail)
 		}
 	}
 }
@@ -96,11 +78,7 @@ func (s shape) dictionary(v reflect.Value, object map[string]any, pointer string
 func as[T any](s shape, tree any, pointer string) (T, bool) {
 	v, ok := tree.(T)
 	if !ok {
-		detail := fmt.Sprintf("must be %s, not %s", jsonType(any(v)), jsonType(tree))
-		if tree == nil {
-			detail += "; leave it out instead"
-		}
-		s.report.errorf(pointer, "%s", detail)
+		s.report.errorf(pointer, "Use %s, not %s", jsonType(any(v)), jsonType(tree))
 	}
 	return v, ok
 }

@@ -166,7 +166,7 @@ func TestRolesAreForOperatorsFilesOnly(t *testing.T) {
 		{"POST", "/api/connectors/role/test", `{"email":"admin@example.com",` + config + `}`},
 	} {
 		status, body := s.call(t, call.method, call.path, roleAdmin, call.body)
-		if status != http.StatusBadRequest || !strings.Contains(body, `"pointer":"/config/credentials"`) || !strings.Contains(body, "operators' files only") {
+		if status != http.StatusBadRequest || !strings.Contains(body, `"pointer":"/config/credentials"`) || !strings.Contains(body, "only be used in connector files") {
 			t.Errorf("%s: %d %s", call.path, status, body)
 		}
 	}

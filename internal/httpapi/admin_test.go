@@ -324,7 +324,7 @@ func TestBrokenFileKeepsTheServiceReady(t *testing.T) {
 	if got := s.do("GET", "/readyz", recordedToken, ""); strings.Contains(got.body, "filed") {
 		t.Errorf("for a sender: %s", got.body)
 	}
-	if got := s.do("GET", "/readyz", adminToken, ""); got.status != 200 || !strings.Contains(got.body, `"details":[{"id":"filed","path":"`) || !strings.Contains(got.body, "not JSON") {
+	if got := s.do("GET", "/readyz", adminToken, ""); got.status != 200 || !strings.Contains(got.body, `"details":[{"id":"filed","path":"`) || !strings.Contains(got.body, "Fix the JSON") {
 		t.Errorf("for an admin: %d %s", got.status, got.body)
 	}
 	if got := s.do("GET", "/api/connectors/filed", adminToken, ""); !strings.Contains(got.body, `"inForce":true`) || !strings.Contains(got.body, `"problems":[{"pointer":"/config`) {

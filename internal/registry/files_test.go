@@ -83,8 +83,8 @@ func TestLoadTellsEveryErrorOfEveryFile(t *testing.T) {
 		t.Fatal("no error")
 	}
 	for _, want := range []string{
-		"a.json: /regionId: is not a region", "a.json: /tagName: must be a string",
-		"b.json: is not JSON", "bad name.json: rename the file: use at most", "aliyun-direct-mail.json: rename the file: the id aliyun-direct-mail is reserved",
+		"a.json: /regionId: Use one of", "a.json: /tagName: Use a string",
+		"b.json: Fix the JSON", "bad name.json: rename the file: use at most", "aliyun-direct-mail.json: rename the file: the id aliyun-direct-mail is reserved",
 		`queued.json: /delivery/SignIn: cannot be "queued" with --state memory`,
 		"far.json: no client goes there", "gone.json: cannot be read: ",
 	} {

@@ -66,10 +66,10 @@ test("a connector is made from the example, once its problem is solved", async (
 
   // At the form's field, and at its line in the editor.
   const sender = page.getByLabel("Sender address");
-  await page.locator(".field .error", { hasText: "must be one mail address such as" }).waitFor();
+  await page.locator(".field .error", { hasText: "Enter one mail address such as" }).waitFor();
   assert.equal(await sender.inputValue(), "Example <noreply@mail.example.com>");
   const said = await sender.evaluate((input) => input.getAttribute("aria-describedby").split(" ").map((id) => document.getElementById(id).textContent).join(" "));
-  assert.match(said, /must be one mail address such as/);
+  assert.match(said, /Enter one mail address such as/);
   const marked = page.locator(".json-side .cm-lintRange-error");
   await marked.filter({ hasText: /^"Example <noreply@mail.example.com>"$/ }).waitFor();
 

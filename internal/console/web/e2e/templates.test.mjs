@@ -143,7 +143,7 @@ test("what is wrong with a text is told at its line", async () => {
   const markedAt = (text) => page.locator(".cm-line", { has: page.locator(".cm-lintRange-warning", { hasText: text }) });
 
   await paste(page, "Content", "<p>{{code}}</p>\n<p>{{inviter.name}}</p>\n<p>It is good for 10 minutes.</p>");
-  await warning("Line 2 · {{inviter.name}} comes with no SignIn mail of Logto").waitFor();
+  await warning("Line 2 · Logto does not send {{inviter.name}} with SignIn mail").waitFor();
   await warning('Line 3 · says "10 minutes", but codeLifetime is 5 minutes').waitFor();
   assert.equal(await markedAt("{{inviter.name}}").textContent(), "<p>{{inviter.name}}</p>");
   assert.equal(await markedAt("10 minutes").textContent(), "<p>It is good for 10 minutes.</p>");

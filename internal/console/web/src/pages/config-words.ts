@@ -106,21 +106,21 @@ export function regionName(id: string, title = id): string {
 
 // The service speaks English. What it says of a config's keys, in the other languages.
 const sentences: [RegExp, string, string][] = [
-  [/^is missing or empty.*$/, "尚未填写", "入力されていません"],
+  [/^Enter the AccessKey .*$|^Enter a sender address .*$|^Enter a list of templates.*$|^Enter what .*$|^Enter the mail's .*$/, "尚未填写", "入力されていません"],
   [/^is the mask, which stands for.*$/, "*** 只在 accessKeyId 和 endpoint 不变时代表已存的密钥：请重新输入密钥", "*** が保存済みのシークレットを表すのは、accessKeyId と endpoint が変わらない間だけです。シークレットを入力してください"],
   [/^is a mask, and no secret is stored.*$/, "*** 是掩码，但没有已存的密钥：请输入密钥", "*** はマスクですが、保存済みのシークレットがありません。シークレットを入力してください"],
-  [/^has (\d+) characters, Direct Mail takes at most (\d+)$/, "有 $1 个字符，Direct Mail 最多接受 $2 个", "$1 文字あります。Direct Mail が受け付けるのは $2 文字までです"],
-  [/^must be one mail address such as (\S+?):.*$/, "应为一个邮箱地址，例如 $1", "$1 のようなメールアドレスを 1 つ入力してください"],
-  [/^must be a rate such as .*$/, "应为 10/10m 这样的频率（一次十封，十分钟内恢复），或 off", "10/10m のような頻度（一度に 10 通、10 分で回復）、または off を入力してください"],
-  [/^must be a time from (\S+) to (\S+), such as .*$/, "应为 $1 至 $2 的时间，例如 10m", "$1 から $2 までの時間を入力してください（例：10m）"],
-  [/^must be one of: (.*)$/, "应为以下之一：$1", "次のいずれかにしてください：$1"],
+  [/^Shorten it to (\d+) characters: it has (\d+)$/, "有 $2 个字符，Direct Mail 最多接受 $1 个", "$2 文字あります。Direct Mail が受け付けるのは $1 文字までです"],
+  [/^Enter one mail address such as (\S+?):.*$/, "应为一个邮箱地址，例如 $1", "$1 のようなメールアドレスを 1 つ入力してください"],
+  [/^Enter a rate such as .*$/, "应为 10/10m 这样的频率（一次十封，十分钟内恢复），或 off", "10/10m のような頻度（一度に 10 通、10 分で回復）、または off を入力してください"],
+  [/^Enter a time from (\S+) to (\S+), such as .*$/, "应为 $1 至 $2 的时间，例如 10m", "$1 から $2 までの時間を入力してください（例：10m）"],
+  [/^(?:must be|Use) one of: (.*)$/, "应为以下之一：$1", "次のいずれかにしてください：$1"],
   [/^is not a key of a connector and has no effect$/, "不是连接器的键，不起作用", "コネクタのキーではないため、効果がありません"],
-  [/^is not a region of Direct Mail: use one of (.*), or give the endpoint as well$/, "不是 Direct Mail 的地域：请用 $1 之一，或同时填写接入点", "Direct Mail のリージョンではありません。$1 のいずれかにするか、エンドポイントも指定してください"],
+  [/^Use one of (.*), or enter the endpoint as well: .*$/, "不是 Direct Mail 的地域：请用 $1 之一，或同时填写接入点", "Direct Mail のリージョンではありません。$1 のいずれかにするか、エンドポイントも指定してください"],
   [/^there is a connector (\S+) already$/, "已有名为 $1 的连接器", "$1 というコネクタはすでにあります"],
   [/^the id (\S+) is reserved$/, "ID $1 是保留的", "ID $1 は予約されています"],
   [/^must be at most 128 letters.*$/, "最多 128 个字母、数字、-、_ 和 .，且不能以点开头", "英数字と - _ . で 128 文字まで。先頭に点は使えません"],
   [/^looks like an example's placeholder.*$/, "像是示例中未替换的占位内容", "例の記入欄がそのまま残っているようです"],
-  [/^has no template for (.*): Logto cannot do without$/, "缺少以下用途的模板：$1，Logto 不能没有它们", "次の用途のテンプレートがありません：$1。Logto に必要です"],
+  [/^Add templates for (.*), which Logto requires$/, "缺少以下用途的模板：$1，Logto 不能没有它们", "次の用途のテンプレートがありません：$1。Logto に必要です"],
   [/^.*is to be delivered "queued", which needs state.*$/, "排队投递需要重启后仍在的存储，而内存不是", "キュー配信には再起動後も残るストレージが必要です。メモリでは使えません"],
 ];
 

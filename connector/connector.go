@@ -1,3 +1,23 @@
+// Package connector knows what a connector is: the JSON that holds the
+// credentials, the sender and the templates for Aliyun Direct Mail, the rules
+// that this JSON must keep, and how a [Message] becomes a mail by it.
+//
+// The package is pure: it reads no clock, no file, no environment and no
+// network. A mail is composed in three steps and sent by package aliyundm:
+//
+//	cfg, err := connector.Parse(data, connector.ParseOptions{})
+//	if err != nil {
+//		return err
+//	}
+//	mail, trace, err := connector.New(cfg).Compose(message)
+//	if err != nil {
+//		return err
+//	}
+//	client, err := aliyundm.NewClient(cfg.ClientOptions())
+//	if err != nil {
+//		return err
+//	}
+//	receipt, err := client.SingleSendMail(ctx, mail)
 package connector
 
 import (
@@ -14,8 +34,8 @@ import (
 // usage type, nor one for Generic. A config from [Parse] always has one.
 var ErrTemplateNotFound = errors.New("no template for the usage type, nor for Generic")
 
-// A MissingVariablesError says that a message does not carry what its template
-// asks for, and that the connector's onMissing is "refuse".
+// A MissingVariablesError says that a message lacks variables of its template, and
+// that the connector's onMissing is "refuse".
 type MissingVariablesError struct {
 	Variables []string // as written in the template, such as "user.name"
 }
@@ -56,15 +76,16 @@ type Connector struct {
 // New prepares the config's templates, and shared ones, which at each step of
 // the choice come after the config's own. Neither may change afterwards.
 func New(cfg *Config, shared ...EmailTemplate) *Connector {
-	list := make([]*templates.Template, len(cfg.Templates)+len(shared))
-	for i, t := range cfg.Templates {
-		list[i], _ = templates.Compile(templates.Source(t))
+	var own, others []*templates.Template
+	for _, t := range cfg.Templates {
+		compiled, _ := templates.Compile(templates.Source(t))
+		own = append(own, compiled)
 	}
-	own := len(cfg.Templates)
-	for i, t := range shared {
-		list[own+i], _ = templates.Compile(templates.Source(t.Template))
+	for _, t := range shared {
+		compiled, _ := templates.Compile(templates.Source(t.Template))
+		others = append(others, compiled)
 	}
-	c := &Connector{config: cfg, shared: shared, set: templates.NewSet(list[:own], list[own:], cfg.DefaultLanguage)}
+	c := &Connector{config: cfg, shared: shared, set: templates.NewSet(own, others, cfg.DefaultLanguage)}
 	if cfg.OnMissing == "empty" {
 		c.missing = templates.DropMissing
 	}
@@ -77,8 +98,8 @@ func (c *Connector) Config() *Config { return c.config }
 // Shared returns the shared templates that the connector was made of.
 func (c *Connector) Shared() []EmailTemplate { return c.shared }
 
-// Compose picks the template for the message and fills it in. The recipient is
-// taken as it stands: see [ParseAddress]. The error is [ErrTemplateNotFound] or
+// Compose picks the template for the message and fills it in. It does not check
+// the recipient: see [ParseAddress]. The error is [ErrTemplateNotFound] or
 // a [*MissingVariablesError]; the trace is as complete as it got.
 func (c *Connector) Compose(m Message) (*aliyundm.Mail, Trace, error) {
 	choice, ok := c.set.Choose(m.Type, m.preference("locale"), m.preference("uiLocales"))
@@ -112,13 +133,13 @@ func (c *Connector) Compose(m Message) (*aliyundm.Mail, Trace, error) {
 
 // cut shortens a rendered text to what Direct Mail takes: a long organization
 // name must not cost its reader the code.
-func (t *Trace) cut(what, text string, most int) string {
+func (t *Trace) cut(what, text string, limit int) string {
 	runes := []rune(text)
-	if len(runes) <= most {
+	if len(runes) <= limit {
 		return text
 	}
-	t.Notes = append(t.Notes, fmt.Sprintf("%s had %d characters and was cut to %d", what, len(runes), most))
-	return strings.TrimSpace(string(runes[:most]))
+	t.Notes = append(t.Notes, fmt.Sprintf("%s had %d characters and was cut to %d", what, len(runes), limit))
+	return strings.TrimSpace(string(runes[:limit]))
 }
 
 // replyAddress returns the rendered address if it is one, else the connector's.
@@ -128,7 +149,7 @@ func (t *Trace) replyAddress(rendered, fallback string) string {
 	}
 	address, err := ParseAddress(rendered)
 	if err != nil {
-		t.Notes = append(t.Notes, "the template's replyTo did not become one mail address; the connector's replyAddress stands in")
+		t.Notes = append(t.Notes, "the template's replyTo did not become one mail address; the connector's replyAddress is used")
 		return fallback
 	}
 	return address
