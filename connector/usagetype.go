@@ -23,7 +23,7 @@ const (
 // A UsageType is what a mail of Logto's is for.
 type UsageType struct {
 	Name string
-	// Purpose says it in a few words, such as "password reset".
+	// Purpose says it in a few words, such as "Password reset".
 	Purpose string
 	// Required is a type that a connector must have a template for, as Logto's own
 	// connector demands.
@@ -47,47 +47,47 @@ func (u *UsageType) MayHave(variable string) bool {
 // usageTypes is the one table of usage types, in Logto's order.
 var usageTypes = []UsageType{
 	{
-		Name: SignIn, Purpose: "sign-in", Required: true, Urgent: true,
+		Name: SignIn, Purpose: "Sign-in", Required: true, Urgent: true,
 		Variables: []string{"code", "locale", "uiLocales", "application", "organization"},
 		sample:    []string{"code", "locale", "application"},
 	},
 	{
-		Name: Register, Purpose: "sign-up", Required: true,
+		Name: Register, Purpose: "Sign-up", Required: true,
 		Variables: []string{"code", "locale", "uiLocales", "application", "organization"},
 		sample:    []string{"code", "locale", "application"},
 	},
 	{
-		Name: ForgotPassword, Purpose: "password reset", Required: true, Urgent: true,
+		Name: ForgotPassword, Purpose: "Password reset", Required: true, Urgent: true,
 		Variables: []string{"code", "locale", "uiLocales", "application", "organization"},
 		sample:    []string{"code", "locale", "application"},
 	},
 	{
-		Name: OrganizationInvitation, Purpose: "invitation to an organization",
+		Name: OrganizationInvitation, Purpose: "Invitation to an organization",
 		sample: []string{"organization", "inviter", "link"},
 	},
 	{
-		Name: Generic, Purpose: "any other purpose", Required: true,
+		Name: Generic, Purpose: "Generic", Required: true,
 		// It stands in for any type.
 		Variables: []string{"code", "locale", "uiLocales", "application", "organization", "user", "inviter", "link"},
 		sample:    []string{"code"},
 	},
 	{
-		Name: UserPermissionValidation, Purpose: "identity confirmation",
+		Name: UserPermissionValidation, Purpose: "Confirm identity",
 		Variables: []string{"code", "locale", "application", "user"},
 		sample:    []string{"code", "locale", "application", "user"},
 	},
 	{
-		Name: BindNewIdentifier, Purpose: "new email address",
+		Name: BindNewIdentifier, Purpose: "New email address",
 		Variables: []string{"code", "locale", "application", "user"},
 		sample:    []string{"code", "locale", "application", "user"},
 	},
 	{
-		Name: MfaVerification, Purpose: "two-step verification", Urgent: true,
+		Name: MfaVerification, Purpose: "Two-step verification", Urgent: true,
 		Variables: []string{"code", "locale", "application"},
 		sample:    []string{"code", "locale", "application"},
 	},
 	{
-		Name: BindMfa, Purpose: "set-up of two-step verification",
+		Name: BindMfa, Purpose: "Set up two-step verification",
 		Variables: []string{"code", "locale", "uiLocales", "application", "user"},
 		sample:    []string{"code", "locale", "application"},
 	},

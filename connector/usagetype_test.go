@@ -2,6 +2,7 @@ package connector_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -161,19 +162,22 @@ func TestGuideNamesTheVariables(t *testing.T) {
 	}
 }
 
-func TestUsageTypesSayWhatTheyAreFor(t *testing.T) {
-	seen := map[string]bool{}
-	for _, name := range connector.UsageTypes() {
-		u, ok := connector.FindUsageType(name)
-		if !ok || u.Name != name || u.Purpose == "" || seen[u.Purpose] {
-			t.Errorf("%+v", u)
-		}
-		seen[u.Purpose] = true
-	}
+func TestFindUsageType(t *testing.T) {
 	if u, ok := connector.FindUsageType("Test"); !ok || u.Name != connector.Generic {
 		t.Errorf("Test, the former name of Generic: %+v", u)
 	}
 	if u, ok := connector.FindUsageType("OrderConfirmed"); ok {
 		t.Errorf("%+v", u)
+	}
+}
+
+// The console calls each type by its purpose.
+func TestConsoleNamesThePurposes(t *testing.T) {
+	names := string(read(t, "../internal/console/web/src/pages/template-names.ts"))
+	for _, name := range connector.UsageTypes() {
+		u, _ := connector.FindUsageType(name)
+		if want := fmt.Sprintf("%s: %q", u.Name, u.Purpose); u.Purpose == "" || !strings.Contains(names, want) {
+			t.Errorf("no %s", want)
+		}
 	}
 }

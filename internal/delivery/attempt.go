@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"slices"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -219,7 +218,8 @@ func waitError(incident string, err error) *Error {
 
 // urgent reports whether a user is blocked waiting for this mail.
 func urgent(usageType string) bool {
-	return slices.Contains([]string{connector.SignIn, connector.ForgotPassword, connector.MfaVerification}, usageType)
+	u, _ := connector.FindUsageType(usageType)
+	return u.Urgent
 }
 
 // sleep waits, unless ctx ends or the message is superseded.

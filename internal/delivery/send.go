@@ -512,7 +512,7 @@ func lifetime(c Connector, m connector.Message) time.Duration {
 	if d, err := connector.ParseLifetime(c.Composer.Config().CodeLifetime); err == nil {
 		return d
 	}
-	return connector.LogtoCodeLifetime // the config has none: a bad one was rejected with it
+	return connector.DefaultCodeLifetime // the config has none: a bad one was rejected with it
 }
 
 // AddressHash is the hash by which messages to an address are found.

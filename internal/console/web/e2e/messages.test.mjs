@@ -147,7 +147,7 @@ test("a test mail shows its steps as they happen, and is in the inbox and in the
   await page.getByRole("heading", { name: "shop" }).waitFor();
   await page.goto(`${service.url}#/messages`);
   const row = rows(page).filter({ hasText: "h***@example.com" });
-  await row.filter({ hasText: "Sent" }).filter({ hasText: "Registration" }).filter({ hasText: "Test" }).waitFor();
+  await row.filter({ hasText: "Sent" }).filter({ hasText: "Sign-up" }).filter({ hasText: "Test" }).waitFor();
   await close(opened);
 });
 
@@ -238,7 +238,7 @@ test("the list is live, is filtered and paged, and the charts have the figures",
   const byTime = await page.getByRole("region", { name: "The same as a table" }).locator("tbody tr").evaluateAll((trs) => trs.map((tr) => [...tr.cells].slice(1, 4).map((c) => Number(c.textContent))));
   assert.deepEqual(byTime.reduce((a, b) => a.map((n, i) => n + b[i])), [count("sent"), count("failed"), count("unknown")]);
   const kinds = await page.getByRole("region", { name: "By connector and type" }).locator("tbody tr").evaluateAll((trs) => trs.map((tr) => [...tr.cells].map((c) => c.textContent)));
-  const mfa = kinds.find((cells) => cells[1] === "Second factor");
+  const mfa = kinds.find((cells) => cells[1] === "Two-step verification");
   assert.deepEqual(mfa.slice(2), ["3", "3", "0", "0", "0%"]);
   await page.getByText("The same as a table").click();
   await looksRight(page, "messages");

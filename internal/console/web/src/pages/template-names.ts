@@ -5,8 +5,8 @@ import { language, languageTag, texts } from "../i18n";
 
 const t = texts<MessageType | "any">({
   en: {
-    SignIn: "Sign-in", Register: "Registration", ForgotPassword: "Forgotten password", Generic: "Generic", OrganizationInvitation: "Invitation to an organization",
-    UserPermissionValidation: "Confirming one's own address", BindNewIdentifier: "Binding a new address", MfaVerification: "Second factor", BindMfa: "Binding a second factor", other: "Other types", any: "any language",
+    SignIn: "Sign-in", Register: "Sign-up", ForgotPassword: "Password reset", Generic: "Generic", OrganizationInvitation: "Invitation to an organization",
+    UserPermissionValidation: "Confirm identity", BindNewIdentifier: "New email address", MfaVerification: "Two-step verification", BindMfa: "Set up two-step verification", other: "Other types", any: "any language",
   },
   zh: {
     SignIn: "登录", Register: "注册", ForgotPassword: "忘记密码", Generic: "通用", OrganizationInvitation: "组织邀请",
