@@ -113,51 +113,33 @@ func TestConsoleNamesTheUsageTypes(t *testing.T) {
 	}
 }
 
-// The guide's table says which variables each type may have.
+// The guide's list says which variables each type may have.
 func TestGuideNamesTheVariables(t *testing.T) {
-	var header []string
-	marked := map[string]map[string]bool{}
-	for line := range strings.Lines(string(read(t, "../docs/templates.md"))) {
-		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|")
-		for i := range cells {
-			cells[i] = strings.Trim(strings.TrimSpace(cells[i]), "`")
-		}
-		if slices.Contains(cells, "usage type") {
-			header = cells
-		}
-		column := slices.Index(header, "usage type")
-		if len(header) == 0 || len(cells) != len(header) {
-			header = nil
-			continue
-		}
-		for _, usageType := range regexp.MustCompile(`\w+`).FindAllString(cells[column], -1) {
-			if _, ok := connector.FindUsageType(usageType); !ok {
+	_, section, _ := strings.Cut(string(read(t, "../docs/templates.md")), "### What variables there are")
+	section, _, _ = strings.Cut(section, "Their contents")
+	code := regexp.MustCompile("`(\\w+)`")
+	listed := map[string]bool{}
+	for line := range strings.Lines(section) {
+		names, variables, _ := strings.Cut(line, "): ")
+		for _, name := range code.FindAllStringSubmatch(names, -1) {
+			u, ok := connector.FindUsageType(name[1])
+			listed[name[1]] = true
+			if !ok || u.Variables == nil || u.Name == connector.Generic { // the last stands in for any
 				continue
 			}
-			if marked[usageType] == nil {
-				marked[usageType] = map[string]bool{}
+			var want []string
+			for _, variable := range code.FindAllStringSubmatch(variables, -1) {
+				want = append(want, variable[1])
 			}
-			for i, cell := range cells {
-				if i > column && cell != "" && header[i] != "other" {
-					marked[usageType][header[i]] = true
-				}
+			slices.Sort(want)
+			if diff := cmp.Diff(want, slices.Sorted(slices.Values(u.Variables))); diff != "" {
+				t.Errorf("%s (-guide +table)\n%s", u.Name, diff)
 			}
 		}
 	}
 	for _, name := range connector.UsageTypes() {
-		u, _ := connector.FindUsageType(name)
-		if marked[name] == nil {
-			t.Errorf("the table has no %s", name)
-		}
-		for variable := range marked[name] {
-			if !u.MayHave(variable) {
-				t.Errorf("%s: the guide has %s, the table does not", name, variable)
-			}
-		}
-		for _, variable := range u.Variables {
-			if name != connector.Generic && !marked[name][variable] {
-				t.Errorf("%s: the table has %s, the guide does not", name, variable)
-			}
+		if !listed[name] {
+			t.Errorf("the guide has no %s", name)
 		}
 	}
 }
