@@ -27,6 +27,16 @@ const (
 // returns what ends it.
 type turn func(ctx context.Context, pause time.Duration) (release func(), failure *Error)
 
+// deliver sends a message through its connector in its turn, unless the breaker is
+// open.
+func (d *Delivery) deliver(ctx context.Context, out *outbound, m outgoing, req Request, report *Report) (failure *Error) {
+	if failure := out.breaker.check(time.Now(), m.id); failure != nil {
+		return failure
+	}
+	defer func() { out.breaker.record(time.Now(), failure) }()
+	return attempts(ctx, out.Connector, req, report, d.turn(out, m))
+}
+
 // attempts composes the mail and sends it, again while it was certainly not accepted
 // and there is time before ctx ends. It completes the report.
 func attempts(ctx context.Context, c Connector, req Request, report *Report, next turn) *Error {
@@ -111,6 +121,25 @@ func singleSendMail(ctx context.Context, c Connector, mail *aliyundm.Mail) (rece
 	ctx, span := partSpan(ctx, "SingleSendMail", trace.WithSpanKind(trace.SpanKindClient))
 	defer func() { endAttempt(span, receipt, err) }()
 	return c.Sender.SingleSendMail(ctx, mail)
+}
+
+// maxAttemptsKept bounds the steps of a message that is tried for a day.
+const maxAttemptsKept = 50
+
+func (s *Steps) add(a Attempt) {
+	if len(s.Attempts) >= maxAttemptsKept {
+		s.Attempts = slices.Delete(s.Attempts, 1, 2) // the first says most
+	}
+	s.Attempts = append(s.Attempts, a)
+}
+
+// progress returns a copy of the report of a message that is being sent, with an
+// attempt that has just begun.
+func (r *Report) progress(begun ...Attempt) Report {
+	step := *r
+	step.State = StateSending
+	step.Attempts = slices.Concat(r.Attempts, begun)
+	return step
 }
 
 // backoff is how long to wait before attempt n, counted from 0: none before the

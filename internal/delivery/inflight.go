@@ -8,8 +8,8 @@ import (
 
 // A call is one send in flight, and what its callers wait for.
 type call struct {
-	join *Hash // what equal requests share; nil if none can join
-	id   string
+	id  string // its message's
+	key *Hash  // what equal requests share; nil if none can join
 
 	superseded chan struct{} // closed when a newer code supersedes it
 	done       chan struct{} // closed when the fields below are set
@@ -33,29 +33,34 @@ func newInFlight() *inFlight {
 }
 
 // join returns the call that a request belongs to, and whether it is a new one,
-// which the caller must lead to its end.
+// which the caller must lead to its end. A new call is known by its id before its
+// message is accepted, so that no newer message can miss it.
 func (f *inFlight) join(key *Hash) (c *call, isNew bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if key != nil {
-		if c, ok := f.joined[*key]; ok {
-			return c, false
-		}
+	if key == nil {
+		return f.insert(NewID()), true
 	}
-	c = &call{join: key, superseded: make(chan struct{}), done: make(chan struct{})}
-	if key != nil {
-		f.joined[*key] = c
+	if c, ok := f.joined[*key]; ok {
+		return c, false
 	}
+	c = f.insert(NewID())
+	c.key = key
+	f.joined[*key] = c
 	return c, true
 }
 
-// begin makes a call known by its message's id. It comes before the message is
-// accepted, so that no newer one can miss it.
-func (f *inFlight) begin(c *call, id string) {
+// add returns the call of a queued message.
+func (f *inFlight) add(id string) *call {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	c.id = id
+	return f.insert(id)
+}
+
+func (f *inFlight) insert(id string) *call {
+	c := &call{id: id, superseded: make(chan struct{}), done: make(chan struct{})}
 	f.byID[id] = c
+	return c
 }
 
 // supersede tells the calls of these messages, as far as they are in this process.
@@ -74,8 +79,8 @@ func (f *inFlight) supersede(ids []string) {
 func (f *inFlight) finish(c *call) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if c.join != nil {
-		delete(f.joined, *c.join)
+	if c.key != nil {
+		delete(f.joined, *c.key)
 	}
 	delete(f.byID, c.id)
 	close(c.done)

@@ -1,13 +1,10 @@
 package delivery
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"runtime"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"time"
 
@@ -46,25 +43,6 @@ type Attempt struct {
 	Milliseconds int64     `json:"milliseconds"`
 	Error        string    `json:"error,omitempty"`
 	Pending      bool      `json:"pending,omitempty"` // it has not ended yet; only in the progress of a test
-}
-
-// maxAttemptsKept bounds the steps of a message that is tried for a day.
-const maxAttemptsKept = 50
-
-func (s *Steps) add(a Attempt) {
-	if len(s.Attempts) >= maxAttemptsKept {
-		s.Attempts = slices.Delete(s.Attempts, 1, 2) // the first says most
-	}
-	s.Attempts = append(s.Attempts, a)
-}
-
-// progress returns a copy of the report of a message that is being sent, with an
-// attempt that has just begun.
-func (r *Report) progress(begun ...Attempt) Report {
-	step := *r
-	step.State = StateSending
-	step.Attempts = slices.Concat(r.Attempts, begun)
-	return step
 }
 
 // An Error says why a message was not sent, or not certainly. Code and Incident may
@@ -147,11 +125,6 @@ func composeError(incident string, err error) *Error {
 	return &Error{Code: errcode.TemplateNotFound, Incident: incident, Detail: err.Error(), Err: err}
 }
 
-func limited(incident string, exceeded *Charge, wait time.Duration) *Error {
-	detail := fmt.Sprintf("the limit per %s is used up: %s", exceeded.Limit, exceeded.rate())
-	return &Error{Code: errcode.RateLimited, Incident: incident, RetryAfter: wait, Detail: detail, Limit: exceeded.Limit}
-}
-
 func unavailable(incident, detail string, cause error) *Error {
 	return &Error{Code: errcode.Unavailable, Incident: incident, RetryAfter: time.Second, Err: cause, Detail: detail}
 }
@@ -171,67 +144,4 @@ func internalError(incident string, cause any) *Error {
 		detail = "panic: " + err.Error()
 	}
 	return &Error{Code: errcode.Internal, Incident: incident, Detail: detail + "\n" + string(debug.Stack())}
-}
-
-// An Observation tells metrics how a message ended, or how one attempt of a queued
-// message did.
-type Observation struct {
-	Connector string // may be of no active connector
-	Type      string // one of [TypeLabels]
-	Mode      Mode
-	State     State        // StateQueued with a Code: it will be tried again
-	Code      errcode.Code // empty if nothing failed
-	Limit     string       // the limit that was used up, if one was
-
-	FromQueue bool          // its caller has had an answer before
-	Took      time.Duration // since the request arrived, or the attempt began
-	Template  *connector.Trace
-}
-
-// observe counts a message, or one attempt of it, and writes its line in the log.
-func (d *Delivery) observe(ctx context.Context, c Connector, req Request, mode Mode, report Report, failure *Error) {
-	if d.observer != nil {
-		o := Observation{
-			Connector: c.ID, Type: typeLabel(req.Message.Type), Mode: mode, State: report.State,
-			FromQueue: req.fromQueue, Took: time.Since(req.Arrived), Template: report.Template,
-		}
-		if failure != nil {
-			o.Code, o.Limit = failure.Code, failure.Limit
-		}
-		d.observer(o)
-	}
-	if d.log.Enabled(ctx, slog.LevelDebug) {
-		for i, a := range report.Attempts {
-			d.log.LogAttrs(ctx, slog.LevelDebug, "attempt", slog.String("incident", report.ID), slog.Int("attempt", i+1),
-				slog.Time("at", a.At), slog.Int64("ms", a.Milliseconds), slog.String("error", a.Error))
-		}
-	}
-	attrs := make([]slog.Attr, 0, 15)
-	attrs = append(attrs,
-		slog.String("incident", report.ID), slog.String("outcome", string(report.State)),
-		slog.String("connector", c.ID), slog.String("type", typeLabel(req.Message.Type)), slog.String("mode", string(mode)),
-		slog.String("to", report.Recipient), slog.Int64("ms", time.Since(req.Arrived).Milliseconds()),
-		slog.Int("attempts", len(report.Attempts)))
-	if t := report.Template; t != nil {
-		attrs = append(attrs, slog.Int("template", t.Template), slog.String("language", t.LanguageTag))
-		if t.EmailTemplate != "" {
-			attrs = append(attrs, slog.String("email_template", t.EmailTemplate))
-		}
-		if len(t.Missing) > 0 {
-			attrs = append(attrs, slog.Any("missing", t.Missing))
-		}
-		if len(t.Notes) > 0 {
-			attrs = append(attrs, slog.Any("notes", t.Notes))
-		}
-	}
-	switch {
-	case failure != nil:
-		attrs = append(attrs, slog.String("code", string(failure.Code)), slog.String("error", failure.Error()))
-		d.log.LogAttrs(ctx, errcode.Of(failure.Code).Level, "mail not sent", attrs...)
-	case report.Receipt == nil:
-		d.log.LogAttrs(ctx, slog.LevelInfo, "mail queued", attrs...)
-	default:
-		attrs = append(attrs, slog.String("env_id", report.Receipt.EnvID), slog.String("request_id", report.Receipt.RequestID))
-		d.log.LogAttrs(ctx, slog.LevelInfo, "mail sent", attrs...)
-	}
 }

@@ -23,7 +23,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
 
@@ -186,21 +185,21 @@ func (d *Delivery) Wait(ctx context.Context) error {
 // Send sends the message through the connector, which must come from
 // [Delivery.Connector], and logs its outcome in one line. It returns nil if and only
 // if the provider accepted the mail, or the mail is queued; every other error is an
-// [*Error]. Once the message is accepted by the store, the end of ctx does not stop
-// it.
+// [*Error]. Once the store has accepted the message, the end of ctx does not stop it.
 func (d *Delivery) Send(ctx context.Context, c Connector, req Request) (Report, error) {
-	recipient, err := connector.ParseAddress(req.Message.To)
-	if err != nil {
-		return d.reject(ctx, c, req, invalidRecipient("", err))
-	}
-	req.Message.To = recipient
 	if c.out == nil {
-		return d.reject(ctx, c, req, &Error{Code: errcode.Internal, Detail: "the connector is not an active one"})
+		return Report{}, &Error{Code: errcode.Internal, Detail: "the connector is not an active one"}
 	}
+	var invalid error
+	req.Message.To, invalid = connector.ParseAddress(req.Message.To)
+	key := d.joinKey(c, req)
 	for {
-		call, isNew := d.calls.join(d.joinKey(c, req))
+		call, isNew := d.calls.join(key)
 		if isNew {
-			d.running.Go(func() { d.send(ctx, c.out, call, req) })
+			d.running.Go(func() {
+				defer d.calls.finish(call)
+				d.send(ctx, c.out, call, req, invalid)
+			})
 		}
 		<-call.done
 		if !isNew && call.aborted {
@@ -215,10 +214,9 @@ func (d *Delivery) Send(ctx context.Context, c Connector, req Request) (Report, 
 
 // send takes a new call to its end. A panic on the way must leave no caller without
 // an answer, nor end the program.
-func (d *Delivery) send(caller context.Context, out *outbound, call *call, req Request) {
-	entry, err := d.sendEntry(caller, out, req)
+func (d *Delivery) send(caller context.Context, out *outbound, call *call, req Request, invalid error) {
+	entry, err := d.sendEntry(caller, out, call.id, req)
 	call.report = entry.report()
-	d.calls.begin(call, entry.ID)
 	ctx, span := messageSpan(context.WithoutCancel(caller), entry)
 	call.span = span.SpanContext()
 	sending, cancel := context.WithDeadline(ctx, req.Arrived.Add(sendBy))
@@ -230,20 +228,18 @@ func (d *Delivery) send(caller context.Context, out *outbound, call *call, req R
 			call.report.State = StateUnknown
 			call.failure = internalError(entry.ID, cause)
 		}
-		if accepted {
-			d.complete(ctx, req.Arrived, directOutcome(entry, &call.report, call.failure))
+		if outcome := directOutcome(entry, &call.report, call.failure); accepted {
+			d.complete(ctx, req.Arrived, outcome)
 		}
-		if repeated := call.report.ID != entry.ID; repeated {
-			// The message that it repeats had its own line.
-			span.SetAttributes(attribute.Bool("dmconnector.answered_again", true))
-			d.log.InfoContext(ctx, "answered again", "incident", call.report.ID, "outcome", string(call.report.State), "connector", out.ID)
-		} else {
-			d.observe(ctx, out.Connector, req, entry.Mode, call.report, call.failure)
-		}
+		d.observe(ctx, entry, req, call.report, call.failure)
 		endMessage(span, &call.report, call.failure)
-		d.calls.finish(call)
 	}()
-	if err != nil {
+	switch {
+	case invalid != nil:
+		call.failure = d.reject(entry, &call.report, invalidRecipient(entry.ID, invalid))
+		return
+	case err != nil:
+		call.report.State = StateFailed
 		call.failure = &Error{Code: errcode.Internal, Incident: entry.ID, Detail: "the message cannot be queued", Err: err}
 		return
 	}
@@ -256,12 +252,8 @@ func (d *Delivery) send(caller context.Context, out *outbound, call *call, req R
 		return
 	}
 	accepted = true
-	if call.failure = out.breaker.check(time.Now(), entry.ID); call.failure != nil {
-		return
-	}
 	m := outgoing{id: entry.ID, claim: 1, usageType: req.Message.Type, superseded: call.superseded}
-	call.failure = attempts(sending, out.Connector, req, &call.report, d.turn(out, m))
-	out.breaker.record(time.Now(), call.failure)
+	call.failure = d.deliver(sending, out, m, req, &call.report)
 }
 
 // accept has the store accept a message. Until it has, the end of caller takes the
@@ -290,9 +282,7 @@ func (d *Delivery) accept(ctx, caller context.Context, e *Entry, report *Report)
 	case accepted.Known != nil:
 		*report, failure = replay(accepted.Known, e)
 		if failure != nil && report.ID == e.ID {
-			rejected := directOutcome(e, report, failure)
-			rejected.Refund = nil // nothing was charged
-			d.store.RecordRejected(e, rejected)
+			return d.reject(e, report, failure)
 		}
 		return failure
 	case accepted.Exceeded != nil:
@@ -380,6 +370,11 @@ func (e *Entry) Rejected(exceeded *Charge, wait time.Duration) Outcome {
 	return o
 }
 
+func limited(incident string, exceeded *Charge, wait time.Duration) *Error {
+	detail := fmt.Sprintf("the limit per %s is used up: %s", exceeded.Limit, exceeded.rate())
+	return &Error{Code: errcode.RateLimited, Incident: incident, RetryAfter: wait, Detail: detail, Limit: exceeded.Limit}
+}
+
 // testRate is how many test mails one token may send.
 var testRate = connector.Rate{Count: 20, Per: time.Minute}
 
@@ -387,12 +382,9 @@ var testRate = connector.Rate{Count: 20, Per: time.Minute}
 // limits, joining, superseding and the breaker. A tester, if named, may do so 20
 // times a minute.
 func (d *Delivery) Test(ctx context.Context, c Connector, req Request, tester string) (Report, error) {
-	recipient, err := connector.ParseAddress(req.Message.To)
-	if err != nil {
-		return d.reject(ctx, c, req, invalidRecipient("", err))
-	}
-	req.Message.To = recipient
-	entry := d.entry(c, req, Test)
+	var invalid error
+	req.Message.To, invalid = connector.ParseAddress(req.Message.To)
+	entry := d.entry(NewID(), c, req, Test)
 	if tester != "" {
 		entry.Charges = []Charge{{"tester", d.store.Hash("test", tester), testRate.Count, testRate.Per}}
 	}
@@ -402,11 +394,13 @@ func (d *Delivery) Test(ctx context.Context, c Connector, req Request, tester st
 	defer func() { endMessage(span, &report, failure) }()
 	sending, cancel := context.WithDeadline(kept, req.Arrived.Add(sendBy))
 	defer cancel()
-	if failure = d.accept(sending, ctx, entry, &report); failure == nil {
+	if invalid != nil {
+		failure = d.reject(entry, &report, invalidRecipient(entry.ID, invalid))
+	} else if failure = d.accept(sending, ctx, entry, &report); failure == nil {
 		failure = attempts(sending, c, req, &report, atOnce(report.ID))
 		d.complete(kept, req.Arrived, directOutcome(entry, &report, failure))
 	}
-	d.observe(ctx, c, req, Test, report, failure)
+	d.observe(ctx, entry, req, report, failure)
 	return report, failure.orNil()
 }
 
@@ -434,40 +428,49 @@ func atOnce(id string) turn {
 	}
 }
 
-// reject answers a message that never reaches the store's Accept.
-func (d *Delivery) reject(ctx context.Context, c Connector, req Request, failure *Error) (Report, error) {
-	entry := d.entry(c, req, Direct)
-	failure.Incident = entry.ID
-	report := entry.report()
-	d.store.RecordRejected(entry, directOutcome(entry, &report, failure))
-	d.observe(ctx, c, req, Direct, report, failure)
-	return report, failure
+// reject records a message that was rejected without a charge.
+func (d *Delivery) reject(e *Entry, report *Report, failure *Error) *Error {
+	report.State = StateFailed
+	rejected := directOutcome(e, report, failure)
+	rejected.Refund = nil
+	d.store.RecordRejected(e, rejected)
+	return failure
 }
 
 // NewID returns an id for a message: a UUID of version 7, which sorts by time.
 func NewID() string { return uuid.Must(uuid.NewV7()).String() }
 
-// entry is a message that begins.
-func (d *Delivery) entry(c Connector, req Request, mode Mode) *Entry {
+// entry is a message that begins. Its recipient is empty if it is not one address.
+func (d *Delivery) entry(id string, c Connector, req Request, mode Mode) *Entry {
 	m := req.Message
-	mask := connector.MaskAddress("") // shows nothing of a text that is no address
-	if _, err := connector.ParseAddress(m.To); err == nil {
-		mask = connector.MaskAddress(m.To)
-	}
 	return &Entry{
-		ID: NewID(), Connector: c.ID, Type: typeLabel(m.Type), Mode: mode,
-		Recipient: mask, Address: d.AddressHash(m.To), Body: d.store.Hash("body", c.ID, string(req.BodySum[:])),
+		ID: id, Connector: c.ID, Type: typeLabel(m.Type), Mode: mode,
+		Recipient: connector.MaskAddress(m.To), Address: d.AddressHash(m.To), Body: d.store.Hash("body", c.ID, string(req.BodySum[:])),
 		Arrived: req.Arrived, Expires: req.Arrived.Add(lifetime(c, m)),
 	}
 }
 
+// TypeLabels lists the usage types that messages are stored with: Logto's, and
+// "other" for any that is not.
+func TypeLabels() []string { return append(connector.UsageTypes(), otherType) }
+
+const otherType = "other"
+
+// typeLabel bounds what callers can put into the store, the log and the metrics.
+func typeLabel(usageType string) string {
+	if slices.Contains(connector.UsageTypes(), usageType) {
+		return usageType
+	}
+	return otherType
+}
+
 // sendEntry is a message that begins through an active connector.
-func (d *Delivery) sendEntry(ctx context.Context, out *outbound, req Request) (*Entry, error) {
+func (d *Delivery) sendEntry(ctx context.Context, out *outbound, id string, req Request) (*Entry, error) {
 	mode, m := Direct, req.Message
 	if !d.volatile && (req.Queue || out.Composer.Config().Delivery[m.Type] == string(Queued)) {
 		mode = Queued
 	}
-	e := d.entry(out.Connector, req, mode)
+	e := d.entry(id, out.Connector, req, mode)
 	e.Charges = out.limits.charges(d.store, out.ID, m)
 	for _, charge := range e.Charges {
 		e.Steps.Limits = append(e.Steps.Limits, LimitCheck{Limit: charge.Limit, Rate: charge.rate()})

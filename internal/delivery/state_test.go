@@ -514,13 +514,13 @@ func TestKeyOfAQueuedMessage(t *testing.T) {
 func TestQueuedMessagesInFlightAreBounded(t *testing.T) {
 	tests := map[string]struct {
 		connectors, messages int
-		most                 int
+		least, most          int
 		took                 time.Duration
 	}{
-		"one connector":  {1, 200, 96, 2 * 700 * time.Millisecond},
-		"two connectors": {2, 400, 192, 2 * 700 * time.Millisecond},
+		"one connector":  {1, 200, 96, 96, 2 * 700 * time.Millisecond},
+		"two connectors": {2, 400, 192, 192, 2 * 700 * time.Millisecond},
 		// Each may have half of what the others leave of 512.
-		"eight connectors": {8, 800, 456, 700 * time.Millisecond},
+		"eight connectors": {8, 800, 440, 470, 700 * time.Millisecond},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -542,7 +542,7 @@ func TestQueuedMessagesInFlightAreBounded(t *testing.T) {
 				}
 				time.Sleep(tt.took - time.Since(begun)) //nolint:forbidigo // the clock of synctest
 				synctest.Wait()
-				if sends.most() != tt.most || calls.Load() != int64(tt.messages) {
+				if n := sends.most(); n < tt.least || n > tt.most || calls.Load() != int64(tt.messages) {
 					t.Errorf("%d at once, %d calls", sends.most(), calls.Load())
 				}
 				c.stop()

@@ -6,11 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
 
-	"dmconnector/connector"
 	"dmconnector/internal/errcode"
 )
 
@@ -219,20 +217,6 @@ type Filter struct {
 type Backlog struct {
 	Queued int           // messages, those that wait for another attempt included
 	Late   time.Duration // how long the oldest has been due
-}
-
-// TypeLabels lists the usage types that messages are stored with: Logto's, and
-// "other" for any that is not.
-func TypeLabels() []string { return append(connector.UsageTypes(), otherType) }
-
-const otherType = "other"
-
-// typeLabel bounds what callers can put into the store, the log and the metrics.
-func typeLabel(usageType string) string {
-	if slices.Contains(connector.UsageTypes(), usageType) {
-		return usageType
-	}
-	return otherType
 }
 
 const (

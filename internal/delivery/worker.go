@@ -90,14 +90,14 @@ func (d *Delivery) work(job Job, begun time.Time) {
 	case err != nil:
 		failure = &Error{Code: errcode.Internal, Incident: job.ID, Detail: "the queued message cannot be read"}
 	case !known:
-		c = Connector{ID: job.Connector}
 		failure = &Error{Code: errcode.ConnectorNotFound, Incident: job.ID, Detail: "the connector " + job.Connector + " no longer exists"}
 	default:
 		failure = d.sendJob(ctx, c.out, job, req, &report)
 	}
 	outcome := jobOutcome(job, &report, failure, begun)
 	report.State, report.Detail = outcome.State, outcome.Steps.Detail
-	d.observe(ctx, c, req, Queued, report, failure)
+	entry := &Entry{ID: job.ID, Connector: job.Connector, Type: job.Type, Mode: Queued}
+	d.observe(ctx, entry, req, report, failure)
 	d.complete(ctx, begun, outcome)
 	endMessage(span, &report, failure)
 }
@@ -110,8 +110,7 @@ func (d *Delivery) sendJob(ctx context.Context, out *outbound, job Job, req Requ
 	}
 	ctx, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
-	call, _ := d.calls.join(nil)
-	d.calls.begin(call, job.ID)
+	call := d.calls.add(job.ID)
 	defer d.calls.finish(call)
 	defer func() {
 		if cause := recover(); cause != nil {
@@ -119,15 +118,10 @@ func (d *Delivery) sendJob(ctx context.Context, out *outbound, job Job, req Requ
 			failure = internalError(job.ID, cause)
 		}
 	}()
-	if failure := out.breaker.check(time.Now(), job.ID); failure != nil {
-		return failure
-	}
 	m := outgoing{id: job.ID, claim: job.Attempt, usageType: req.Message.Type, queued: true, superseded: call.superseded}
 	// A newer code may have come while the claim was on its way.
 	m.confirm = d.supersedeKey(out.ID, req.Message) != nil
-	failure = attempts(ctx, out.Connector, req, report, d.turn(out, m))
-	out.breaker.record(time.Now(), failure)
-	return failure
+	return d.deliver(ctx, out, m, req, report)
 }
 
 // jobOutcome is how one claim of a queued message ends. A message that was certainly

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -13,7 +15,76 @@ import (
 
 	"dmconnector/aliyundm"
 	"dmconnector/connector"
+	"dmconnector/internal/errcode"
 )
+
+// An Observation tells metrics how a message ended, or how one attempt of a queued
+// message did.
+type Observation struct {
+	Connector string // may be of no active connector
+	Type      string // one of [TypeLabels]
+	Mode      Mode
+	State     State        // StateQueued with a Code: it will be tried again
+	Code      errcode.Code // empty if nothing failed
+	Limit     string       // the limit that was used up, if one was
+
+	FromQueue bool          // its caller has had an answer before
+	Took      time.Duration // since the request arrived, or the attempt began
+	Template  *connector.Trace
+}
+
+// observe counts a message, or one claim of it, and writes its line in the log.
+func (d *Delivery) observe(ctx context.Context, e *Entry, req Request, report Report, failure *Error) {
+	if report.ID != e.ID { // the message that it repeats had its own line
+		trace.SpanFromContext(ctx).SetAttributes(attribute.Bool("dmconnector.answered_again", true))
+		d.log.InfoContext(ctx, "answered again", "incident", report.ID, "outcome", string(report.State), "connector", e.Connector)
+		return
+	}
+	if d.observer != nil {
+		o := Observation{
+			Connector: e.Connector, Type: e.Type, Mode: e.Mode, State: report.State,
+			FromQueue: req.fromQueue, Took: time.Since(req.Arrived), Template: report.Template,
+		}
+		if failure != nil {
+			o.Code, o.Limit = failure.Code, failure.Limit
+		}
+		d.observer(o)
+	}
+	if d.log.Enabled(ctx, slog.LevelDebug) {
+		for i, a := range report.Attempts {
+			d.log.LogAttrs(ctx, slog.LevelDebug, "attempt", slog.String("incident", report.ID), slog.Int("attempt", i+1),
+				slog.Time("at", a.At), slog.Int64("ms", a.Milliseconds), slog.String("error", a.Error))
+		}
+	}
+	attrs := make([]slog.Attr, 0, 15)
+	attrs = append(attrs,
+		slog.String("incident", report.ID), slog.String("outcome", string(report.State)),
+		slog.String("connector", e.Connector), slog.String("type", e.Type), slog.String("mode", string(e.Mode)),
+		slog.String("to", report.Recipient), slog.Int64("ms", time.Since(req.Arrived).Milliseconds()),
+		slog.Int("attempts", len(report.Attempts)))
+	if t := report.Template; t != nil {
+		attrs = append(attrs, slog.Int("template", t.Template), slog.String("language", t.LanguageTag))
+		if t.EmailTemplate != "" {
+			attrs = append(attrs, slog.String("email_template", t.EmailTemplate))
+		}
+		if len(t.Missing) > 0 {
+			attrs = append(attrs, slog.Any("missing", t.Missing))
+		}
+		if len(t.Notes) > 0 {
+			attrs = append(attrs, slog.Any("notes", t.Notes))
+		}
+	}
+	switch {
+	case failure != nil:
+		attrs = append(attrs, slog.String("code", string(failure.Code)), slog.String("error", failure.Error()))
+		d.log.LogAttrs(ctx, errcode.Of(failure.Code).Level, "mail not sent", attrs...)
+	case report.Receipt == nil:
+		d.log.LogAttrs(ctx, slog.LevelInfo, "mail queued", attrs...)
+	default:
+		attrs = append(attrs, slog.String("env_id", report.Receipt.EnvID), slog.String("request_id", report.Receipt.RequestID))
+		d.log.LogAttrs(ctx, slog.LevelInfo, "mail sent", attrs...)
+	}
+}
 
 // messageSpan begins the span of a message as a part of its request's, if that is
 // recorded.
