@@ -15,8 +15,8 @@ type receipt struct {
 	RequestID string   `json:"RequestId" xml:"RequestId"`
 }
 
-// complaint is the answer to a call that was refused.
-type complaint struct {
+// errorAnswer is the answer to a call that was refused.
+type errorAnswer struct {
 	XMLName   xml.Name `json:"-" xml:"Error"`
 	RequestID string   `json:"RequestId" xml:"RequestId"`
 	Message   string   `json:"Message" xml:"Message"`
@@ -25,7 +25,7 @@ type complaint struct {
 	Code      string   `json:"Code" xml:"Code"`
 }
 
-// encode writes v, a receipt or a complaint, as the call wants it.
+// encode writes v, a receipt or a errorAnswer, as the call wants it.
 func (c *call) encode(v any) (contentType string, body []byte) {
 	if c.xml {
 		body, _ = xml.Marshal(v) // two structs of strings always can
@@ -38,7 +38,7 @@ func (c *call) encode(v any) (contentType string, body []byte) {
 // refuse answers with an error of Direct Mail.
 func (s *Sandbox) refuse(w http.ResponseWriter, r *http.Request, c *call, reason *refusal) {
 	s.log.InfoContext(r.Context(), "call refused", "code", reason.code, "status", reason.status, "request_id", c.id)
-	contentType, body := c.encode(complaint{
+	contentType, body := c.encode(errorAnswer{
 		RequestID: c.id, Message: reason.message, HostID: c.host, Code: reason.code,
 		Recommend: "https://api.aliyun.com/troubleshoot?q=" + reason.code + "&product=Dm&requestId=" + c.id,
 	})

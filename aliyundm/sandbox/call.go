@@ -7,6 +7,7 @@ import (
 	"maps"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -30,7 +31,7 @@ type call struct {
 	params parameters
 	sign   signing
 
-	account    *account // known after checkKey
+	account    *account // known after checkSignature
 	recipients []string // known after checkRecipients
 }
 
@@ -78,3 +79,96 @@ func hexID() string {
 	_, _ = rand.Read(b[:])
 	return hex.EncodeToString(b[:])
 }
+
+// parameters are a call's parameters, decoded. Of a repeated name the first
+// counts, and the query comes before the form, as in a servlet container; the
+// signature is checked over what counts and nothing else.
+type parameters map[string]string
+
+// add adds the parameters of a query or a form.
+func (p parameters) add(encoded string) {
+	for pair := range strings.SplitSeq(encoded, "&") {
+		if pair == "" {
+			continue
+		}
+		name, value, _ := strings.Cut(pair, "=")
+		name = unescape(name)
+		if _, again := p[name]; !again {
+			p[name] = unescape(value)
+		}
+	}
+}
+
+// canonical is the canonical query string of both signature versions: sorted by
+// name, encoded anew whatever the encoding on the wire was. The names in except
+// are left out.
+func (p parameters) canonical(except ...string) string {
+	var b []byte
+	for _, name := range slices.Sorted(maps.Keys(p)) {
+		if slices.Contains(except, name) {
+			continue
+		}
+		if len(b) > 0 {
+			b = append(b, '&')
+		}
+		b = appendEscaped(b, name)
+		b = append(b, '=')
+		b = appendEscaped(b, p[name])
+	}
+	return string(b)
+}
+
+// appendEscaped appends s with everything escaped that RFC 3986 does not call
+// unreserved, as both signature versions want it.
+func appendEscaped(b []byte, s string) []byte {
+	const hex = "0123456789ABCDEF"
+	for i := range len(s) {
+		c := s[i]
+		if isLetterOrDigit(c) || c == '-' || c == '_' || c == '.' || c == '~' {
+			b = append(b, c)
+			continue
+		}
+		b = append(b, '%', hex[c>>4], hex[c&15])
+	}
+	return b
+}
+
+// unescape decodes form encoding. A malformed escape is kept as it is, and what
+// is no UTF-8 becomes U+FFFD; in both cases the signature cannot match, since
+// the client signed something else.
+func unescape(s string) string {
+	if strings.IndexByte(s, '%') < 0 && strings.IndexByte(s, '+') < 0 {
+		return strings.ToValidUTF8(s, "\uFFFD")
+	}
+	var b strings.Builder
+	b.Grow(len(s))
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '+':
+			b.WriteByte(' ')
+		case c == '%' && i+2 < len(s) && isHex(s[i+1]) && isHex(s[i+2]):
+			b.WriteByte(hexValue(s[i+1])<<4 | hexValue(s[i+2]))
+			i += 2
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return strings.ToValidUTF8(b.String(), "\uFFFD")
+}
+
+func isHex(c byte) bool {
+	return isDigit(c) || 'a' <= c|0x20 && c|0x20 <= 'f'
+}
+
+func hexValue(c byte) byte {
+	if c <= '9' {
+		return c - '0'
+	}
+	return c | 0x20 - 'a' + 10
+}
+
+func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
+func isLetterOrDigit(c byte) bool { return isLetter(c) || isDigit(c) }

@@ -1,11 +1,12 @@
 package sandbox
 
 import (
-	"html"
 	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/net/html"
 )
 
 // code is the verification code of a mail: the first run of 4 to 10 ASCII digits
@@ -77,78 +78,37 @@ func isWord(r rune) bool {
 var (
 	unseen = []string{"script", "style", "title", "template", "noscript"}
 	inline = []string{
-		"!--", "a", "abbr", "b", "bdi", "bdo", "big", "code", "em", "font", "i", "kbd", "mark", "s",
+		"a", "abbr", "b", "bdi", "bdo", "big", "code", "em", "font", "i", "kbd", "mark", "s",
 		"samp", "small", "span", "strong", "sub", "sup", "tt", "u", "var", "wbr",
 	}
 )
 
 // visibleText is the text of an HTML document without markup, comments, scripts
-// and styles. An element that is not inline leaves a space behind. It is no HTML
-// parser: it does not know what a style hides.
-func visibleText(s string) string {
+// and styles. An element that is not inline leaves a space behind. What a style
+// hides is not known.
+func visibleText(document string) string {
 	var b strings.Builder
-	for s != "" {
-		text, tag := cutText(s)
-		b.WriteString(text)
-		if tag == "" {
-			break
-		}
-		var name string
-		name, s = cutTag(tag)
-		if !slices.Contains(inline, strings.TrimPrefix(name, "/")) {
-			b.WriteByte(' ')
-		}
-		if slices.Contains(unseen, name) {
-			s = afterElement(s, name)
-		}
-	}
-	return html.UnescapeString(b.String())
-}
-
-// cutText cuts the text before the first tag or comment off.
-func cutText(s string) (text, rest string) {
-	for i := range len(s) - 1 {
-		if s[i] == '<' && (isLetter(s[i+1]) || strings.IndexByte("/!?", s[i+1]) >= 0) {
-			return s[:i], s[i:]
-		}
-	}
-	return s, ""
-}
-
-// cutTag cuts the tag or comment at the beginning of s off, and returns its name
-// in lower case, with the slash of an end tag.
-func cutTag(s string) (name, rest string) {
-	if strings.HasPrefix(s, "<!--") {
-		_, rest, _ = strings.Cut(s[len("<!--"):], "-->")
-		return "!--", rest
-	}
-	end := 1
-	for end < len(s) && (isLetterOrDigit(s[end]) || s[end] == '/' && end == 1) {
-		end++
-	}
-	name = strings.ToLower(s[1:end])
-	var quote byte
-	for ; end < len(s); end++ {
-		switch c := s[end]; {
-		case quote != 0:
-			if c == quote {
-				quote = 0
+	tokens := html.NewTokenizer(strings.NewReader(document))
+	hidden := "" // the element that hides what follows
+	for {
+		kind := tokens.Next()
+		tag, _ := tokens.TagName()
+		name := string(tag)
+		switch {
+		case kind == html.ErrorToken:
+			return b.String()
+		case hidden != "":
+			if kind == html.EndTagToken && name == hidden {
+				hidden = ""
 			}
-		case c == '"' || c == '\'':
-			quote = c
-		case c == '>':
-			return name, s[end+1:]
+		case kind == html.TextToken:
+			b.Write(tokens.Text())
+		case kind == html.CommentToken:
+		case !slices.Contains(inline, name):
+			b.WriteByte(' ')
+			if kind == html.StartTagToken && slices.Contains(unseen, name) {
+				hidden = name
+			}
 		}
 	}
-	return name, ""
-}
-
-// afterElement is s from the end tag of the element on.
-func afterElement(s, name string) string {
-	for at := 0; at < len(s); at++ {
-		if s[at] == '<' && len(s) > at+len(name)+1 && s[at+1] == '/' && strings.EqualFold(s[at+2:at+2+len(name)], name) {
-			return s[at:]
-		}
-	}
-	return ""
 }

@@ -1,36 +1,39 @@
 package sandbox
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
+	"net"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 )
 
-// A Fault is something that goes wrong. It strikes only calls that would have
-// been accepted: what a check refuses is refused as ever.
+// A Fault is something that goes wrong. It is injected only into calls that would
+// have been accepted: what a check refuses is refused as ever.
 type Fault struct {
 	// Kind is one of "delay", "hang", "reset", "error", "html", "empty",
 	// "broken-json", "huge", "dribble" and "xml".
 	Kind string `json:"fault"`
 
-	// Accept says whether the mail is accepted before the fault strikes, so that
-	// it is in the inbox. Each kind has its default. After a "delay" or a "hang"
-	// that did not accept the mail before, it is accepted.
+	// Accept says whether the mail is accepted before the fault, so that it is in the
+	// inbox. Each kind has its default. After a "delay" or a "hang" that did not
+	// accept the mail before, it is accepted.
 	Accept *bool `json:"accept"`
 
-	// Action is the call that the fault strikes; empty means SingleSendMail. Of the
-	// calls that only ask, a fault strikes those it answers in place of, or delays:
-	// "delay", "hang", "reset", "error", "html" and "empty".
+	// Action is the call that gets the fault; empty means SingleSendMail. Queries can
+	// get "delay", "hang", "reset", "error", "html" and "empty".
 	Action string `json:"action,omitempty"`
 
-	// To makes the fault strike only calls with this recipient, whatever its case.
+	// To limits the fault to calls with this recipient, whatever its case.
 	To string `json:"to,omitempty"`
 
-	// Times is how many calls the fault strikes; 0 means every one.
+	// Times is how many calls get the fault; 0 means every one.
 	Times int `json:"times,omitempty"`
 
 	// Code is the code of an "error", which is answered with its own status and
@@ -56,142 +59,113 @@ var faultKinds = map[string]bool{
 	"empty": true, "broken-json": true, "huge": true, "dribble": true, "xml": true,
 }
 
-// armed is a fault that was switched on.
-type armed struct {
+// activeFault is a fault that is switched on.
+type activeFault struct {
 	Fault
 	Remaining *int `json:"remaining"` // null without Times
-	Struck    int  `json:"struck"`
+	Injected  int  `json:"injected"`  // into so many calls
 
 	duration time.Duration
-	cleared  chan struct{} // closed when the faults are replaced
+	replaced chan struct{} // closed when the faults are replaced
 }
 
-// arm checks a fault and fills its defaults in.
-func arm(f Fault, cleared chan struct{}) (*armed, error) {
+// activate checks a fault and fills its defaults in.
+func activate(f Fault, replaced chan struct{}) (*activeFault, error) {
 	accept, known := faultKinds[f.Kind]
-	if !known {
-		return nil, fmt.Errorf("fault is not one of %s", strings.Join(kindNames(), ", "))
+	_, knownCode := catalogue[f.Code]
+	answersStatus := f.Kind == "html" || f.Kind == "empty"
+	timed := f.Kind == "delay" || f.Kind == "dribble"
+	switch {
+	case !known:
+		return nil, fmt.Errorf("fault is not one of %s", strings.Join(slices.Sorted(maps.Keys(faultKinds)), ", "))
+	case f.Times < 0:
+		return nil, errors.New("times is negative")
+	case knownCode != (f.Kind == "error") || !knownCode && f.Code != "":
+		return nil, errors.New("code must be one of Direct Mail's for an error, and empty for other faults")
+	case f.Status != 0 && !answersStatus:
+		return nil, errors.New("status is for html and empty")
+	case f.Status != 0 && f.Status != 200 && (f.Status < 400 || f.Status > 599):
+		return nil, errors.New("status is neither 200 nor from 400 to 599")
+	}
+	if f.Action != "" && f.Action != sendAction {
+		if queries[f.Action] == nil {
+			return nil, errors.New("action is not one that the sandbox answers")
+		}
+		if f.To != "" || !slices.Contains([]string{"delay", "hang", "reset", "error", "html", "empty"}, f.Kind) {
+			return nil, errors.New("a query has no recipient and no receipt")
+		}
 	}
 	if f.Accept == nil {
 		f.Accept = &accept
 	}
-	if err := f.checkAction(); err != nil {
-		return nil, err
+	if answersStatus && f.Status == 0 {
+		f.Status = map[string]int{"html": http.StatusBadGateway, "empty": http.StatusOK}[f.Kind]
 	}
-	if f.Times < 0 {
-		return nil, errors.New("times is negative")
-	}
-	if err := f.checkAnswer(); err != nil {
-		return nil, err
-	}
-	a := &armed{Fault: f, cleared: cleared}
+	a := &activeFault{Fault: f, replaced: replaced, duration: time.Second}
 	if f.Times > 0 {
 		a.Remaining = &f.Times
 	}
-	return a, a.readDuration()
+	if f.Duration == "" && f.Kind != "delay" {
+		return a, nil
+	}
+	var err error
+	a.duration, err = time.ParseDuration(f.Duration)
+	if !timed || err != nil || a.duration <= 0 || a.duration > maxFaultDelay {
+		return nil, fmt.Errorf("duration is for delay and dribble, and goes up to %v", maxFaultDelay)
+	}
+	return a, nil
 }
 
-func (f *Fault) checkAction() error {
-	if f.Action == "" || f.Action == sendAction {
-		return nil
-	}
-	if queries[f.Action] == nil {
-		return errors.New("action is none that the sandbox answers")
-	}
-	if f.To != "" || !slices.Contains([]string{"delay", "hang", "reset", "error", "html", "empty"}, f.Kind) {
-		return errors.New("a call that only asks has no recipient, and no receipt to be spoilt")
-	}
-	return nil
-}
-
-// checkAnswer checks Code and Status, and fills the default of Status in.
-func (f *Fault) checkAnswer() error {
-	if _, known := catalogue[f.Code]; known != (f.Kind == "error") || !known && f.Code != "" {
-		return errors.New("code has to be one of Direct Mail's for an error, and is for nothing else")
-	}
-	switch {
-	case f.Kind == "html" && f.Status == 0:
-		f.Status = 502
-	case f.Kind == "empty" && f.Status == 0:
-		f.Status = 200
-	case f.Kind != "html" && f.Kind != "empty" && f.Status != 0:
-		return errors.New("status is for html and empty")
-	}
-	if f.Status != 0 && f.Status != 200 && (f.Status < 400 || f.Status > 599) {
-		return errors.New("status is neither 200 nor from 400 to 599")
-	}
-	return nil
-}
-
-func (a *armed) readDuration() error {
-	timed := a.Kind == "delay" || a.Kind == "dribble"
-	if a.Duration == "" && a.Kind != "delay" {
-		a.duration = time.Second
-		return nil
-	}
-	d, err := time.ParseDuration(a.Duration)
-	if !timed || err != nil || d <= 0 || d > maxFaultDelay {
-		return fmt.Errorf("duration is for delay and dribble, and goes up to %v", maxFaultDelay)
-	}
-	a.duration = d
-	return nil
-}
-
-// strikes reports whether the fault is for a call to these recipients.
-func (a *armed) strikes(action string, recipients []string) bool {
+// matches reports whether the fault is for such a call to these recipients.
+func (a *activeFault) matches(action string, recipients []string) bool {
 	if cmp.Or(a.Action, sendAction) != action || a.Remaining != nil && *a.Remaining == 0 {
 		return false
 	}
 	return a.To == "" || slices.ContainsFunc(recipients, func(r string) bool { return strings.EqualFold(r, a.To) })
 }
 
-func kindNames() []string {
-	var names []string
-	for name := range faultKinds {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
-}
-
 // faults are the faults that are on.
 type faults struct {
-	mu      sync.Mutex
-	list    []*armed
-	cleared chan struct{}
+	mu       sync.Mutex
+	list     []*activeFault
+	replaced chan struct{}
 }
 
-func newFaults() *faults { return &faults{cleared: make(chan struct{})} }
+func newFaults() *faults { return &faults{replaced: make(chan struct{})} }
+
+// SetFaults replaces the faults that are on; without any, all are off. Calls held
+// by the old ones go on at once. The error says which fault is not possible.
+func (s *Sandbox) SetFaults(list ...Fault) error { return s.faults.set(list) }
 
 // set replaces the faults, and releases the calls that the old ones hold.
 func (f *faults) set(list []Fault) error {
 	if len(list) > maxFaults {
 		return fmt.Errorf("more than %d faults", maxFaults)
 	}
-	cleared := make(chan struct{})
-	var on []*armed
+	replaced := make(chan struct{})
+	var active []*activeFault
 	for i, fault := range list {
-		a, err := arm(fault, cleared)
+		a, err := activate(fault, replaced)
 		if err != nil {
 			return fmt.Errorf("fault %d: %w", i, err)
 		}
-		on = append(on, a)
+		active = append(active, a)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	close(f.cleared)
-	f.list, f.cleared = on, cleared
+	close(f.replaced)
+	f.list, f.replaced = active, replaced
 	return nil
 }
 
-// take is the first fault that strikes such a call to these recipients, counted,
+// take returns the first fault for such a call to these recipients, and counts it,
 // or nil.
-func (f *faults) take(action string, recipients []string) *armed {
+func (f *faults) take(action string, recipients []string) *activeFault {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, a := range f.list {
-		if a.strikes(action, recipients) {
-			a.Struck++
+		if a.matches(action, recipients) {
+			a.Injected++
 			if a.Remaining != nil {
 				*a.Remaining--
 			}
@@ -202,10 +176,10 @@ func (f *faults) take(action string, recipients []string) *armed {
 }
 
 // state is a copy of the faults that are on.
-func (f *faults) state() []armed {
+func (f *faults) state() []activeFault {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	list := make([]armed, len(f.list))
+	list := make([]activeFault, len(f.list))
 	for i, a := range f.list {
 		list[i] = *a
 		if a.Remaining != nil {
@@ -215,6 +189,110 @@ func (f *faults) state() []armed {
 	return list
 }
 
-// SetFaults replaces the faults that are on; without any, all are off. Calls held
-// by the old ones go on at once. The error says which fault cannot be.
-func (s *Sandbox) SetFaults(list ...Fault) error { return s.faults.set(list) }
+// hugeAnswer is how much a "huge" fault answers.
+const hugeAnswer = 16 << 20
+
+// hold keeps a call waiting: for the duration of a delay, for ever in a hang, in
+// both cases until the faults are replaced. When the client leaves or the sandbox
+// is closed the call ends here.
+func (s *Sandbox) hold(w http.ResponseWriter, r *http.Request, f *activeFault) {
+	liftDeadline(w)
+	var over <-chan time.Time
+	if f.Kind == "delay" {
+		timer := time.NewTimer(f.duration)
+		defer timer.Stop()
+		over = timer.C
+	}
+	select {
+	case <-over:
+	case <-f.replaced:
+	case <-s.closed:
+		panic(http.ErrAbortHandler)
+	case <-r.Context().Done():
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// inject answers as the fault says.
+func (s *Sandbox) inject(w http.ResponseWriter, r *http.Request, c *call, f *activeFault, v receipt) {
+	switch f.Kind {
+	case "reset":
+		reset(w)
+	case "error":
+		s.refuse(w, r, c, refuse(f.Code).about(c))
+	case "html":
+		s.page(w, r, f.Status)
+	case "empty":
+		w.WriteHeader(f.Status)
+	case "broken-json":
+		send(w, http.StatusOK, "application/json;charset=utf-8", fmt.Appendf(nil, `{"EnvId":"%s","Reque`, v.EnvID))
+	case "huge":
+		huge(w, v)
+	case "dribble":
+		s.dribble(w, r, c, f, v)
+	case "xml":
+		c.xml = true
+		c.succeed(w, v)
+	}
+}
+
+// reset ends the connection with a TCP reset, or as near to it as it can.
+func reset(w http.ResponseWriter) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil { // HTTP/2: the server resets the stream
+		panic(http.ErrAbortHandler)
+	}
+	inner := conn
+	if t, ok := conn.(interface{ NetConn() net.Conn }); ok { // TLS
+		inner = t.NetConn()
+	}
+	if t, ok := inner.(*net.TCPConn); ok {
+		_ = t.SetLinger(0)
+	}
+	_ = inner.Close()
+}
+
+// huge answers a receipt with a filler of hugeAnswer bytes in it.
+func huge(w http.ResponseWriter, v receipt) {
+	liftDeadline(w)
+	w.Header().Set("Content-Type", "application/json;charset=utf-8")
+	_, err := fmt.Fprintf(w, `{"EnvId":"%s","RequestId":"%s","Filler":"`, v.EnvID, v.RequestID)
+	chunk := bytes.Repeat([]byte("x"), 64<<10)
+	for range hugeAnswer / len(chunk) {
+		if err != nil {
+			return
+		}
+		_, err = w.Write(chunk)
+	}
+	_, _ = w.Write([]byte(`"}`))
+}
+
+// dribble answers the receipt byte by byte.
+func (s *Sandbox) dribble(w http.ResponseWriter, r *http.Request, c *call, f *activeFault, v receipt) {
+	liftDeadline(w)
+	contentType, body := c.encode(v)
+	w.Header().Set("Content-Type", contentType)
+	tick := time.NewTicker(f.duration)
+	defer tick.Stop()
+	for i := range body {
+		if _, err := w.Write(body[i : i+1]); err != nil {
+			return
+		}
+		_ = http.NewResponseController(w).Flush()
+		select {
+		case <-tick.C:
+		case <-f.replaced: // the rest at once
+			_, _ = w.Write(body[i+1:])
+			return
+		case <-s.closed:
+			panic(http.ErrAbortHandler)
+		case <-r.Context().Done():
+			return
+		}
+	}
+}
+
+// liftDeadline removes the server's timeout from an answer that takes longer.
+func liftDeadline(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
+}

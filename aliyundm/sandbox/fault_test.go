@@ -95,8 +95,8 @@ func TestFaultsStrikeByRecipientAndCount(t *testing.T) {
 			t.Errorf("step %d: code %q, want %q", i, a.Code, step.want)
 		}
 	}
-	want := `[{"fault":"error","accept":false,"to":"Bad@example.com","code":"InvalidToAddress.Spam","remaining":null,"struck":3},` +
-		`{"fault":"error","accept":false,"times":2,"code":"Throttling.User","remaining":0,"struck":2}]`
+	want := `[{"fault":"error","accept":false,"to":"Bad@example.com","code":"InvalidToAddress.Spam","remaining":null,"injected":3},` +
+		`{"fault":"error","accept":false,"times":2,"code":"Throttling.User","remaining":0,"injected":2}]`
 	if got := get(s, "/faults").Body.String(); got != want {
 		t.Errorf("faults\n%s\nwant\n%s", got, want)
 	}
@@ -118,7 +118,7 @@ func TestFaultsMayBeReadWhileTheyStrike(t *testing.T) {
 		wg.Go(func() { get(s, "/faults") })
 	}
 	wg.Wait()
-	if got := get(s, "/faults").Body.String(); !strings.Contains(got, `"remaining":0,"struck":40`) {
+	if got := get(s, "/faults").Body.String(); !strings.Contains(got, `"remaining":0,"injected":40`) {
 		t.Errorf("faults %s", got)
 	}
 }

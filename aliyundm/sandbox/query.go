@@ -51,18 +51,18 @@ func positive(s string) int {
 	return max(n, 0)
 }
 
-// inform answers a call that only asks, unless a fault strikes.
-func (s *Sandbox) inform(w http.ResponseWriter, r *http.Request, c *call) {
+// answerQuery answers a call that only asks, or injects a fault.
+func (s *Sandbox) answerQuery(w http.ResponseWriter, r *http.Request, c *call) {
 	f := s.faults.take(c.sign.action, nil)
 	switch {
 	case f == nil:
 	case f.Kind == "delay", f.Kind == "hang":
 		s.hold(w, r, f)
 	default:
-		s.strike(w, r, c, f, receipt{RequestID: c.id})
+		s.inject(w, r, c, f, receipt{RequestID: c.id})
 		return
 	}
-	s.log.InfoContext(r.Context(), "question answered", "action", c.sign.action, "request_id", c.id)
+	s.log.InfoContext(r.Context(), "query answered", "action", c.sign.action, "request_id", c.id)
 	contentType, body := c.encode(queries[c.sign.action](s, c))
 	send(w, http.StatusOK, contentType, body)
 }
@@ -95,7 +95,7 @@ const (
 )
 
 func (s *Sandbox) describeAccount(c *call) any {
-	daily := s.meters.quota
+	daily := s.quotas.quota
 	if daily <= 0 {
 		daily = newDailyQuota
 	}

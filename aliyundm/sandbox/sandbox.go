@@ -1,8 +1,8 @@
 // Package sandbox is a simulated Aliyun Direct Mail with an inbox.
 //
 // A [Sandbox] is an http.Handler with three parts: Direct Mail's own API at /,
-// the inbox of the mails it accepted at /inbox, and the faults it can be told
-// to make at /faults. It checks a call as Direct Mail does, signature included,
+// the inbox of the mails it accepted at /inbox, and at /faults the faults that it
+// injects. It checks a call as Direct Mail does, signature included,
 // and answers with Direct Mail's codes, statuses and messages; which of these
 // are documented and which inferred is in docs/sandbox.md. It sends nothing.
 //
@@ -104,7 +104,7 @@ type Sandbox struct {
 	now       func() time.Time
 	log       *slog.Logger
 	accounts  atomic.Pointer[accounts]
-	meters    *meters
+	quotas    *quotas
 	nonces    *nonces
 	envelopes atomic.Uint64 // the last EnvId
 	inbox     *inbox
@@ -124,7 +124,7 @@ func New(o Options) *Sandbox {
 	s := &Sandbox{
 		now:    now,
 		log:    cmp.Or(o.Log, slog.New(slog.DiscardHandler)),
-		meters: newMeters(cmp.Or(o.RatePerSecond, 100), o.DailyQuota),
+		quotas: newQuotas(cmp.Or(o.RatePerSecond, 100), o.DailyQuota),
 		nonces: newNonces(maxNonces),
 		inbox:  newInbox(cmp.Or(o.MaxMails, 1000), maxInboxBytes, start),
 		faults: newFaults(),
@@ -148,7 +148,7 @@ func New(o Options) *Sandbox {
 func (s *Sandbox) SetAccounts(list []Account) {
 	known := newAccounts(list)
 	s.accounts.Store(&known)
-	s.meters.keep(known)
+	s.quotas.keep(known)
 }
 
 // Close releases every request that waits, for a mail or because of a fault.
@@ -191,8 +191,50 @@ func (s *Sandbox) serveCall(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if c.sign.action != sendAction {
-		s.inform(w, r, c)
+		s.answerQuery(w, r, c)
 		return
 	}
 	s.deliver(w, r, c)
+}
+
+// deliver accepts a mail that passed every check and answers the call, or injects
+// a fault.
+func (s *Sandbox) deliver(w http.ResponseWriter, r *http.Request, c *call) {
+	v := receipt{EnvID: fmt.Sprintf("600000%013d", s.envelopes.Add(1)), RequestID: c.id}
+	f := s.faults.take(sendAction, c.recipients)
+	accepted := f == nil || *f.Accept
+	if accepted && !s.accept(w, r, c, v) {
+		return
+	}
+	if f != nil {
+		s.log.InfoContext(r.Context(), "fault injected", "fault", f.Kind, "accepted", accepted, "request_id", c.id)
+		if f.Kind != "delay" && f.Kind != "hang" {
+			s.inject(w, r, c, f, v)
+			return
+		}
+		s.hold(w, r, f)
+		if !accepted && !s.accept(w, r, c, v) {
+			return
+		}
+	}
+	c.succeed(w, v)
+}
+
+// accept stores the mail for each recipient. If the quota is used up, it answers so
+// and returns false.
+func (s *Sandbox) accept(w http.ResponseWriter, r *http.Request, c *call, v receipt) bool {
+	now := s.now()
+	if !s.quotas.spend(c.sign.keyID, len(c.recipients), now) {
+		s.refuse(w, r, c, refuse("InvalidQuota"))
+		return false
+	}
+	s.inbox.add(newMail(c, v), c.recipients, now)
+	s.log.InfoContext(r.Context(), "mail accepted", "to", masked(c.recipients[0]),
+		"recipients", len(c.recipients), "env_id", v.EnvID, "request_id", c.id)
+	return true
+}
+
+func (c *call) succeed(w http.ResponseWriter, v receipt) {
+	contentType, body := c.encode(v)
+	send(w, http.StatusOK, contentType, body)
 }

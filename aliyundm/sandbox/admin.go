@@ -138,7 +138,7 @@ func (s *Sandbox) latestMail(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	patient(w)
+	liftDeadline(w)
 	ctx, cancel := context.WithTimeout(r.Context(), wait)
 	defer cancel()
 	m, err := s.wait(ctx, r.PathValue("address"), after)
