@@ -14,55 +14,89 @@ import (
 
 	"github.com/rogpeppe/go-internal/txtar"
 	"github.com/spf13/pflag"
+	"golang.org/x/net/html"
 
 	"dmconnector/connector"
 	"dmconnector/internal/docs"
 )
 
-func readPages(t *testing.T) []*docs.Page {
+func readPages(t *testing.T) map[string]*html.Node {
 	t.Helper()
-	pages, err := docs.Pages("../..")
+	pages, err := docs.Pages(os.DirFS("../.."))
 	if err != nil || len(pages) < 10 {
 		t.Fatalf("%d pages, %v", len(pages), err)
 	}
 	return pages
 }
 
-// Each command line of the documents is one that the program takes. In a sentence,
-// what it needs may be missing.
+// The program accepts each command line of the pages. In a sentence, required
+// arguments and flags may be missing.
 func TestDocumentedCommandLines(t *testing.T) {
 	checked := 0
-	for _, page := range readPages(t) {
-		commands, err := page.Commands()
+	for name, page := range readPages(t) {
+		commands, err := docs.Commands(page)
 		if err != nil {
-			t.Error(err)
+			t.Errorf("%s: %v", name, err)
 		}
 		for _, command := range commands {
-			args, isOurs := command.Program()
+			args, isOurs := ownArguments(command.Words)
 			if !isOurs {
 				continue
 			}
 			checked++
-			if err := parseOnly(args, true); err != nil {
-				t.Errorf("%s:%d: %s: %v", page.Path, command.Line, command, err)
-			}
-		}
-		for _, span := range page.Spans {
-			if !strings.HasPrefix(span.Text, "dmconnector ") {
-				continue
-			}
-			checked++
-			commands, err := new(docs.Shell).Commands(span.Text)
-			if err == nil {
-				err = parseOnly(commands[0].Words[1:], false)
-			}
-			if err != nil {
-				t.Errorf("%s:%d: `%s`: %v", page.Path, span.Line, span.Text, err)
+			if err := parseOnly(args, !command.Inline); err != nil {
+				t.Errorf("%s: %q: %v", name, command.Words, err)
 			}
 		}
 	}
 	if checked < 30 {
 		t.Errorf("%d command lines found", checked)
+	}
+}
+
+// ownArguments returns the arguments of dmconnector in a command that runs it, directly
+// or through another program.
+func ownArguments(words []string) (args []string, isOurs bool) {
+	// Programs that run another one, with the argument that tells so.
+	runners := map[string]*regexp.Regexp{
+		"sudo": nil, "env": nil, "exec": nil, "nohup": nil,
+		"go": regexp.MustCompile(`^run$`), "docker": regexp.MustCompile(`^(run|exec)$`), "kubectl": regexp.MustCompile(`^--$`),
+	}
+	first := filepath.Base(words[0])
+	if first == "dmconnector" {
+		return words[1:], true
+	}
+	argument, isRunner := runners[first]
+	if !isRunner || argument != nil && !slices.ContainsFunc(words, argument.MatchString) {
+		return nil, false
+	}
+	// Before the last word of that name may be a user, a container or a pod.
+	for i := len(words) - 2; i > 0; i-- {
+		if filepath.Base(words[i]) == "dmconnector" {
+			return words[i+1:], true
+		}
+	}
+	return nil, false
+}
+
+func TestOwnArguments(t *testing.T) {
+	for command, want := range map[string]string{
+		"dmconnector version":                                         "version",
+		"/usr/bin/dmconnector serve":                                  "serve",
+		"go run ./cmd/dmconnector serve --sandbox":                    "serve --sandbox",
+		"go test ./cmd/dmconnector -run Docs":                         "",
+		"sudo -u dmconnector dmconnector token list":                  "token list",
+		"kubectl exec deploy/dmconnector -- dmconnector token create": "token create",
+		"kubectl logs deploy/dmconnector -f":                          "",
+		"docker run -v dmconnector:/data dmconnector serve":           "serve",
+		"docker run --rm dmconnector":                                 "",
+		"docker compose logs dmconnector -f":                          "",
+		"chown dmconnector /data":                                     "",
+	} {
+		args, isOurs := ownArguments(strings.Fields(command))
+		if got := strings.Join(args, " "); got != want || isOurs != (want != "") {
+			t.Errorf("%s: %q, %v, want %q", command, got, isOurs, want)
+		}
 	}
 }
 
@@ -130,8 +164,10 @@ func TestNamedVariablesExist(t *testing.T) {
 
 // The guide's commands for moving are run, in its order, on what a Logto answers.
 func TestMovingGuidesCommandsRun(t *testing.T) {
-	pages := readPages(t)
-	guide := pages[slices.IndexFunc(pages, func(page *docs.Page) bool { return page.Path == "docs/moving-from-logto.md" })]
+	commands, err := docs.Commands(readPages(t)["docs/moving-from-logto.md"])
+	if err != nil {
+		t.Fatal(err)
+	}
 	answers, err := txtar.ParseFile("testdata/import.txtar")
 	if err != nil {
 		t.Fatal(err)
@@ -145,14 +181,10 @@ func TestMovingGuidesCommandsRun(t *testing.T) {
 			}
 		}
 	}
-	commands, err := guide.Commands()
-	if err != nil {
-		t.Fatal(err)
-	}
 	ran := 0
 	for _, command := range commands {
-		args, isOurs := command.Program()
-		if !isOurs {
+		args, isOurs := ownArguments(command.Words)
+		if !isOurs || command.Inline {
 			continue
 		}
 		var stdout, stderr bytes.Buffer

@@ -22,29 +22,26 @@ import (
 	"dmconnector/aliyundm/sandbox"
 )
 
-// others are the hosts of which nothing is known here, as the documents write them.
-var others = []string{"LOGTO"}
-
-// checkCurl holds a call of the service to its OpenAPI document, and one of the
-// sandbox to the sandbox.
+// checkCurl compares a call of the service with openapi.json, and tries one of the
+// sandbox on a sandbox.
 func checkCurl(args []string) error {
 	request, hasBody, err := parseCurl(args)
 	switch {
 	case err != nil:
 		return err
-	case slices.Contains(others, request.URL.Host):
+	case request.URL.Host == "LOGTO":
 		return nil
 	case request.URL.Port() == "8025":
 		return checkSandboxCall(request)
 	case !hasBody:
-		// It comes from elsewhere: the route is all that is known.
 		return checkRoute(request)
 	default:
 		return checkRequest(request)
 	}
 }
 
-// parseCurl makes the request that curl would, and says whether its body is known.
+// parseCurl returns the request that curl would send, and whether its body is known: it
+// is not if it comes from a file.
 func parseCurl(args []string) (request *http.Request, hasBody bool, err error) {
 	flags := pflag.NewFlagSet("curl", pflag.ContinueOnError)
 	method := flags.StringP("request", "X", "", "")
@@ -70,7 +67,6 @@ func parseCurl(args []string) (request *http.Request, hasBody bool, err error) {
 		address = "http://" + address
 	}
 	body := *data + *binary + *asJSON
-	fromElsewhere := strings.HasPrefix(body, "@")
 	if *method == "" && body != "" {
 		*method = http.MethodPost
 	}
@@ -83,18 +79,18 @@ func parseCurl(args []string) (request *http.Request, hasBody bool, err error) {
 	for _, header := range *headers {
 		name, value, isHeader := strings.Cut(header, ":")
 		if !isHeader {
-			return nil, false, fmt.Errorf("%q is no header", header)
+			return nil, false, fmt.Errorf("%q is not a header", header)
 		}
 		request.Header.Add(name, strings.TrimSpace(value))
 	}
 	if request.Header.Get("Content-Type") == "" {
-		// The service does not look at it, and reads JSON.
+		// The service reads JSON whatever the content type, which openapi.json requires.
 		request.Header.Set("Content-Type", "application/json")
 	}
-	return request, !fromElsewhere, nil
+	return request, !strings.HasPrefix(body, "@"), nil
 }
 
-// A specification is the API as its OpenAPI document describes it.
+// A specification is openapi.json.
 type specification struct {
 	document *v3.Document
 	requests validator.Validator
@@ -122,11 +118,11 @@ func checkRoute(request *http.Request) error {
 		return err
 	}
 	if request.Method == http.MethodGet && strings.Trim(request.URL.Path, "/") == "" {
-		return nil // the console, which is no part of the API
+		return nil // the console, which is not part of the API
 	}
 	_, faults, _ := paths.FindPath(request, api.document, config.NewValidationOptions())
 	if len(faults) > 0 {
-		return fmt.Errorf("no route of the service: %s %s", request.Method, request.URL.Path)
+		return fmt.Errorf("the service has no route %s %s", request.Method, request.URL.Path)
 	}
 	return nil
 }
@@ -151,28 +147,28 @@ func checkRequest(request *http.Request) error {
 	return errors.Join(errs...)
 }
 
-// authenticate takes a token for what its name says, such as ADMIN_TOKEN.
+// authenticate knows the scope of a token by its name, such as ADMIN_TOKEN.
 func authenticate(_ context.Context, in *config.AuthenticationInput) error {
 	token := strings.ToLower(in.Request.Header.Get("Authorization"))
 	switch {
 	case in.SecuritySchemeName == "session", token == "":
 		return errors.New("there is no token")
 	case strings.Contains(token, "send") && !slices.Contains(in.Scopes, "send"):
-		return errors.New("a token for sending is not enough")
+		return errors.New("a send token does not suffice")
 	case strings.Contains(token, "admin") && !slices.Contains(in.Scopes, "admin"):
-		return errors.New("a token for administration cannot send")
+		return errors.New("an admin token cannot send")
 	}
 	return nil
 }
 
-// checkSandboxCall asks a sandbox, which must know the route. It has no mail.
+// checkSandboxCall fails if a sandbox without mail does not know the route.
 func checkSandboxCall(request *http.Request) error {
-	// Without the query, which may want to wait for a mail.
+	// The query may ask to wait for a mail: leave it out.
 	in, err := http.NewRequest(request.Method, request.URL.Path, request.Body)
 	if err != nil {
 		return err
 	}
-	const token = "a token of this test"
+	const token = "test-token"
 	in.Header.Set("Authorization", "Bearer "+token)
 	w := httptest.NewRecorder()
 	sandbox.New(sandbox.Options{Token: token}).ServeHTTP(w, in)
