@@ -47,13 +47,31 @@ func listen(ctx context.Context, address string) (net.Listener, error) {
 // Times of a stop, from the signal.
 const (
 	lingerTime = 2 * time.Second  // callers that have not noticed are still answered
-	stopTime   = 12 * time.Second // then what is left is cut off
+	stopTime   = 12 * time.Second // then connections that are left are cut off
+	// outcomeTime is the part of stopTime that callers' connections cannot use up: in
+	// it outcomes are recorded.
+	outcomeTime = 2 * time.Second
 )
 
-// A drainer is what must come to its end before the program does.
+// A drainer is what must end before the program does. Each function returns at the
+// end of its context at the latest; nil is nothing to wait for.
 type drainer struct {
-	begin func()                        // the stop begins
-	waits []func(context.Context) error // what to wait for, in order
+	begin       func()                      // the stop begins
+	connections func(context.Context) error // of callers
+	outcomes    func(context.Context) error // of messages, and the messages themselves
+}
+
+// wait waits for the connections and the outcomes, in stopTime less what has gone by
+// since the stop began.
+func (d drainer) wait(ctx context.Context, stopped time.Time) {
+	end, cancel := context.WithDeadline(ctx, stopped.Add(stopTime))
+	defer cancel()
+	early, cancelEarly := context.WithDeadline(ctx, stopped.Add(stopTime-outcomeTime))
+	defer cancelEarly()
+	// An error means that its time was up.
+	_ = d.connections(early)
+	_ = d.outcomes(end)
+	_ = d.connections(end) // the answers of the last messages
 }
 
 // serveUntilDone serves until ctx is done, then stops in good order. A plain
@@ -66,8 +84,7 @@ func serveUntilDone(ctx context.Context, server *http.Server, listener net.Liste
 		return err
 	case <-ctx.Done():
 	}
-	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
-	defer cancel()
+	stopped := time.Now()
 	drain.begin()
 	linger := time.NewTimer(lingerTime)
 	defer linger.Stop()
@@ -83,9 +100,8 @@ func serveUntilDone(ctx context.Context, server *http.Server, listener net.Liste
 	if err := <-served; !errors.Is(err, net.ErrClosed) {
 		return err
 	}
-	for _, wait := range drain.waits {
-		// What is not at its end in time is cut off, but each part is told to end.
-		_ = wait(end)
+	if drain.connections != nil {
+		drain.wait(context.WithoutCancel(ctx), stopped)
 	}
 	return server.Close()
 }

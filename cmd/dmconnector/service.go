@@ -171,7 +171,7 @@ func (s *service) run(ctx context.Context) error {
 	var connections httpapi.Connections
 	server := newHTTPServer(s.api, s.log)
 	server.ConnContext, server.ConnState = connections.Context, connections.State
-	drain := drainer{s.api.Drain, []func(context.Context) error{connections.Wait, s.messages.Wait}}
+	drain := drainer{s.api.Drain, connections.Wait, s.messages.Wait}
 	return serveUntilDone(ctx, server, connections.Listener(s.listener), drain)
 }
 
@@ -218,6 +218,7 @@ func (s *service) followTokens(ctx context.Context) {
 	tick := time.NewTicker(tokensEvery)
 	defer tick.Stop()
 	var known int64
+	failed := false
 	for {
 		select {
 		case <-tick.C:
@@ -228,9 +229,16 @@ func (s *service) followTokens(ctx context.Context) {
 		if err == nil && revision != known {
 			err = s.readStoredTokens(ctx)
 		}
-		if err == nil {
+		switch {
+		case err == nil:
 			known = revision
+			if failed {
+				s.log.Info("stored tokens are up to date again")
+			}
+		case !failed && ctx.Err() == nil:
+			s.log.Error("cannot reload stored tokens, the last known ones stay valid", "error", err.Error())
 		}
+		failed = err != nil
 	}
 }
 
