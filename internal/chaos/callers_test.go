@@ -56,7 +56,7 @@ var badCallers = []badCaller{
 	{name: "two tokens", parts: with("Authorization: Bearer " + adminToken), want: []string{"unauthorized"}},
 	{name: "an unknown token", parts: replaced(sendToken, sendToken+"x"), want: []string{"unauthorized"}},
 	{name: "a token for something else", parts: replaced(sendToken, adminToken), want: []string{"forbidden"}},
-	{name: "closes its side of the connection", faults: []sandbox.Fault{{Kind: "delay", Duration: "1s"}}, manner: manner{halfCloses: true}, parts: (*request).whole, want: []string{sent, unknown, "abandoned"}},
+	{name: "closes its side of the connection", faults: []sandbox.Fault{{Kind: "delay", Duration: "1s"}}, manner: manner{halfCloses: true}, parts: (*request).whole, want: []string{sent, unknown, "unavailable"}},
 	{name: "reads 16 bytes every 2 ms", manner: manner{readsEvery: 2 * ms}, parts: (*request).whole, want: []string{sent}},
 	{name: "goes while the body comes", manner: manner{aborts: true}, parts: func(r *request) []part { p := r.whole(); p[0].text = p[0].text[:len(p[0].text)-5]; return p }},
 	{name: "goes when the mail is written", faults: []sandbox.Fault{{Kind: "delay", Duration: "1s"}}, manner: manner{aborts: true, abortAfter: 300 * ms}, parts: (*request).whole},
