@@ -27,10 +27,10 @@ func newImport() *cobra.Command {
 		Use:   "import FILE",
 		Short: "Move from Logto's own Aliyun Direct Mail connector",
 		Long: `import reads the config of Logto's own Aliyun Direct Mail connector, bare or as
-GET /api/connectors answers it, and the email templates as GET /api/email-templates
-answers them. It composes the requests that were recorded from a real Logto, of
-every usage type and in every language, as Logto would and as a connector here
-would, and reports each difference with its reason. It sends nothing.
+GET /api/connectors returns it, and the answer of GET /api/email-templates. It
+composes requests recorded from a real Logto, of every usage type and in every
+language, as Logto would and as a connector here would, and reports each
+difference with its reason. It sends nothing.
 
 The exit status is 1 if a reader would see a difference.`,
 		Example: `  dmconnector import logto-connector.json --email-templates email-templates.json
@@ -105,8 +105,7 @@ func (f *importFlags) run(cmd *cobra.Command, path string) error {
 	return nil
 }
 
-// write writes the report, and the connector where --out says. Standard output
-// never gets the secret.
+// write writes the report or connector. Standard output never gets the secret.
 func (f *importFlags) write(w io.Writer, logto *migrate.Logto, draft *migrate.Draft, results []migrate.Result) error {
 	var err error
 	switch {

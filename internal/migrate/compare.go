@@ -43,8 +43,8 @@ func Flows() []Flow {
 	return flows
 }
 
-// Languages returns those that may make a difference: of Logto's sign-in page,
-// of the email templates, and the fallback language.
+// Languages returns those worth comparing: of Logto's sign-in page and of the
+// email templates, and the fallback language.
 func Languages(l *Logto) []string {
 	list := []string{
 		"ar", "cs", "de", "en", "es", "es-MX", "fa-IR", "fr", "it", "ja", "ko", "pl-PL", "pt-PT", "pt-BR", "ru", "th",
@@ -61,8 +61,8 @@ func Languages(l *Logto) []string {
 
 // A Mail is what Logto or the connector here makes of a request.
 type Mail struct {
-	Template string `json:"template"`          // which one was chosen
-	Why      string `json:"why,omitempty"`     // it was chosen, if not by Logto's simple rule
+	Template string `json:"template"`          // the chosen one
+	Why      string `json:"why,omitempty"`     // the connector here chose it
 	Failure  string `json:"failure,omitempty"` // why there is no mail
 	From     string `json:"from,omitempty"`    // the sender's name
 	ReplyTo  string `json:"replyTo,omitempty"`
@@ -72,7 +72,7 @@ type Mail struct {
 	source connector.Template
 }
 
-// A Result is what became of one request.
+// A Result compares the two mails of one request.
 type Result struct {
 	Flow
 	Differences []Difference `json:"differences"`
@@ -90,20 +90,20 @@ type Difference struct {
 
 // Reasons explains the codes.
 var Reasons = map[string]string{
-	"language":      "Logto takes a template in exactly the reader's language, else in the fallback language; here a close language and the reader's further ones count too",
-	"generic":       "Logto and the connector disagree on whether a template for Generic stands in",
+	"language":      "Logto takes a template in exactly the reader's language, else in the fallback language; here a close language and the reader's other ones count too",
+	"generic":       "only one of the two takes a template for Generic",
 	"syntax":        "{{#…}}, {{^…}}, {{/…}} and <<code>> are text in Logto and have a meaning here",
 	"missing":       "the connector's onMissing leaves out or refuses what the request does not carry",
 	"one_line":      "line breaks and control characters in a subject or name become a space or nothing here",
 	"escaping":      "Logto puts values into HTML as they are; here they are escaped as their place demands",
-	"plain_text":    "Logto's connector sends plain text as HTML, which has no line breaks and takes < for a tag",
-	"cut":           "Direct Mail refuses Logto's mail, as it takes names of 15 and subjects of 256 characters; here they are cut",
+	"plain_text":    "Logto's connector sends plain text as HTML, which swallows line breaks and tags",
+	"cut":           "Direct Mail accepts sender's names up to 15 and subjects up to 256 characters: it refuses Logto's mail, and here they are cut",
 	"reply_address": "Logto's connector sets no address for answers, even if the template has a replyTo",
 	"from_alias":    "the connector's fromAlias is not Logto's, or stands in for a sendFrom that becomes nothing",
 }
 
-// Compare composes every recorded flow on both sides: as it was recorded, and, if
-// it carries a language, in each of the given ones.
+// Compare composes every recorded request on both sides. A request that names a
+// language is also composed in each of the given ones.
 func Compare(l *Logto, here *connector.Connector, languages []string) []Result {
 	var results []Result
 	for _, flow := range Flows() {
@@ -147,8 +147,8 @@ func compare(l *Logto, here *connector.Connector, flow Flow) Result {
 		return compiled.Render(flow.Payload, missing)
 	}
 	rendered := render(t, missing)
-	// explain goes from Logto's text to the one here in steps, each of which does
-	// one more thing as it is done here: what a step changes, it explains.
+	// explain goes from Logto's text to the one here step by step. Each step renders
+	// one more thing in the way used here and explains what changes by that.
 	explain := func(sourceThere, source, placed, ours, place, last string) (reasons []string) {
 		text := templates.RenderAsLogto(sourceThere, flow.Payload)
 		raw := connector.Template{Content: source, Escape: "none"}
@@ -186,8 +186,8 @@ func compare(l *Logto, here *connector.Connector, flow Flow) Result {
 
 var tag = regexp.MustCompile(`<[^>]*>`)
 
-// markup returns an HTML body's source, the same however its characters are
-// written: what differs otherwise, no reader sees.
+// markup returns an HTML body with its characters written in one way only: no
+// reader sees the difference between & and &amp;.
 func markup(body string) string {
 	var b strings.Builder
 	for z := html.NewTokenizer(strings.NewReader(body)); z.Next() != html.ErrorToken; {

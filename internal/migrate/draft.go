@@ -46,8 +46,8 @@ func NewDraft(l *Logto, shared bool, escape string) *Draft {
 				d.Templates, d.origins = append(d.Templates, t.Template), append(d.origins, t)
 			}
 		}
-		// Readers of all other languages get what Logto takes for them. The type's
-		// own template in the fallback language needs no copy without a language.
+		// Readers of all other languages get the template that Logto takes for them.
+		// The type's own one in the fallback language needs no copy for that.
 		if t := own.choose(usageType, ""); t.UsageType != "" && (t.LanguageTag == "" || t.UsageType != usageType) {
 			d.origins = append(d.origins, t)
 			t.UsageType, t.LanguageTag = usageType, ""
@@ -57,8 +57,8 @@ func NewDraft(l *Logto, shared bool, escape string) *Draft {
 	return d
 }
 
-// Connector prepares the connector. Warnings and errors name the places in
-// Logto's config and email templates, which are in these files.
+// Connector prepares the connector. Warnings and errors name places in the two
+// files that Logto's config and email templates were read from.
 func (d *Draft) Connector(config, emailTemplates string) (c *connector.Connector, warnings []string, err error) {
 	data, err := json.Marshal(d)
 	if err != nil {

@@ -8,16 +8,16 @@ import (
 	"strings"
 )
 
-// Report returns the report for people: mails that are alike come
-// together, with the first of them shown.
+// Report returns the report for people: it groups mails that are alike and shows
+// the first of each group.
 func Report(l *Logto, languages []string, results []Result) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "The recorded requests, those with a language in each of %s; the fallback language is %s.\n", strings.Join(languages, ", "), l.FallbackLanguage)
+	fmt.Fprintf(&b, "Fallback language: %s. Languages compared: %s.\n", l.FallbackLanguage, strings.Join(languages, ", "))
 	groups := make(map[string][]Result)
 	used := make(map[string]bool)
 	differing := 0
 	for _, r := range results {
-		key := "same " // after different
+		key := "same " // sorts after different
 		if len(r.Differences) > 0 {
 			key = "different "
 			differing++
@@ -47,8 +47,7 @@ func writeGroup(b *strings.Builder, languages []string, group []Result) {
 	for _, r := range group {
 		flows, tags = append(flows, r.Name), append(tags, r.locale())
 	}
-	slices.Sort(tags)
-	tags = slices.Compact(tags)
+	tags = slices.Compact(slices.Sorted(slices.Values(tags)))
 	where := "in " + strings.Join(tags, ", ")
 	switch {
 	case len(tags) == 1 && tags[0] == "":
@@ -61,8 +60,7 @@ func writeGroup(b *strings.Builder, languages []string, group []Result) {
 		outcome = "different"
 		first.Here.Template += ": " + first.Here.Why
 	}
-	fmt.Fprintf(b, "\n%s: %d %s, %s\n", first.Type, len(group), outcome, where)
-	fmt.Fprintf(b, "  requests  %s\n", strings.Join(slices.Compact(flows), ", "))
+	fmt.Fprintf(b, "\n%s: %d %s, %s\n  requests  %s\n", first.Type, len(group), outcome, where, strings.Join(slices.Compact(flows), ", "))
 	fmt.Fprintf(b, "  Logto     %s\n  here      %s\n", first.Logto.Template, first.Here.Template)
 	for _, d := range first.Differences {
 		there, ours := excerpts(d.Logto, d.Here)
