@@ -222,6 +222,9 @@ func TestOtherLanguagesComeWithoutTheRecordedList(t *testing.T) {
 		if _, has := r.Payload["uiLocales"]; has != want {
 			t.Errorf("%s in %s: uiLocales %v", r.Name, locale(r), r.Payload["uiLocales"])
 		}
+		if r.Name == "mgmt-connector-test" && locale(r) != "" {
+			t.Errorf("%s names no language and is composed in %s", r.Name, locale(r))
+		}
 	}
 }
 
@@ -319,6 +322,13 @@ func TestDraftChoosesAsLogto(t *testing.T) {
 	}
 	if checked < 1000 {
 		t.Errorf("%d checked", checked)
+	}
+}
+
+func TestDraftHasNoTemplateOutOfNothing(t *testing.T) {
+	from := &migrate.Logto{FallbackLanguage: "en", Templates: []migrate.Template{template("BindMfa", "ja", "s", "c")}}
+	if list := migrate.NewDraft(from, false, "").Templates; len(list) != 1 {
+		t.Errorf("%+v", list)
 	}
 }
 
