@@ -1,6 +1,5 @@
-// Package console serves the page for the people who run the service, from files
-// that are built from the sources in web and embedded here. It knows nothing of
-// the API that the page talks to.
+// Package console serves the admin console: embedded files, built from the sources in
+// web. It does not know the API that the page uses.
 package console
 
 import (
@@ -18,13 +17,12 @@ import (
 //go:embed all:dist
 var dist embed.FS
 
-// policy lets the page load nothing but its own files and talk to nobody but its
-// own origin. Inline styles are allowed since the preview of a mail inherits the
-// policy, and mails have style attributes.
+// policy allows the page only its own files and its own origin. Inline styles are
+// allowed since the preview of a mail inherits the policy, and mails use them.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; " +
 	"font-src 'self'; connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
-// contentTypes are told by us: what a system knows of them differs.
+// contentTypes does not depend on the system's own table, which varies.
 var contentTypes = map[string]string{
 	".css":   "text/css; charset=utf-8",
 	".html":  "text/html; charset=utf-8",
@@ -41,7 +39,7 @@ const index = "index.html"
 // A handler serves built files.
 type handler struct {
 	files fs.FS
-	sums  map[string]string // of each file's content, by its name
+	sums  map[string]string // ETags by file name
 }
 
 // New returns a handler of / and /assets/.
@@ -82,8 +80,8 @@ func sum(files fs.FS, name string) (string, error) {
 	return fmt.Sprintf(`"%x"`, hash.Sum(nil)[:12]), nil
 }
 
-// ServeHTTP serves index.html at /, and the files of assets, whose names change
-// with their content.
+// ServeHTTP serves index.html at / and the files of assets, whose names contain a hash
+// of their content.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("Content-Security-Policy", policy)
@@ -106,7 +104,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.serve(w, r, name)
 }
 
-// serve serves a file, compressed if that has been built and the browser takes it.
+// serve serves a file, compressed if the build has it and the browser accepts it.
 func (h *handler) serve(w http.ResponseWriter, r *http.Request, name string) {
 	header := w.Header()
 	header.Set("Content-Type", contentTypes[path.Ext(name)])
@@ -127,8 +125,7 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request, name string) {
 	http.ServeContent(w, r, name, time.Time{}, f.(io.ReadSeeker)) // as embed says
 }
 
-// takesGzip reports whether the request's Accept-Encoding has gzip, and does not
-// rule it out.
+// takesGzip reports whether the request accepts gzip.
 func takesGzip(r *http.Request) bool {
 	for given := range strings.SplitSeq(strings.Join(r.Header.Values("Accept-Encoding"), ","), ",") {
 		coding, weight, _ := strings.Cut(given, ";")
@@ -146,6 +143,5 @@ func notFound(w http.ResponseWriter) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Del("Content-Encoding")
 	w.WriteHeader(http.StatusNotFound)
-	// A browser that has gone cannot be told so.
 	_, _ = io.WriteString(w, `{"type":"urn:dmconnector:problem:not_found","title":"There is no such file","status":404,"code":"not_found"}`+"\n")
 }

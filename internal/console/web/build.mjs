@@ -1,5 +1,5 @@
-// Builds the console into ../dist, byte for byte the same on every machine, so
-// that CI can prove that the committed files match their sources.
+// Builds the console into ../dist, reproducibly, so that CI can compare the committed
+// files with their sources.
 import { createHash } from "node:crypto";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { pathToFileURL } from "node:url";

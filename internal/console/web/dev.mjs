@@ -1,5 +1,5 @@
-// Serves a built console with the API of a running service behind it, for work on
-// the page: node dev.mjs PORT SERVICE-PORT DIST
+// A development server: serves a built console in front of a running service.
+// node dev.mjs PORT SERVICE-PORT DIST
 import { readFile } from "node:fs/promises";
 import { createServer, request } from "node:http";
 import { extname } from "node:path";

@@ -1,10 +1,10 @@
-// The modules that are made from the repository's other files: virtual:flows and
-// virtual:schema.
+// The modules virtual:flows and virtual:schema, made from other files of the
+// repository.
 import { readdir, readFile } from "node:fs/promises";
 
 const repository = new URL("../../../", import.meta.url);
 
-// The flows that a real Logto was recorded with: what each sends.
+// What a real Logto sent in each recorded flow.
 async function flows() {
   const folder = new URL("testdata/logto/", repository);
   const list = [];
@@ -18,7 +18,7 @@ async function flows() {
   return list;
 }
 
-/** Gives them to esbuild. */
+/** The esbuild plugin that provides them. */
 export const virtual = {
   name: "virtual",
   setup(b) {

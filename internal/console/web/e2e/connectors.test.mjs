@@ -75,14 +75,14 @@ test("a connector is made from the example, once its problem is solved", async (
 
   // The problem cannot be overlooked, and leads to its field.
   await page.getByRole("button", { name: "Create the connector" }).click();
-  await page.getByText("1 problem to solve before saving").waitFor();
+  await page.getByText("Fix 1 problem before saving").waitFor();
   await page.locator(".problems").getByRole("button", { name: "Sender address" }).click();
   await focused(page, sender);
   await sender.fill("noreply@mail.example.com");
   await page.locator("input[data-pointer='/accountName'][aria-invalid=true]").waitFor({ state: "detached" });
   await marked.waitFor({ state: "detached" });
   await page.getByRole("button", { name: "Create the connector" }).click();
-  await page.getByText("The connector is created and in force.").waitFor();
+  await page.getByText("The connector is created and active.").waitFor();
   assert.equal(new URL(page.url()).hash, "#/connectors/example/settings?created");
 
   const { config: kept } = await stored("example");
@@ -97,7 +97,7 @@ test("what cannot be read as JSON is told at its place, and the form waits", asy
   const { page, context, complaints } = await open("#/connectors/new");
   await paste(page, '{\n  "accessKeyId": "LTAI",\n  "fromAlias": oops\n}');
   await page.locator(".json-side .cm-lintRange-error").first().waitFor();
-  await notice(page, "The JSON cannot be read at the moment").waitFor();
+  await notice(page, "The JSON has a syntax error").waitFor();
   assert.ok(await page.getByLabel("Sender name").isDisabled());
   assert.ok(await page.getByRole("button", { name: "Create the connector" }).isDisabled());
   await paste(page, '{"fromAlias": "Mended"}');
@@ -109,7 +109,7 @@ test("what cannot be read as JSON is told at its place, and the form waits", asy
   await page.keyboard.press("ArrowLeft");
   await page.keyboard.type('"onM');
   await page.locator(".cm-tooltip-autocomplete", { hasText: "onMissing" }).waitFor();
-  await page.locator(".cm-completionInfo", { hasText: "What to do with a variable that the request does not carry." }).waitFor();
+  await page.locator(".cm-completionInfo", { hasText: "What to do when a request lacks a variable." }).waitFor();
   assert.deepEqual(complaints, []);
   await context.close();
 });
@@ -122,7 +122,7 @@ test("a change is compared with what is stored before it is saved, without secre
   await page.getByLabel("Access key secret").fill("another-secret-of-somebody");
   await page.getByRole("button", { name: "Review and save" }).click();
 
-  const dialog = page.getByRole("dialog", { name: "What will be saved" });
+  const dialog = page.getByRole("dialog", { name: "Review changes" });
   await dialog.getByText("Changed: Access key secret, Region, Sender name.").waitFor();
   await dialog.locator(".cm-merge-a", { hasText: '"fromAlias": "Example"' }).waitFor();
   await dialog.locator(".cm-merge-b", { hasText: '"fromAlias": "New name"' }).waitFor();
@@ -134,7 +134,7 @@ test("a change is compared with what is stored before it is saved, without secre
   assert.deepEqual(await seriousFindings(page), []);
 
   await dialog.getByRole("button", { name: "Save" }).click();
-  await page.getByText("Saved. It is in force now.").waitFor();
+  await page.getByText("Saved. The changes are active.").waitFor();
   const { config } = await stored("compared");
   assert.equal(config.fromAlias, "New name");
   assert.equal(config.regionId, "ap-southeast-1");
@@ -147,26 +147,26 @@ test("somebody else's change in between is kept, and so is the draft", async () 
   await make("contested");
   const { page, context, complaints } = await open("#/connectors/contested");
   await page.getByLabel("Sender name").fill("Mine");
-  await page.getByLabel("Life of a code").fill("7m");
+  await page.getByLabel("Code lifetime").fill("7m");
   const { config } = await stored("contested");
   const theirs = await service.admin("PATCH", "api/connectors/contested", { config: { ...config, fromAlias: "Theirs", tagName: "theirtag" } });
   assert.equal(theirs.status, 200);
 
   await page.getByRole("button", { name: "Review and save" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Save" }).click();
-  await page.getByText("Somebody else saved a newer version while you were editing.").waitFor();
+  await page.getByText("Someone else saved a newer version while you were editing.").waitFor();
   assert.equal((await stored("contested")).config.fromAlias, "Theirs");
   assert.equal(await page.getByLabel("Sender name").inputValue(), "Mine");
 
-  await page.getByRole("button", { name: "Load the newer one, keep my changes" }).click();
+  await page.getByRole("button", { name: "Load the newer version, keep my changes" }).click();
   await page.getByText("Both of you changed: Sender name.").waitFor();
   assert.equal(await page.getByLabel("Sender name").inputValue(), "Mine");
-  assert.equal(await page.getByLabel("Life of a code").inputValue(), "7m");
+  assert.equal(await page.getByLabel("Code lifetime").inputValue(), "7m");
   await page.getByRole("button", { name: "Review and save" }).click();
   const dialog = page.getByRole("dialog");
   await dialog.locator(".cm-merge-a", { hasText: '"fromAlias": "Theirs"' }).waitFor();
   await dialog.getByRole("button", { name: "Save" }).click();
-  await page.getByText("Saved. It is in force now.").waitFor();
+  await page.getByText("Saved. The changes are active.").waitFor();
   const after = (await stored("contested")).config;
   assert.deepEqual([after.fromAlias, after.codeLifetime, after.tagName], ["Mine", "7m", "theirtag"]);
   assert.deepEqual(complaints, []);
@@ -203,7 +203,7 @@ test("a connector from a file is read-only, and can be copied", async () => {
     await row.getByText("File · read-only").waitFor();
     assert.equal(await row.getByRole("button").count(), 0);
     await row.getByRole("link", { name: "filed" }).click();
-    await page.getByText("It is read-only here").waitFor();
+    await page.getByText("This connector is read-only").waitFor();
     assert.ok(await page.getByLabel("Sender name").isDisabled());
     await page.getByRole("textbox", { name: "Connector as JSON" }).click();
     await page.keyboard.type("typed in vain");
@@ -211,13 +211,13 @@ test("a connector from a file is read-only, and can be copied", async () => {
     assert.equal(await page.getByRole("region", { name: "Saving" }).count(), 0);
 
     await page.getByRole("link", { name: "Copy as a new connector" }).click();
-    await page.getByText("A copy of filed. Enter its secret").waitFor();
+    await page.getByText("Copy of filed. Enter its secret").waitFor();
     assert.equal(await page.getByLabel("Sender name").inputValue(), "Filed");
     assert.equal(await page.getByLabel("Access key secret").inputValue(), "");
     await page.getByRole("textbox", { name: "ID", exact: true }).fill("copied");
     await page.getByLabel("Access key secret").fill("the-secret-anew");
     await page.getByRole("button", { name: "Create the connector" }).click();
-    await page.getByText("The connector is created and in force.").waitFor();
+    await page.getByText("The connector is created and active.").waitFor();
     const { data } = await files.admin("GET", "api/connectors/copied");
     assert.equal(data.config.accountName, "file@mail.example.com");
     assert.deepEqual(complaints, []);
@@ -266,10 +266,10 @@ test("the list tells what works, what Aliyun refuses and what was never used", a
   const { page, context, complaints } = await open("#/connectors");
   const row = (id) => page.getByRole("row").filter({ has: page.getByRole("link", { name: id, exact: true }) });
   await row("works").getByText("Working", { exact: true }).waitFor();
-  await row("refused").getByText("Refused by Aliyun", { exact: true }).waitFor();
+  await row("refused").getByText("Rejected by Aliyun", { exact: true }).waitFor();
   await row("unused").getByText("Never used", { exact: true }).waitFor();
-  await row("unused").getByText("Made here").waitFor();
-  await row("refused").getByRole("link", { name: "See the message" }).click();
+  await row("unused").getByText("Created here").waitFor();
+  await row("refused").getByRole("link", { name: "View the message" }).click();
   await page.waitForURL(/#\/messages\/./);
   assert.deepEqual(complaints, []);
   await context.close();
@@ -292,7 +292,7 @@ test("from sign-in to a new connector by the keyboard alone", async () => {
   // On the way there the JSON editor has to let the focus go.
   await tabTo(page, page.getByRole("button", { name: "Create the connector" }));
   await page.keyboard.press("Enter");
-  await page.getByText("The connector is created and in force.").waitFor();
+  await page.getByText("The connector is created and active.").waitFor();
   assert.equal((await stored("typed")).config.accountName, "typed@mail.example.com");
   // The focus is not lost with the button.
   await page.locator("main :focus").waitFor();
@@ -324,7 +324,7 @@ test("hostile names and ids are text", async () => {
   await page.goto(`${service.url}#/connectors/new?from=${encodeURIComponent(markup)}`);
   await page.locator(".notice.error").waitFor();
   await page.goto(`${service.url}#/${encodeURIComponent(markup)}/%zz`);
-  await page.getByText("There is no such page.").waitFor();
+  await page.getByText("Page not found.").waitFor();
   await page.goto(`${service.url}#/connectors/hostile`);
   assert.equal(await page.getByLabel("Sender name").inputValue(), "<img src=x>");
   await page.getByLabel("Sender name").fill("<img src=y onerror=alert(1)>");
@@ -349,11 +349,11 @@ for (const colorScheme of ["light", "dark"]) {
     await make(`account-${colorScheme}`, { fromAlais: "misspelt" });
     const { page, context, complaints } = await open("#/connectors", { colorScheme });
     await page.getByRole("link", { name: `account-${colorScheme}` }).waitFor();
-    await page.getByText("Looking…").first().waitFor({ state: "detached" });
+    await page.getByText("Checking…").first().waitFor({ state: "detached" });
     await picture(page, `connectors-${colorScheme}`);
     assert.deepEqual(await seriousFindings(page), []);
     await page.goto(`${service.url}#/connectors/account-${colorScheme}`);
-    await page.getByText("1 warning; it does not keep you from saving").waitFor();
+    await page.getByText("1 warning (you can still save)").waitFor();
     await page.locator(".json-side .cm-lintRange-warning").first().waitFor();
     await picture(page, `connector-${colorScheme}`);
     assert.deepEqual(await seriousFindings(page), []);

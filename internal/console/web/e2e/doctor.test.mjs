@@ -1,4 +1,4 @@
-// "Check with Aliyun", on the tab of the test mail.
+// Diagnostics, on the tab of the test mail.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { adminToken, openPage, picture, seriousFindings, signIn, startBrowser, startService } from "./stage.mjs";
@@ -29,14 +29,14 @@ async function open(options) {
 
 test("the doctor finds nothing, then what Aliyun refuses", async () => {
   const { page, context, complaints } = await open();
-  const panel = page.getByRole("region", { name: "Check with Aliyun" });
-  await panel.getByRole("button", { name: "Check" }).click();
-  await panel.getByText("Nothing was found that keeps mail from being sent.").waitFor();
+  const panel = page.getByRole("region", { name: "Diagnostics" });
+  await panel.getByRole("button", { name: "Run diagnostics" }).click();
+  await panel.getByText("All checks passed. This connector can send.").waitFor();
   assert.equal(await panel.getByRole("listitem").count(), 10);
 
   await service.faults([{ fault: "error", code: "InvalidUser.NotFound", action: "DescAccountSummary" }]);
-  await panel.getByRole("button", { name: "Check" }).click();
-  await panel.getByText("Mail cannot be sent as it is.").waitFor();
+  await panel.getByRole("button", { name: "Run diagnostics" }).click();
+  await panel.getByText("This connector cannot send. See the problems.").waitFor();
   await panel.getByText("Direct Mail is not activated for this account in this region.").waitFor();
   assert.deepEqual(await seriousFindings(page), []);
   await picture(page, "doctor");
@@ -47,7 +47,7 @@ test("the doctor finds nothing, then what Aliyun refuses", async () => {
 });
 
 test("the doctor speaks the reader's language", async () => {
-  for (const [locale, words] of [["zh-CN", "没有发现妨碍发信的问题。"], ["ja-JP", "送信を妨げるものは見つかりませんでした。"]]) {
+  for (const [locale, words] of [["zh-CN", "检查全部通过，该连接器可以发信。"], ["ja-JP", "すべての項目に問題はなく、このコネクターで送信できます。"]]) {
     const { page, context } = await openPage(browser, service.url, { locale });
     await page.locator("input[type=password]").fill(adminToken);
     await page.locator("button[type=submit]").click();

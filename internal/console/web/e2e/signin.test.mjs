@@ -19,7 +19,7 @@ test("a wrong token is refused, and so is one for sending", async () => {
   await picture(page, "sign-in-light");
   assert.deepEqual(await seriousFindings(page), []);
   await signIn(page, "not-a-token");
-  await page.getByText("This is not an admin token of this service.").first().waitFor();
+  await page.getByText("This is not a valid admin token.").first().waitFor();
   await signIn(page, sendToken);
   await page.getByText("This token is for sending only.").first().waitFor();
   assert.deepEqual(await context.cookies(), []);

@@ -87,22 +87,22 @@ async function fitsItsWidth(page) {
 const saveConnector = async (page) => {
   await page.getByRole("button", { name: "Review and save" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Save" }).click();
-  await page.getByText("Saved. It is in force now.").waitFor();
+  await page.getByText("Saved. The changes are active.").waitFor();
 };
 
 test("a mail is seen in Japanese, on a phone, in the dark and as text", async () => {
   const { page, context, complaints } = await open("#/connectors/default/templates", { colorScheme: null });
   await edit(page, /^Edit Sign-in, English/);
   await preview(page).locator(".subject", { hasText: /sign-in code/ }).waitFor();
-  await page.getByLabel("Reader's language").selectOption("ja");
+  await page.getByLabel("Recipient's language").selectOption("ja");
   await preview(page).locator(".subject", { hasText: "ログイン" }).waitFor();
   await mail(page).getByText(/コード/).filter({ visible: true }).first().waitFor();
   assert.equal(await inMail(page, () => document.documentElement.lang), "ja");
-  await preview(page).getByText("For these values another template is sent: Sign-in · Japanese (ja).").waitFor();
+  await preview(page).getByText("With these values, another template is sent: Sign-in · Japanese (ja).").waitFor();
 
   const frame = preview(page).locator("iframe");
-  const view = (name) => preview(page).getByRole("group", { name: "Shown as" }).getByRole("button", { name });
-  const colours = (name) => preview(page).getByRole("group", { name: "Colours of the mail program" }).getByRole("button", { name });
+  const view = (name) => preview(page).getByRole("group", { name: "View" }).getByRole("button", { name });
+  const colours = (name) => preview(page).getByRole("group", { name: "Mail client theme" }).getByRole("button", { name });
   await widthOfMail(page, 640);
   await view("Phone").click();
   await widthOfMail(page, 360);
@@ -179,8 +179,8 @@ test("after {{ the variables of the flow are offered", async () => {
 test("a ready-made template is made one's own, and its next mail is the changed one", async () => {
   await make("owned", "builtin");
   const { page, context, complaints } = await open("#/connectors/owned/templates");
-  await page.getByText("The ready-made templates are in force").waitFor();
-  await page.getByRole("button", { name: "Make them my own" }).click();
+  await page.getByText("The built-in templates are in use").waitFor();
+  await page.getByRole("button", { name: "Customize a copy" }).click();
   await edit(page, /^Edit Sign-in, English/);
   await paste(page, "Subject", "Welcome back: {{code}}");
   await page.getByRole("button", { name: "All templates" }).click();
@@ -189,9 +189,9 @@ test("a ready-made template is made one's own, and its next mail is the changed 
   const dialog = page.getByRole("dialog", { name: "Add a template" });
   await dialog.getByLabel("Language tag").fill("en");
   await dialog.getByRole("button", { name: "Add", exact: true }).click();
-  await dialog.getByText("There is already a template for this type and language.").waitFor();
+  await dialog.getByText("A template for this type and language already exists.").waitFor();
   await dialog.getByLabel("Language tag").fill("zh-HK");
-  await dialog.getByRole("radio", { name: /^The ready-made one: Sign-in · .*zh-TW/ }).check();
+  await dialog.getByRole("radio", { name: /^The built-in template: Sign-in · .*zh-TW/ }).check();
   await dialog.getByRole("button", { name: "Add", exact: true }).click();
   await preview(page).locator(".subject", { hasText: "登入" }).waitFor();
   await saveConnector(page);
@@ -217,7 +217,7 @@ test("shared templates are added, used, listed and deleted", async () => {
     const dialog = page.getByRole("dialog", { name: "Add a template" });
     await dialog.getByLabel("Usage type").selectOption(type);
     await dialog.getByRole("button", { name: "Add", exact: true }).click();
-    await dialog.getByText("Shared templates have a language.").waitFor();
+    await dialog.getByText("Enter a language: shared templates need one.").waitFor();
     await dialog.getByLabel("Language tag").fill("fr");
     await dialog.getByRole("button", { name: "Add", exact: true }).click();
     await headingFocused(page);
@@ -234,14 +234,14 @@ test("shared templates are added, used, listed and deleted", async () => {
 
   await edit(page, /^Edit Sign-in, French/);
   await page.getByRole("button", { name: "Delete", exact: true }).click();
-  await page.getByRole("button", { name: /^Edit Registration, French/ }).waitFor();
+  await page.getByRole("button", { name: /^Edit Sign-up, French/ }).waitFor();
   await page.getByRole("button", { name: /^Edit Sign-in, French/ }).waitFor({ state: "detached" });
   assert.deepEqual(await stored(), ["Register fr"]);
   await page.getByLabel("Language", { exact: true }).last().selectOption("fr");
   await page.getByRole("button", { name: "Delete these (1)" }).click();
   await page.getByText("There are no templates yet.").waitFor();
   assert.deepEqual(await stored(), []);
-  assert.deepEqual(asked, ["Delete the template “Sign-in · French (fr)”?", "Delete 1 templates? This cannot be undone."]);
+  assert.deepEqual(asked, ["Delete the template “Sign-in · French (fr)”?", "Delete the templates shown (1)? This cannot be undone."]);
   assert.deepEqual(complaints, []);
   await context.close();
 });
@@ -257,7 +257,7 @@ test("nothing of a hostile mail runs, and nobody outside is asked", async () => 
   page.on("request", (request) => request.url().startsWith(outside.url) && tried.push(request));
   await edit(page, /^Edit Sign-in/);
   await mail(page).getByText("the mail").waitFor();
-  await preview(page).getByText("This mail has images from elsewhere.").waitFor();
+  await preview(page).getByText("This mail has remote images.").waitFor();
   await page.getByLabel("application.name", { exact: true }).fill(`<b id="value">from a value</b>${markup}`);
   await mail(page).locator("#value").waitFor();
   await mail(page).locator("#send").first().dispatchEvent("click");
@@ -292,7 +292,7 @@ for (const colorScheme of ["light", "dark"]) {
       assert.deepEqual(await seriousFindings(page), []);
     };
     const matrix = page.getByRole("button", { name: /^Edit Sign-in, Japanese/ });
-    await page.getByRole("button", { name: "Make them my own" }).click();
+    await page.getByRole("button", { name: "Customize a copy" }).click();
     await matrix.waitFor();
     await picture(page, `templates-${colorScheme}`);
     await check();

@@ -3,7 +3,7 @@ import type { Connector, Fault, Problem as ProblemDetails, ProblemCode, Validati
 
 export * from "./openapi";
 
-/** An answer that is not what was asked for. One of a proxy in between has no code. */
+/** A failed request. The code is "" if a proxy in between answered. */
 export class Problem extends Error {
   constructor(
     readonly status: number,
@@ -23,7 +23,7 @@ export interface Answer<T> {
 type Listener = () => void;
 const signedOut = new Set<Listener>();
 
-/** Calls the listener when an answer says that the session has ended. */
+/** Calls the listener when the session has ended. */
 export function onSignedOut(listener: Listener): () => void {
   signedOut.add(listener);
   return () => signedOut.delete(listener);
@@ -64,7 +64,7 @@ export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
   return (await send<T>("GET", path, undefined, undefined, signal)).data;
 }
 
-/** Reads server-sent events from the answer of a POST, which EventSource cannot. */
+/** Reads server-sent events from the response to a POST, which EventSource cannot. */
 export async function* events(method: string, path: string, body: unknown, signal?: AbortSignal): AsyncGenerator<{ event: string; data: unknown }> {
   const response = await call(method, path, body, { Accept: "text/event-stream" }, signal);
   const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
@@ -83,7 +83,7 @@ export async function* events(method: string, path: string, body: unknown, signa
   }
 }
 
-/** A connector's JSON. It may have problems: whatever is in it may be of another kind than it should. */
+/** A connector's JSON. A draft may be invalid: check a value's type before use. */
 export type Config = Connector["config"];
 
 /** What the service finds wrong with a config. */

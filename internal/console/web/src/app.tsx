@@ -14,11 +14,11 @@ import { explain, Mark, Notice } from "./ui";
 
 const t = texts({
   en: { connectors: "Connectors", templates: "Templates", messages: "Messages", inbox: "Sandbox inbox", signOut: "Sign out", language: "Language",
-    theme: "Colours", system: "System", light: "Light", dark: "Dark", skip: "Skip to the content", nowhere: "There is no such page.", sandbox: "Sandbox: no mail leaves this machine", menu: "Pages" },
+    theme: "Theme", system: "System", light: "Light", dark: "Dark", skip: "Skip to the content", nowhere: "Page not found.", sandbox: "Sandbox: no mail leaves this machine", menu: "Pages" },
   zh: { connectors: "连接器", templates: "模板", messages: "邮件记录", inbox: "沙箱收件箱", signOut: "退出登录", language: "语言",
-    theme: "配色", system: "跟随系统", light: "浅色", dark: "深色", skip: "跳到正文", nowhere: "没有这个页面。", sandbox: "沙箱：邮件不会离开本机", menu: "页面" },
-  ja: { connectors: "コネクタ", templates: "テンプレート", messages: "メッセージ", inbox: "サンドボックス受信箱", signOut: "サインアウト", language: "言語",
-    theme: "配色", system: "システム", light: "ライト", dark: "ダーク", skip: "本文へ", nowhere: "そのページはありません。", sandbox: "サンドボックス：メールは外部に送信されません", menu: "ページ" },
+    theme: "配色", system: "跟随系统", light: "浅色", dark: "深色", skip: "跳到正文", nowhere: "页面不存在。", sandbox: "沙箱：邮件不会离开本机", menu: "页面" },
+  ja: { connectors: "コネクター", templates: "テンプレート", messages: "メッセージ", inbox: "サンドボックス受信箱", signOut: "ログアウト", language: "言語",
+    theme: "配色", system: "システム", light: "ライト", dark: "ダーク", skip: "本文へ", nowhere: "ページが見つかりません。", sandbox: "サンドボックス：メールは外部に送信されません", menu: "ページ" },
 });
 
 type Entry = { session: Session } | { signedOut: "first" | "ended" } | { failed: unknown } | null;
@@ -54,7 +54,7 @@ export function App() {
   const settings = <Settings language={shownLanguage} choose={chooseLanguage} />;
   return (
     <>
-      {/* What was being edited stays while its session is renewed. */}
+      {/* Edits stay on the page while the session is renewed. */}
       {session && (
         <div key={shownLanguage} class="shell" inert={asked}>
           <a class="skip" href="#main" onClick={(e) => { e.preventDefault(); document.getElementById("main")!.focus(); }}>{t("skip")}</a>
@@ -114,7 +114,7 @@ function Pages(props: { session: Session }) {
   const [page = "connectors", id, part] = route.path;
   const first = useRef(true);
   useEffect(() => {
-    // A screen reader is told of the new page; the first one speaks for itself.
+    // Moves a screen reader to the new page, but not on the first load.
     if (!first.current) document.querySelector<HTMLElement>("main h1")?.focus();
     first.current = false;
   }, [route.path.join("/")]);

@@ -1,4 +1,4 @@
-// A text editor in the page's colours, as a component.
+// A text editor as a component, in the page's theme.
 import { defaultHighlightStyle, HighlightStyle, syntaxHighlighting } from "@codemirror/language";
 import { Compartment, EditorState, type Extension } from "@codemirror/state";
 import { EditorView } from "@codemirror/view";
@@ -28,10 +28,10 @@ const highlight = HighlightStyle.define([
   { tag: [tags.comment, tags.meta], color: "var(--quiet)" },
 ]);
 
-/** The page's colours, for an editor that is not this component. */
+/** The page's theme, for editors other than this component. */
 export const look: Extension = [colours, syntaxHighlighting(highlight), syntaxHighlighting(defaultHighlightStyle, { fallback: true })];
 
-/** The one change that makes a text of another: cursor, folds and scrolling outside of it stay. */
+/** The single change between two texts: cursor, folds and scrolling outside of it stay. */
 function difference(from: string, to: string): { from: number; to: number; insert: string } {
   const shorter = Math.min(from.length, to.length);
   let start = 0;
@@ -48,13 +48,13 @@ interface Props {
   extensions?: Extension[];
   readOnly?: boolean;
   height?: string;
-  /** Called with the view once, for what acts on it. */
+  /** Called once with the view. */
   ready?: (view: EditorView) => void;
 }
 
 /**
- * The value flows both ways: a change from outside replaces the text, and keeps
- * the cursor where it can. Tab leaves the editor; Ctrl-Space completes.
+ * The value flows both ways: a change from outside replaces the text and keeps the
+ * cursor if possible. Tab leaves the editor, Ctrl+Space completes.
  */
 export function Editor(props: Props) {
   const parent = useRef<HTMLDivElement>(null);
@@ -84,7 +84,7 @@ export function Editor(props: Props) {
     props.ready?.(view.current);
     return () => view.current?.destroy();
   }, []);
-  // Before the next keystroke: a late effect would take back what was typed meanwhile.
+  // A layout effect: a late one would undo what was typed in the meantime.
   useLayoutEffect(() => {
     const shown = view.current!.state.doc.toString();
     if (shown !== props.value) view.current!.dispatch({ changes: difference(shown, props.value) });

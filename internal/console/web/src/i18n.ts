@@ -1,4 +1,4 @@
-// The page's languages. Each part has its own texts, in all three.
+// The console's languages. Each module has its own texts, in all three.
 
 export type Language = "en" | "zh" | "ja";
 
@@ -26,7 +26,7 @@ export function languageTag(): string {
   return { en: "en", zh: "zh-CN", ja: "ja" }[current];
 }
 
-/** The caller draws the page anew. */
+/** Sets the language. The caller renders the page again. */
 export function setLanguage(next: Language): void {
   current = next;
   localStorage.setItem(kept, next);
@@ -36,8 +36,8 @@ export function setLanguage(next: Language): void {
 type Values = Record<string, string | number>;
 
 /**
- * Texts of one part of the page. The result returns the text of a key in the
- * present language, with {name} replaced by the value of that name.
+ * Declares the texts of a module. The result returns a key's text in the current
+ * language, with each {name} replaced by its value.
  */
 export function texts<K extends string>(all: Record<Language, Record<K, string>>) {
   return (key: K, values: Values = {}): string =>

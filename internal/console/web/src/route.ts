@@ -1,5 +1,5 @@
-// Pages are told apart by the URL's fragment: it works under any path, and never
-// reaches a server's log.
+// Routing by the URL's fragment, which works under any path and never reaches a
+// server's log.
 import { useEffect, useLayoutEffect, useState } from "preact/hooks";
 
 export interface Route {
@@ -29,11 +29,11 @@ export function href(...path: string[]): string {
 let unsaved: { within: string; leave: () => boolean } | null = null;
 
 /**
- * Asks the question before the page is left with unsaved changes. What is below
- * the path "within", such as a page's own tabs, may be gone to without a question.
+ * Asks for confirmation before a page with unsaved changes is left. Paths below
+ * "within", such as the page's own tabs, need none.
  */
 export function useUnsaved(dirty: boolean, question: string, within = ""): void {
-  // Before the next event: a page that has just saved may leave at once.
+  // A layout effect, since a page that has just saved may navigate at once.
   useLayoutEffect(() => {
     if (!dirty) return;
     unsaved = { within, leave: () => window.confirm(question) };
@@ -50,7 +50,7 @@ function isBelow(hash: string, path: string): boolean {
   return path !== "" && hash.startsWith(path) && ["", "/", "?"].includes(hash.charAt(path.length));
 }
 
-// One listener for all users of the route, so that one change asks once.
+// One listener for all users of the route, so that a change asks only once.
 let shown = location.hash;
 const watchers = new Set<(hash: string) => void>();
 

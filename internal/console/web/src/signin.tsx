@@ -5,15 +5,15 @@ import { texts } from "./i18n";
 import { Button, explain, Field, Mark, Notice } from "./ui";
 
 const t = texts({
-  en: { title: "Sign in", token: "Admin token", hint: "It is in the file admin-token in the data folder, or on the terminal that started the sandbox.", go: "Sign in",
-    ended: "Your session has ended. Sign in again; what you were editing is still here.", wrong: "This is not an admin token of this service.", send: "This token is for sending only. The console wants an admin token." },
-  zh: { title: "登录", token: "管理令牌", hint: "它在数据目录的 admin-token 文件中，或显示在启动沙箱的终端上。", go: "登录",
-    ended: "会话已结束。请重新登录，正在编辑的内容仍然保留。", wrong: "这不是本服务的管理令牌。", send: "此令牌只能用于发送。控制台需要管理令牌。" },
-  ja: { title: "サインイン", token: "管理トークン", hint: "データフォルダの admin-token ファイル、またはサンドボックスを起動した端末にあります。", go: "サインイン",
-    ended: "セッションが終了しました。もう一度サインインしてください。編集中の内容は残っています。", wrong: "このサービスの管理トークンではありません。", send: "このトークンは送信専用です。コンソールには管理トークンが必要です。" },
+  en: { token: "Admin token", hint: "Find it in the file admin-token in the data folder, or in the terminal that started the sandbox.", go: "Sign in",
+    ended: "Your session has ended. Sign in again; your edits are still here.", wrong: "This is not a valid admin token.", send: "This token is for sending only. Enter an admin token." },
+  zh: { token: "管理令牌", hint: "见数据目录中的 admin-token 文件，或启动沙箱的终端。", go: "登录",
+    ended: "会话已结束。请重新登录，正在编辑的内容仍然保留。", wrong: "管理令牌无效。", send: "此令牌只能用于发送，请使用管理令牌。" },
+  ja: { token: "管理トークン", hint: "データフォルダーの admin-token ファイル、またはサンドボックスを起動したターミナルで確認できます。", go: "ログイン",
+    ended: "セッションが終了しました。もう一度ログインしてください。編集中の内容は残っています。", wrong: "管理トークンが正しくありません。", send: "このトークンは送信専用です。管理トークンを入力してください。" },
 });
 
-/** Asks for the admin token, on a page of its own or over what was being edited. */
+/** Asks for the admin token, on a page of its own or on top of the current page. */
 export function SignIn(props: { ended: boolean; over: boolean; signedIn: (s: Session) => void; children: ComponentChildren }) {
   const [token, setToken] = useState("");
   const [busy, setBusy] = useState(false);

@@ -1,4 +1,4 @@
-// Light, dark, or as the system has it.
+// The colour theme: light, dark, or the system's.
 export type Theme = "system" | "light" | "dark";
 
 const kept = "dmconnector.theme";
@@ -11,6 +11,6 @@ export function theme(): Theme {
 export function applyTheme(next: Theme = theme()): void {
   localStorage.setItem(kept, next);
   document.documentElement.style.colorScheme = next === "system" ? "light dark" : next;
-  // For what is drawn on a canvas.
+  // Charts redraw their canvas.
   window.dispatchEvent(new Event("themechange"));
 }

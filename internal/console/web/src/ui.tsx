@@ -1,4 +1,4 @@
-// What the pages are made of.
+// Components shared by the pages.
 import type { ComponentChildren, ComponentProps } from "preact";
 import { useCallback, useEffect, useId, useRef, useState } from "preact/hooks";
 import { Problem } from "./api";
@@ -6,17 +6,17 @@ import { formatAgo, formatTime, texts } from "./i18n";
 
 const t = texts({
   en: { retry: "Try again", loading: "Loading…", copied: "Copied", copy: "Copy", close: "Close", required: "required",
-    unreachable: "The service does not answer. Is it running?", precondition_failed: "Somebody else has changed this meanwhile. Load the page again to see what.",
-    unavailable: "The service cannot reach its state at the moment.", forbidden: "This is not allowed here." },
+    unreachable: "The service does not answer. Is it running?", precondition_failed: "Someone else changed this in the meantime. Reload the page to see the new version.",
+    unavailable: "The service cannot reach its storage right now." },
   zh: { retry: "重试", loading: "正在加载…", copied: "已复制", copy: "复制", close: "关闭", required: "必填",
-    unreachable: "服务没有响应。它在运行吗？", precondition_failed: "其间有人修改了这项内容。请重新加载页面查看。",
-    unavailable: "服务暂时无法访问其存储。", forbidden: "此处不允许该操作。" },
+    unreachable: "服务没有响应，请确认其是否在运行。", precondition_failed: "其他人已修改此内容。请刷新页面查看新版本。",
+    unavailable: "服务暂时无法访问存储。" },
   ja: { retry: "再試行", loading: "読み込み中…", copied: "コピーしました", copy: "コピー", close: "閉じる", required: "必須",
-    unreachable: "サービスが応答しません。起動していますか？", precondition_failed: "その間に他の人が変更しました。ページを再読み込みして確認してください。",
-    unavailable: "サービスは現在ストレージに接続できません。", forbidden: "ここでは許可されていません。" },
+    unreachable: "サービスが応答しません。起動しているか確認してください。", precondition_failed: "他の人がこの内容を変更しました。ページを再読み込みして確認してください。",
+    unavailable: "サービスは現在ストレージに接続できません。" },
 });
 
-/** What went wrong, in the reader's words where there are some. */
+/** The error's text, translated where possible. */
 export function explain(error: unknown): string {
   if (!(error instanceof Problem)) return String(error);
   switch (error.code) {
@@ -66,7 +66,7 @@ export function ButtonLink(props: { href: string; kind?: "primary" | "plain"; ch
   return <a class={`button ${props.kind ?? ""}`} href={props.href}>{props.children}</a>;
 }
 
-/** A labelled control. The child gets the ids that tie hint and error to it. */
+/** A labelled control. The child gets the ids that link it to its hint and error. */
 export function Field(props: {
   label: string;
   hint?: ComponentChildren;
@@ -108,7 +108,7 @@ export function Time(props: { iso: string }) {
   return <time dateTime={props.iso} title={formatTime(props.iso)}>{formatAgo(props.iso)}</time>;
 }
 
-/** Copies, also where the page came without TLS and browsers keep the clipboard to themselves. */
+/** Copies the text. Without TLS, browsers offer no clipboard API. */
 export async function copyText(text: string): Promise<void> {
   if (navigator.clipboard) return navigator.clipboard.writeText(text);
   const area = document.createElement("textarea");
@@ -148,7 +148,7 @@ export function Dialog(props: { title: string; close: () => void; wide?: boolean
   useEffect(() => {
     const before = document.activeElement;
     ref.current!.showModal();
-    // A dialog that is taken away gives the focus back to nobody.
+    // The browser does not restore the focus when a dialog is removed.
     return () => {
       if (before instanceof HTMLElement) before.focus();
     };
@@ -187,7 +187,7 @@ export function useLoad<T>(load: (signal: AbortSignal) => Promise<T>, dependenci
   return { ...state, reload: useCallback(() => setTurn((n) => n + 1), []) };
 }
 
-/** Shows what was loaded, or that it is being loaded, or why it was not. */
+/** Shows the loaded data, that it is loading, or the error. */
 export function Show<T>(props: { of: Loaded<T>; children: (data: T) => ComponentChildren }) {
   const { data, error, reload } = props.of;
   if (error !== undefined) {

@@ -1,5 +1,5 @@
 declare module "virtual:flows" {
-  /** One recorded flow of a real Logto: what it sends. */
+  /** What a real Logto sent in one recorded flow. */
   export interface Flow {
     id: string;
     about: string;
@@ -11,7 +11,7 @@ declare module "virtual:flows" {
 }
 
 declare module "virtual:schema" {
-  /** config.schema.json, as the service itself has it. */
+  /** config.schema.json. */
   const schema: Record<string, unknown>;
   export default schema;
 }

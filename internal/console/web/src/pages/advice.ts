@@ -1,15 +1,14 @@
-// What to do about a mail that was not sent, by the service's own code and by what
-// Aliyun answered.
+// What to do about a mail that was not sent, by the service's code and Aliyun's answer.
 import type { Config, Problem } from "../api";
 import { type Language, language } from "../i18n";
 import { regionName } from "./config-words";
 import { textAt } from "./draft";
 import type { MessageCode } from "./message-words";
 
-/** What is known of a failure. Region and sender are the connector's. */
+/** A failure. Region and sender are the connector's. */
 export interface Failure {
   code: Problem["code"];
-  /** The attempt's error, or the message's detail: Aliyun's code is read from it. */
+  /** The attempt's error or the message's detail, which has Aliyun's code. */
   said?: string;
   region?: string;
   sender?: string;
@@ -23,11 +22,11 @@ export function senderOf(config: Config): Pick<Failure, "region" | "sender"> {
 export interface Advice {
   title: string;
   steps: string[];
-  /** To be copied. */
+  /** A text to copy. */
   snippet?: string;
 }
 
-/** An answer of Direct Mail, as the service tells it. */
+/** An answer of Direct Mail. */
 export interface Answer {
   code: string;
   status?: number;
@@ -37,7 +36,7 @@ export interface Answer {
 
 const told = /direct mail: \w+(?:: ([A-Z][A-Za-z]*(?:\.[A-Za-z]+)*))?(?: \(HTTP (\d+)(?:, request ([^)\s]+))?\))?(?:: (.*))?$/s;
 
-/** Takes apart the text of an attempt's error. */
+/** Parses the text of an attempt's error. */
 export function answerOf(said: string): Answer {
   const found = told.exec(said);
   if (!found) return { code: "", message: said };
@@ -46,7 +45,7 @@ export function answerOf(said: string): Answer {
 
 type Topic = keyof typeof topics;
 
-// By the beginning of Aliyun's code; the longest that fits counts.
+// By prefix of Aliyun's code; the longest match wins.
 const byAnswer: Record<string, Topic> = {
   "Throttling": "throttled", "InvalidSendSms": "throttled",
   "InvalidQuota": "quota", "InvalidQuotaLevel": "account",
@@ -83,7 +82,7 @@ const byCode: Record<MessageCode | "unreachable", Topic> = {
   unreachable: "service",
 };
 
-// Direct Mail takes mail in these; sender addresses belong to one each.
+// The regions of Direct Mail. A sender address belongs to one of them.
 const regions = ["cn-hangzhou", "ap-southeast-1", "us-east-1", "eu-central-1"];
 
 /** "Singapore (ap-southeast-1)" */
@@ -101,12 +100,12 @@ function topicOf(failure: Failure): Topic {
   return (beginning && byAnswer[beginning]) || (isAdvised(failure.code) ? byCode[failure.code] : "other");
 }
 
-/** Whether there is something to say of one of the service's own codes. */
+/** Reports whether there is advice for a code. */
 export function isAdvised(code: Problem["code"]): code is keyof typeof byCode {
   return Object.hasOwn(byCode, code);
 }
 
-/** In plain words, a step each. */
+/** Returns the advice for a failure. */
 export function advise(failure: Failure): Advice {
   const topic = topicOf(failure);
   const asked = failure.region || regions[0]!;
@@ -123,9 +122,9 @@ export function advise(failure: Failure): Advice {
 const topics = {
   region: {
     en: ["Aliyun does not know the sender address in this region",
-      "The region asked was {region}. A sender address exists only in the region where it was created.",
-      "Look for {sender} in the Direct Mail console, with the region switched at the top: {regions}.",
-      "If it is in another region, choose that region in the connector. If it is nowhere, create the address, or correct its spelling."],
+      "The request went to {region}. A sender address exists only in the region where it was created.",
+      "Switch the region at the top of the Direct Mail console and look for {sender} in the others: {regions}.",
+      "If it is in another region, choose that region in the connector. Otherwise create the address, or correct its spelling."],
     zh: ["阿里云在该地域找不到发信地址",
       "请求的地域是 {region}。发信地址只存在于创建它的地域。",
       "在邮件推送控制台顶部切换地域，查找 {sender}：{regions}。",
@@ -133,13 +132,13 @@ const topics = {
     ja: ["このリージョンに送信元アドレスがありません",
       "問い合わせたリージョンは {region} です。送信元アドレスは、作成したリージョンにだけ存在します。",
       "Direct Mail コンソールの上部でリージョンを切り替え、{sender} を探してください：{regions}。",
-      "別のリージョンにあれば、コネクタでそのリージョンを選びます。どこにもなければ、アドレスを作成するか、つづりを直してください。"],
+      "別のリージョンにあれば、コネクターでそのリージョンを選びます。どこにもなければ、アドレスを作成するか、つづりを直してください。"],
   },
   domain: {
     en: ["The domain of the sender address is not verified",
       "Open “Email Domains” in the Direct Mail console and find the domain of {sender}.",
-      "Set the DNS records that are shown there (ownership, SPF, DKIM, MX) at your DNS provider.",
-      "Press “Verify” in the console. New DNS records can take some minutes, at times hours."],
+      "Add the DNS records shown there (ownership, SPF, DKIM, MX) at your DNS provider.",
+      "Click “Verify” in the console. New DNS records take minutes, sometimes hours, to become visible."],
     zh: ["发信域名未通过验证",
       "在邮件推送控制台打开“发信域名”，找到 {sender} 的域名。",
       "按页面所示，在 DNS 服务商处配置所有权、SPF、DKIM、MX 记录。",
@@ -151,36 +150,36 @@ const topics = {
   },
   sender: {
     en: ["Aliyun does not accept the sender address",
-      "Check how {sender} is spelt in the connector (accountName).",
-      "In the Direct Mail console see whether the address is active and not frozen.",
-      "Its type must be “triggered emails”. If it has a reply address, that must be verified."],
+      "Check the spelling of {sender} in the connector (accountName).",
+      "Check in the Direct Mail console that the address is active and not frozen.",
+      "Its type must be “triggered emails”, and its reply address, if any, must be verified."],
     zh: ["阿里云不接受该发信地址",
       "检查连接器中 {sender}（accountName）的拼写。",
       "在邮件推送控制台查看该地址是否可用、是否被冻结。",
       "其类型须为“触发邮件”；如设有回信地址，该地址须已验证。"],
     ja: ["送信元アドレスが受け付けられません",
-      "コネクタの {sender}（accountName）のつづりを確認します。",
+      "コネクターの {sender}（accountName）のつづりを確認します。",
       "Direct Mail コンソールで、アドレスが有効で凍結されていないことを確認します。",
       "種類は「トリガーメール」である必要があります。返信先があれば、検証済みでなければなりません。"],
   },
   notActivated: {
     en: ["Direct Mail is not activated in this region",
-      "The region asked was {region}.",
-      "Sign in to the Direct Mail console with the account that the access key belongs to, and activate the service in this region.",
-      "If it is already active in another one, choose that region in the connector: {regions}."],
+      "The request went to {region}.",
+      "Sign in to the Direct Mail console with the account that owns the access key, and activate the service in this region.",
+      "If it is active in another region, choose that region in the connector: {regions}."],
     zh: ["该地域未开通邮件推送",
       "请求的地域是 {region}。",
       "用访问密钥所属的账号登录邮件推送控制台，在该地域开通服务。",
       "如果已在其他地域开通，请在连接器中选择那个地域：{regions}。"],
     ja: ["このリージョンで Direct Mail が有効になっていません",
       "問い合わせたリージョンは {region} です。",
-      "アクセスキーの持ち主のアカウントで Direct Mail コンソールにサインインし、このリージョンで有効にします。",
-      "別のリージョンで有効なら、コネクタでそのリージョンを選びます：{regions}。"],
+      "アクセスキーの持ち主のアカウントで Direct Mail コンソールにログインし、このリージョンで有効にします。",
+      "別のリージョンで有効なら、コネクターでそのリージョンを選びます：{regions}。"],
   },
   key: {
     en: ["Aliyun does not know the access key",
-      "Copy the AccessKey ID from the RAM console again, without blanks before or after it.",
-      "See that the key has not been deleted, and that it belongs to the right account: China and international accounts are apart."],
+      "Copy the AccessKey ID from the RAM console again, without leading or trailing spaces.",
+      "Check that the key still exists and belongs to the right account: China and international accounts are separate."],
     zh: ["阿里云找不到该访问密钥",
       "从 RAM 控制台重新复制 AccessKey ID，前后不要有空格。",
       "确认密钥未被删除，且属于正确的账号：中国站与国际站的账号互不相通。"],
@@ -191,19 +190,19 @@ const topics = {
   disabled: {
     en: ["The access key is disabled",
       "Open the RAM user in the RAM console and find the key under “AccessKey”.",
-      "Enable it. If it was disabled because it leaked, create a new key instead and enter that in the connector."],
+      "Enable it. If it was disabled because it leaked, create a new key instead and enter it in the connector."],
     zh: ["访问密钥已被禁用",
       "在 RAM 控制台打开该 RAM 用户，在“AccessKey”下找到这个密钥。",
       "启用它。如果是因泄露而禁用，请改为新建密钥并填入连接器。"],
     ja: ["アクセスキーが無効になっています",
       "RAM コンソールで RAM ユーザーを開き、「AccessKey」でこのキーを探します。",
-      "有効にします。漏えいのために無効にしたのなら、新しいキーを作成してコネクタに入力してください。"],
+      "有効にします。漏えいのために無効にしたのなら、新しいキーを作成してコネクターに入力してください。"],
   },
   permission: {
-    en: ["The access key may not send mail",
-      "In the RAM console create a custom policy with the text below, or use the system policy AliyunDirectMailFullAccess.",
-      "Grant it to the RAM user that the access key belongs to.",
-      "Wait a minute, then send again. If it is still refused, see in the console whether risk control blocks the account."],
+    en: ["The access key has no permission to send mail",
+      "In the RAM console, create a custom policy from the text below, or use the system policy AliyunDirectMailFullAccess.",
+      "Grant it to the RAM user that owns the access key.",
+      "Wait a minute and send again. If Aliyun still rejects it, check in the console whether risk control blocks the account."],
     zh: ["该访问密钥没有发信权限",
       "在 RAM 控制台用下面的内容新建自定义权限策略，或使用系统策略 AliyunDirectMailFullAccess。",
       "把它授予该访问密钥所属的 RAM 用户。",
@@ -215,24 +214,24 @@ const topics = {
   },
   risk: {
     en: ["Aliyun's risk control blocks the account",
-      "Sign in to the Alibaba Cloud console with the account's owner and look for a security notice.",
-      "Follow it, or open a ticket with the request id below."],
+      "Sign in to the Alibaba Cloud console as the account owner and look for a security notice.",
+      "Follow it, or open a ticket with the request ID below."],
     zh: ["账号被阿里云风控限制",
       "用主账号登录阿里云控制台，查看安全通知。",
       "按通知处理，或附上下方的 RequestId 提交工单。"],
     ja: ["アカウントがリスク管理により制限されています",
-      "アカウントの所有者で Alibaba Cloud コンソールにサインインし、セキュリティ通知を確認します。",
+      "アカウントの所有者で Alibaba Cloud コンソールにログインし、セキュリティ通知を確認します。",
       "通知に従うか、下のリクエスト ID を添えてチケットを起票してください。"],
   },
   secret: {
-    en: ["The access key's secret is wrong",
-      "Enter AccessKey ID and AccessKey Secret again, as a pair and without blanks. The secret is shown only when a key is created.",
+    en: ["The access key secret is wrong",
+      "Enter the AccessKey ID and its AccessKey Secret again, without spaces. Aliyun shows the secret only when the key is created.",
       "If the secret is lost, create a new key in the RAM console and enter both.",
-      "If both are right: a proxy on the way to Aliyun may change the calls."],
+      "If both are right, a proxy on the way to Aliyun may be changing the requests."],
     zh: ["访问密钥的 Secret 不正确",
       "重新成对填写 AccessKey ID 和 AccessKey Secret，不要带空格。Secret 只在创建密钥时显示一次。",
       "如果 Secret 已丢失，请在 RAM 控制台新建密钥并填入两者。",
-      "如果两者都正确：通往阿里云途中的代理可能改动了请求。"],
+      "如果两者都正确，到阿里云之间的代理可能改动了请求。"],
     ja: ["アクセスキーのシークレットが正しくありません",
       "AccessKey ID と AccessKey Secret を、組のまま空白なしで入力し直します。シークレットはキーの作成時にしか表示されません。",
       "シークレットが分からなければ、RAM コンソールで新しいキーを作成し、両方を入力します。",
@@ -241,7 +240,7 @@ const topics = {
   token: {
     en: ["The temporary credentials are not valid",
       "The access key is a temporary one (STS). Its security token is missing, has expired or belongs to another key.",
-      "Get new temporary credentials and enter all three values, or use the lasting key of a RAM user."],
+      "Get new temporary credentials and enter all three values, or use a permanent key of a RAM user."],
     zh: ["临时凭证无效",
       "这是临时访问密钥（STS），其安全令牌缺失、已过期或属于另一个密钥。",
       "重新获取临时凭证并填入全部三个值，或改用 RAM 用户的长期密钥。"],
@@ -250,9 +249,9 @@ const topics = {
       "新しい一時的な認証情報を取得して 3 つの値をすべて入力するか、RAM ユーザーの恒久的なキーを使います。"],
   },
   clock: {
-    en: ["The clock of the service's machine is wrong",
-      "It is more than 15 minutes off, so that Aliyun refuses the signature.",
-      "Set the clock, and keep it right with NTP. Then send again."],
+    en: ["The service's clock is wrong",
+      "It is off by more than 15 minutes, so Aliyun rejects the signature.",
+      "Set the clock, keep it in sync with NTP, and send again."],
     zh: ["服务所在机器的时钟不准",
       "偏差超过 15 分钟，阿里云因此拒绝签名。",
       "校准时钟并用 NTP 保持同步，然后重新发送。"],
@@ -262,9 +261,9 @@ const topics = {
   },
   quota: {
     en: ["The sending quota is used up",
-      "The Direct Mail console shows the daily and monthly quota. The daily one is renewed the next day.",
-      "If it is needed sooner or more often, open a ticket for a higher quota. Aliyun asks for a low rate of invalid addresses.",
-      "See in the messages whether something sends more than it should."],
+      "The Direct Mail console shows the daily and monthly quota. The daily quota resets the next day.",
+      "If you need more, open a ticket for a higher quota. Aliyun expects a low rate of invalid addresses.",
+      "Check under Messages whether something sends more than it should."],
     zh: ["发信额度已用完",
       "邮件推送控制台显示日额度和月额度；日额度次日恢复。",
       "如急需或经常不够，请提交工单提高额度；阿里云会考察无效地址率。",
@@ -275,21 +274,21 @@ const topics = {
       "想定より多く送信しているものがないか、メッセージの一覧で確認してください。"],
   },
   throttled: {
-    en: ["Too many calls at once",
-      "Aliyun takes about 100 calls a second from one account. Wait a moment and send again.",
-      "If it goes on, find out what else sends with this account, or ask Aliyun for a higher rate."],
+    en: ["Too many requests at once",
+      "Aliyun accepts about 100 requests per second from one account. Wait a moment and send again.",
+      "If it continues, find out what else sends through this account, or ask Aliyun for a higher rate."],
     zh: ["请求过于频繁",
       "阿里云每个账号每秒约接受 100 次调用。请稍候再发。",
       "如果持续出现，请查明还有什么在用该账号发信，或向阿里云申请更高的频率。"],
-    ja: ["一度に送りすぎています",
+    ja: ["リクエストが多すぎます",
       "Aliyun が 1 つのアカウントから受け付けるのは毎秒約 100 回です。少し待ってから再送してください。",
       "続くようなら、同じアカウントで送信しているものが他にないか調べるか、上限の引き上げを依頼します。"],
   },
   account: {
     en: ["The Aliyun account cannot send",
-      "See in the Alibaba Cloud console whether a payment is overdue, and pay it.",
+      "Check in the Alibaba Cloud console whether a payment is overdue.",
       "The Direct Mail console shows whether the account is frozen, restricted or deleted, and why.",
-      "If no reason is shown, open a ticket with the request id below."],
+      "If it shows no reason, open a ticket with the request ID below."],
     zh: ["阿里云账号无法发信",
       "在阿里云控制台查看账号是否欠费，如欠费请充值。",
       "邮件推送控制台显示账号是否被冻结、限制或删除，以及原因。",
@@ -301,8 +300,8 @@ const topics = {
   },
   address: {
     en: ["Aliyun does not accept this machine's IP address",
-      "The account has IP protection. Add the address with which this service reaches Aliyun to the list in the Direct Mail console.",
-      "Through a VPC endpoint it is the private address."],
+      "The account has IP protection. In the Direct Mail console, allow the address from which this service reaches Aliyun.",
+      "With a VPC endpoint, that is the private address."],
     zh: ["阿里云不接受本机的 IP 地址",
       "该账号启用了 IP 防护。请在邮件推送控制台的名单中加入本服务访问阿里云所用的地址。",
       "经 VPC 接入点访问时，是内网地址。"],
@@ -311,33 +310,33 @@ const topics = {
       "VPC エンドポイントを使う場合はプライベートアドレスです。"],
   },
   spam: {
-    en: ["Aliyun's filter refused the mail",
-      "Look at the template: short links, QR codes, pictures without text and names of social networks are often the reason. A plain text with the code passes best.",
-      "Aliyun also answers so after many mails to one recipient in a short time. Wait some minutes, or try another recipient.",
-      "See in the Direct Mail console whether the account is restricted or out of quota."],
-    zh: ["阿里云的过滤器拒绝了邮件",
-      "检查模板：短链接、二维码、只有图片、社交网络名称常是原因。只含验证码的朴素文字最易通过。",
-      "短时间内向同一收件人发送多封也会如此。请等几分钟，或换一个收件人试试。",
+    en: ["Aliyun's spam filter rejected the mail",
+      "Check the template: shortened links, QR codes, images without text and names of social networks are common causes. A short text with the code works best.",
+      "Many mails to one recipient in a short time are rejected the same way. Wait a few minutes, or try another recipient.",
+      "Check in the Direct Mail console whether the account is restricted or out of quota."],
+    zh: ["阿里云的垃圾邮件过滤拒绝了该邮件",
+      "检查模板：常见原因有短链接、二维码、纯图片和社交网络名称。只含验证码的简短文字最易通过。",
+      "短时间内向同一收件人发送多封也会被拒绝。请等几分钟，或换一个收件人试试。",
       "在邮件推送控制台查看账号是否受限或额度用完。"],
-    ja: ["Aliyun のフィルターがメールを拒否しました",
+    ja: ["Aliyun の迷惑メールフィルターがメールを拒否しました",
       "テンプレートを確認します。短縮リンク、QR コード、文字のない画像、SNS の名前がよくある原因です。コードだけの簡素な文面が最も通りやすくなります。",
       "短時間に同じ宛先へ多く送った場合も同じ応答になります。数分待つか、別の宛先で試してください。",
       "アカウントが制限されていないか、枠が残っているかを Direct Mail コンソールで確認します。"],
   },
   subject: {
-    en: ["Aliyun does not accept the subject", "Make the template's subject shorter: 100 characters are safe, 256 the most. It must not be empty."],
+    en: ["Aliyun does not accept the subject", "Shorten the template's subject: up to 100 characters are safe, 256 is the maximum. It must not be empty."],
     zh: ["阿里云不接受该主题", "缩短模板的主题：100 个字符以内最稳妥，最多 256 个；不能为空。"],
     ja: ["件名が受け付けられません", "テンプレートの件名を短くします。100 文字以内なら安全で、最大 256 文字です。空にはできません。"],
   },
   body: {
-    en: ["Aliyun does not accept the mail's body", "Check that the template has content, and that it is not larger than some megabytes."],
+    en: ["Aliyun does not accept the mail's body", "Check that the template has content and is no larger than a few megabytes."],
     zh: ["阿里云不接受邮件正文", "检查模板是否有正文，且不超过几 MB。"],
     ja: ["メールの本文が受け付けられません", "テンプレートに本文があり、数 MB を超えていないことを確認します。"],
   },
   recipient: {
     en: ["Aliyun does not accept the recipient",
-      "Check how the address is spelt. Letters, digits and . _ - are safe before the @; some other characters are refused.",
-      "Try another address, to see whether only this one is concerned."],
+      "Check the spelling of the address. Letters, digits and . _ - are safe before the @; some other characters are refused.",
+      "Try another address to see whether only this one is affected."],
     zh: ["阿里云不接受该收件人",
       "检查地址的拼写。@ 之前用字母、数字和 . _ - 最稳妥，有些其他字符会被拒绝。",
       "换一个地址试试，看是否只有它有问题。"],
@@ -346,9 +345,9 @@ const topics = {
       "このアドレスだけの問題か、別のアドレスで試してください。"],
   },
   bounced: {
-    en: ["Aliyun has the recipient in its list of invalid addresses",
-      "Mail to this address has bounced before. Check how it is spelt.",
-      "If the address exists, take it off the list of invalid addresses in the Direct Mail console."],
+    en: ["The recipient is on Aliyun's list of invalid addresses",
+      "Mail to this address has bounced before. Check its spelling.",
+      "If the address exists, remove it from the list of invalid addresses in the Direct Mail console."],
     zh: ["收件人在阿里云的无效地址库中",
       "以前发往该地址的邮件被退回过。请检查拼写。",
       "如果地址确实存在，请在邮件推送控制台把它移出无效地址列表。"],
@@ -357,134 +356,134 @@ const topics = {
       "アドレスが実在するなら、Direct Mail コンソールで無効アドレスの一覧から外します。"],
   },
   alias: {
-    en: ["Aliyun does not accept the sender's name", "Make the sender's name (fromAlias, or the template's sendFrom) shorter: at most 15 characters, 14 to be safe, without special characters."],
+    en: ["Aliyun does not accept the sender name", "Shorten the sender name (fromAlias, or the template's sendFrom): at most 15 characters, 14 to be safe, and no special characters."],
     zh: ["阿里云不接受发件人名称", "缩短发件人名称（fromAlias，或模板的 sendFrom）：最多 15 个字符，14 个以内最稳妥，不含特殊字符。"],
     ja: ["差出人名が受け付けられません", "差出人名（fromAlias、またはテンプレートの sendFrom）を短くします。最大 15 文字、安全なのは 14 文字以内で、特殊文字は使えません。"],
   },
   reply: {
     en: ["Aliyun does not accept the reply address", "Check the reply address in the connector (replyAddress) and in the template (replyTo): it must be one mail address."],
     zh: ["阿里云不接受回信地址", "检查连接器的 replyAddress 和模板的 replyTo：必须是一个邮箱地址。"],
-    ja: ["返信先が受け付けられません", "コネクタの replyAddress とテンプレートの replyTo を確認します。1 つのメールアドレスでなければなりません。"],
+    ja: ["返信先が受け付けられません", "コネクターの replyAddress とテンプレートの replyTo を確認します。1 つのメールアドレスでなければなりません。"],
   },
   tag: {
-    en: ["Aliyun does not know the tag", "Create the tag in the Direct Mail console, or leave tagName out of the connector.", "A tag may have letters, digits, _ and - only."],
+    en: ["Aliyun does not know the tag", "Create the tag in the Direct Mail console, or remove tagName from the connector.", "A tag may contain only letters, digits, _ and -."],
     zh: ["阿里云找不到该标签", "在邮件推送控制台创建该标签，或从连接器中去掉 tagName。", "标签只能含字母、数字、_ 和 -。"],
-    ja: ["タグが見つかりません", "Direct Mail コンソールでタグを作成するか、コネクタから tagName を外します。", "タグに使えるのは英数字と _ - だけです。"],
+    ja: ["タグが見つかりません", "Direct Mail コンソールでタグを作成するか、コネクターから tagName を外します。", "タグに使えるのは英数字と _ - だけです。"],
   },
   endpoint: {
-    en: ["The server did not understand the call",
-      "If the connector names an endpoint of its own, check that it is one of Direct Mail's, or leave it out.",
-      "See whether a proxy on the way changes the calls."],
+    en: ["The server did not understand the request",
+      "If the connector sets its own endpoint, check that it is one of Direct Mail's, or remove it.",
+      "Check whether a proxy on the way changes the requests."],
     zh: ["对方服务器无法理解请求",
-      "如果连接器自定了接入点，请确认它是邮件推送的接入点，或去掉该项。",
-      "检查途中是否有代理改动了请求。"],
+      "如果连接器设置了自定义接入点，请确认它是邮件推送的接入点，或去掉该项。",
+      "检查中间的代理是否改动了请求。"],
     ja: ["サーバーがリクエストを理解できませんでした",
-      "コネクタに独自のエンドポイントがあれば、Direct Mail のものか確認するか、外してください。",
+      "コネクターに独自のエンドポイントがあれば、Direct Mail のものか確認するか、外してください。",
       "途中のプロキシがリクエストを書き換えていないか確認します。"],
   },
   unreachable: {
     en: ["Aliyun cannot be reached; nothing was sent",
-      "Check that the service's machine reaches the internet and resolves Aliyun's host names (DNS).",
-      "A firewall must let HTTPS (port 443) out to *.aliyuncs.com.",
-      "If the connector names an endpoint of its own, such as one inside a VPC, check that it is reachable from here and of the right region."],
+      "Check that the service can reach the internet and resolve Aliyun's host names (DNS).",
+      "The firewall must allow outgoing HTTPS (port 443) to *.aliyuncs.com.",
+      "If the connector sets its own endpoint, such as one inside a VPC, check that it is reachable from here and in the right region."],
     zh: ["无法连接阿里云；邮件没有发出",
       "检查服务所在机器能否访问互联网，并能解析阿里云的域名（DNS）。",
       "防火墙须允许到 *.aliyuncs.com 的 HTTPS（443 端口）出站访问。",
-      "如果连接器自定了接入点（例如 VPC 内的），请确认从这里可达，且地域正确。"],
+      "如果连接器设置了自定义接入点（例如 VPC 内的），请确认从这里可达，且地域正确。"],
     ja: ["Aliyun に接続できず、何も送信していません",
       "サービスのマシンがインターネットに接続でき、Aliyun のホスト名を解決できる（DNS）ことを確認します。",
       "ファイアウォールで *.aliyuncs.com への HTTPS（443 番ポート）を許可してください。",
-      "VPC 内など独自のエンドポイントをコネクタで指定している場合は、ここから到達でき、リージョンが正しいことを確認します。"],
+      "VPC 内など独自のエンドポイントをコネクターで指定している場合は、ここから到達でき、リージョンが正しいことを確認します。"],
   },
   unknown: {
-    en: ["The mail may have been sent, or not",
-      "Aliyun gave no clear answer in time. It is not sent again by itself, so that nobody gets it twice.",
-      "Look into the recipient's mailbox, or for the mail in the Direct Mail console.",
-      "If this goes on, look at Alibaba Cloud's status page and at the network on the way there."],
+    en: ["The mail may or may not have been sent",
+      "Aliyun gave no clear answer in time. The mail is not resent automatically, so that nobody receives it twice.",
+      "Check the recipient's mailbox, or look for the mail in the Direct Mail console.",
+      "If this continues, check Alibaba Cloud's status page and the network in between."],
     zh: ["邮件可能已发出，也可能没有",
-      "阿里云没有及时给出明确答复。为免收件人收到两封，不会自动重发。",
+      "阿里云没有及时返回明确结果。为免收件人收到两封，不会自动重发。",
       "查看收件人的邮箱，或在邮件推送控制台查找这封邮件。",
-      "如果持续出现，请查看阿里云的状态页和途中的网络。"],
-    ja: ["メールは送信されたかもしれず、されていないかもしれません",
+      "如果持续出现，请查看阿里云状态页并检查网络。"],
+    ja: ["メールが送信されたかどうか分かりません",
       "Aliyun から時間内に明確な応答がありませんでした。二重に届かないよう、自動では再送しません。",
       "受信者のメールボックスを確認するか、Direct Mail コンソールでメールを探します。",
-      "続くようなら、Alibaba Cloud のステータスページと途中のネットワークを確認してください。"],
+      "続くようなら、Alibaba Cloud のステータスページとネットワークを確認してください。"],
   },
   template: {
-    en: ["There is no template for this mail", "Add a template for this usage type, or one for Generic, which stands in for every type."],
+    en: ["There is no template for this mail", "Add a template for this usage type, or one for Generic, which is used for every type without its own."],
     zh: ["没有适用于这封邮件的模板", "为该用途添加模板，或添加 Generic 模板，它可代替所有用途。"],
     ja: ["このメールに使えるテンプレートがありません", "この用途のテンプレートを追加するか、すべての用途の代わりになる Generic のテンプレートを追加します。"],
   },
   variable: {
-    en: ["A variable of the template was not sent",
-      "The connector refuses mails with gaps (onMissing: refuse). The step “template” above names the variable.",
-      "Send the value along, take the variable out of the template, or put it into a section {{#name}} … {{/name}}."],
-    zh: ["模板中的变量没有传来",
-      "连接器设置为拒绝有空缺的邮件（onMissing: refuse）。上方“模板”一步列出了该变量。",
+    en: ["The request lacks a variable of the template",
+      "The connector rejects such requests (onMissing: refuse). The step “Template chosen” above names the variable.",
+      "Send the value, remove the variable from the template, or put it in a section {{#name}} … {{/name}}."],
+    zh: ["请求缺少模板中的变量",
+      "连接器设置为拒绝此类请求（onMissing: refuse）。上方“已选定模板”一步列出了该变量。",
       "请传入该值，或从模板中去掉该变量，或放进区段 {{#name}} … {{/name}}。"],
-    ja: ["テンプレートの変数が送られていません",
-      "コネクタは欠けのあるメールを拒否する設定です（onMissing: refuse）。変数名は上の「テンプレート」に示されています。",
+    ja: ["リクエストにテンプレートの変数がありません",
+      "コネクターはこのようなリクエストを拒否する設定です（onMissing: refuse）。変数名は上の「テンプレートを選択」に示されています。",
       "値を送るか、変数をテンプレートから外すか、セクション {{#name}} … {{/name}} に入れてください。"],
   },
   notAddress: {
-    en: ["This is not one mail address", "Enter one address such as user@example.com, without a name and without a list."],
-    zh: ["这不是一个邮箱地址", "请填写一个地址，如 user@example.com，不带姓名，也不要多个。"],
-    ja: ["1 つのメールアドレスではありません", "user@example.com のような 1 つのアドレスを、名前や一覧なしで入力します。"],
+    en: ["This is not a single mail address", "Enter one address such as user@example.com, without a name or a list."],
+    zh: ["不是单个邮箱地址", "请只填写一个地址，如 user@example.com，不带姓名。"],
+    ja: ["単一のメールアドレスではありません", "user@example.com のようなアドレスを 1 つだけ、名前を付けずに入力します。"],
   },
   limited: {
-    en: ["Too many in a short time", "Wait a little and try again. Limits are part of the connector (limits); test mails are held to 20 a minute."],
-    zh: ["短时间内过多", "请稍候再试。限额属于连接器的设置（limits）；测试邮件每分钟最多 20 封。"],
-    ja: ["短時間に多すぎます", "少し待ってから再試行します。上限はコネクタの設定（limits）です。テストメールは 1 分に 20 通までです。"],
+    en: ["Rate limit reached", "Wait a moment and try again. The connector sets the limits (limits); test mails are limited to 20 per minute."],
+    zh: ["达到频率限制", "请稍候再试。频率限制在连接器中设置（limits）；测试邮件每分钟最多 20 封。"],
+    ja: ["送信数の上限に達しました", "少し待ってから再試行します。上限はコネクターで設定します（limits）。テストメールは 1 分に 20 通までです。"],
   },
   overloaded: {
-    en: ["The service is busy", "It could not have been sent in time, so it was not sent. Try again in a moment.", "If it goes on, look at the connector's own limit (limits.connector) and at how much is sent."],
-    zh: ["服务繁忙", "无法及时发出，因此没有发送。请稍后重试。", "如果持续出现，请查看连接器自身的限额（limits.connector）和发送量。"],
-    ja: ["サービスが混み合っています", "時間内に送信できないため、送信しませんでした。少し待って再試行してください。", "続くようなら、コネクタ自身の上限（limits.connector）と送信量を確認します。"],
+    en: ["The service is busy", "The mail could not go out in time, so it was not sent. Try again in a moment.", "If this continues, check the connector's rate (limits.connector) and how much is being sent."],
+    zh: ["服务繁忙", "无法及时发出，因此没有发送。请稍后重试。", "如果持续出现，请查看连接器的频率限制（limits.connector）和发送量。"],
+    ja: ["サービスが混み合っています", "時間内に送信できないため、送信しませんでした。少し待って再試行してください。", "続くようなら、コネクターの上限（limits.connector）と送信量を確認します。"],
   },
   superseded: {
-    en: ["A newer code took its place", "Nothing to do: the same person asked again, and only the newest code is sent."],
-    zh: ["已有更新的验证码", "无需处理：同一人再次请求，只发送最新的验证码。"],
-    ja: ["新しいコードに置き換わりました", "対応は不要です。同じ人がもう一度要求したため、最新のコードだけを送ります。"],
+    en: ["Superseded by a newer code", "No action needed: the user asked for another code, and only the newest one is sent."],
+    zh: ["已被更新的验证码取代", "无需处理：用户再次请求了验证码，只发送最新的一个。"],
+    ja: ["新しいコードに置き換わりました", "対応は不要です。ユーザーがコードを再度リクエストしたため、最新のものだけを送ります。"],
   },
   progress: {
-    en: ["The same request was already there", "An Idempotency-Key was used twice at the same time, or with another body. The caller must take a new key for each mail."],
-    zh: ["同一请求已存在", "同一个 Idempotency-Key 被同时使用，或用于不同内容。调用方应为每封邮件使用新的键。"],
-    ja: ["同じリクエストがすでにありました", "Idempotency-Key が同時に、または別の内容で使われました。呼び出し側はメールごとに新しいキーを使ってください。"],
+    en: ["The Idempotency-Key was used before", "A request with the same key is in progress, or had a different body. The caller must use a new key for each mail."],
+    zh: ["Idempotency-Key 已被使用", "使用同一个键的请求正在处理，或内容不同。调用方应为每封邮件使用新的键。"],
+    ja: ["Idempotency-Key はすでに使われています", "同じキーのリクエストが処理中か、内容が異なっていました。呼び出し元はメールごとに新しいキーを使ってください。"],
   },
   gone: {
-    en: ["The connector does not exist any more", "Create it again under the same id, or have the caller use another one."],
-    zh: ["连接器已不存在", "用同一 id 重新创建，或让调用方改用其他连接器。"],
-    ja: ["コネクタがもうありません", "同じ id で作り直すか、呼び出し側で別のコネクタを使います。"],
+    en: ["The connector no longer exists", "Create it again with the same ID, or point the caller to another connector."],
+    zh: ["连接器已不存在", "用同一 ID 重新创建，或让调用方改用其他连接器。"],
+    ja: ["コネクターは存在しません", "同じ ID で作り直すか、呼び出し元で別のコネクターを使います。"],
   },
   state: {
-    en: ["The service could not reach its state, so nothing was sent", "Check the database or the disk that it writes to; /readyz and the log say more."],
-    zh: ["服务无法访问其存储，因此没有发送", "检查数据库或所写的磁盘；/readyz 和日志有更多信息。"],
+    en: ["The service could not reach its storage; nothing was sent", "Check its database or disk; /readyz and the log have details."],
+    zh: ["服务无法访问存储，因此没有发送", "检查数据库或磁盘；/readyz 和日志有更多信息。"],
     ja: ["サービスがストレージに接続できず、何も送信していません", "データベースまたは書き込み先のディスクを確認します。/readyz とログに詳細があります。"],
   },
   abandoned: {
     en: ["The caller did not wait", "It had hung up before the mail was sent, so nothing was sent. See that the caller's time limit is 10 seconds or more."],
     zh: ["调用方没有等待", "在邮件发出前它已断开，因此没有发送。请确认调用方的超时不少于 10 秒。"],
-    ja: ["呼び出し側が待ちませんでした", "送信前に接続が切れたため、何も送信していません。呼び出し側の制限時間が 10 秒以上であることを確認します。"],
+    ja: ["呼び出し元が待ちませんでした", "送信前に接続が切れたため、何も送信していません。呼び出し元の制限時間が 10 秒以上であることを確認します。"],
   },
   defect: {
-    en: ["Something went wrong inside the service", "Look for the message's id in the log, and report what stands there."],
-    zh: ["服务内部出错", "在日志中查找该邮件的 id，并反馈其中的内容。"],
-    ja: ["サービス内部で問題が起きました", "ログでメッセージの id を探し、その内容を報告してください。"],
+    en: ["Internal error", "Search the log for the message's ID, and report what you find."],
+    zh: ["服务内部错误", "在日志中查找该邮件的 ID，并反馈相关内容。"],
+    ja: ["内部エラー", "ログでメッセージの ID を検索し、その内容を報告してください。"],
   },
   config: {
-    en: ["The connector has errors", "Correct what is listed, then send again."],
+    en: ["The connector has errors", "Fix the problems listed, then send again."],
     zh: ["连接器有错误", "请改正所列各项后重新发送。"],
-    ja: ["コネクタに誤りがあります", "一覧の項目を直してから、もう一度送信します。"],
+    ja: ["コネクターに誤りがあります", "一覧の項目を直してから、もう一度送信します。"],
   },
   service: {
-    en: ["The connection to the service was lost", "The test may have gone on without this page: look under Messages.", "Check that the service is running."],
+    en: ["The connection to the service was lost", "The test may have continued: check under Messages.", "Check that the service is running."],
     zh: ["与服务的连接中断", "测试可能仍在继续：请在邮件记录中查看。", "检查服务是否在运行。"],
-    ja: ["サービスとの接続が切れました", "テストはこのページなしで続いたかもしれません。メッセージの一覧で確認してください。", "サービスが起動しているか確認します。"],
+    ja: ["サービスとの接続が切れました", "テストは続行された可能性があります。メッセージの一覧で確認してください。", "サービスが起動しているか確認します。"],
   },
   other: {
-    en: ["Aliyun refused the mail",
-      "Look the code up in Alibaba Cloud's documentation of Direct Mail.",
-      "Or open a ticket with the request id below."],
+    en: ["Aliyun rejected the mail",
+      "Look up the code in Alibaba Cloud's Direct Mail documentation.",
+      "Or open a ticket with the request ID below."],
     zh: ["阿里云拒绝了邮件",
       "在阿里云邮件推送的文档中查找该错误码。",
       "或附上下方的 RequestId 提交工单。"],

@@ -1,10 +1,10 @@
-// A chart over time, in the page's colours.
+// A chart over time.
 import { useEffect, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { languageTag } from "../i18n";
 
-/** A colour of the page by its variable, such as "--accent". */
+/** A CSS variable of the page, such as "--accent". */
 export interface Line {
   colour: string;
   values: (number | null)[];
@@ -12,21 +12,21 @@ export interface Line {
 }
 
 interface Props {
-  /** Where each step of time begins, in seconds, and how long it is. */
+  /** Start of each step and its length, in seconds. */
   times: number[];
   step: number;
   lines: Line[];
-  /** Bars that stand on each other, the first at the bottom; else lines. */
+  /** Stacked bars, the first at the bottom; otherwise lines. */
   stacked?: boolean;
   format: (value: number) => string;
-  /** At least this high. */
+  /** Minimum of the y axis's upper end. */
   least: number;
   whole?: boolean;
   /** The step under the pointer. */
   hover: (index: number | null) => void;
 }
 
-/** Canvases know no CSS variables: what they resolve to, anew with each theme. */
+/** Resolves CSS variables, which a canvas does not know, for the current theme. */
 function useColours(): (name: string) => string {
   const [turn, setTurn] = useState(0);
   useEffect(() => {
@@ -76,11 +76,11 @@ export function Chart(props: Props) {
   useEffect(() => {
     plot.current!.setData(data(props));
   }, [props.times, props.lines]);
-  // The figures stand in a table beside the charts.
+  // The page has the same figures as a table.
   return <div class="chart" ref={box} aria-hidden="true" />;
 }
 
-/** The topmost of a stack is drawn first, so that those below cover it. */
+/** A stack's topmost series is drawn first, and those below cover it. */
 function data(props: Props): uPlot.AlignedData {
   if (!props.stacked) return [props.times, ...props.lines.map((l) => l.values)];
   const sums: number[][] = [];
@@ -125,13 +125,13 @@ function options(latest: { current: Props }, colour: (name: string) => string, w
   };
 }
 
-/** Values without a neighbour, which no line would show. */
+/** Values without a neighbour, which a line would not show. */
 function lonely(u: uPlot, series: number): number[] {
   const values = u.data[series]!;
   return Array.from(values.keys()).filter((i) => values[i] != null && values[i - 1] == null && values[i + 1] == null);
 }
 
-/** Hours of a day; at its begin the day. */
+/** The time of day, or the date at midnight. */
 function timeLabel(seconds: number): string {
   const at = new Date(seconds * 1000);
   if (at.getHours() === 0 && at.getMinutes() === 0) return at.toLocaleDateString(languageTag(), { month: "short", day: "numeric" });

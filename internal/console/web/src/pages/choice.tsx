@@ -1,4 +1,4 @@
-// One of a few, in a labelled list.
+// A labelled select.
 import { Field } from "../ui";
 
 export type Option = [value: string, name: string];

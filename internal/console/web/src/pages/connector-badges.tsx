@@ -5,23 +5,23 @@ import { Badge, explain, Time, useLoad } from "../ui";
 import { loadState, type State } from "./connector-state";
 
 const t = texts({
-  en: { working: "Working", refused: "Refused by Aliyun", undecided: "No answer of Aliyun yet", unused: "Never used", idle: "Not in force", last: "last mail", see: "See the message",
-    idleWhy: "It has problems: nothing is sent through it.", unusedWhy: "Send a test mail to see whether it works.", test: "Send a test mail",
-    file: "File", state: "Made here", readOnly: "read-only", problems: "{n} problems", problem: "1 problem", warnings: "{n} warnings", warning: "1 warning",
-    older: "An older version is in force", loading: "Looking…" },
-  zh: { working: "正常", refused: "被阿里云拒绝", undecided: "阿里云尚无答复", unused: "从未使用", idle: "未生效", last: "最近一封", see: "查看该邮件",
-    idleWhy: "存在问题，不会经它发送邮件。", unusedWhy: "发一封测试邮件看看是否可用。", test: "发送测试邮件",
+  en: { working: "Working", refused: "Rejected by Aliyun", undecided: "No answer from Aliyun yet", unused: "Never used", idle: "Inactive", last: "last mail", see: "View the message",
+    idleWhy: "It has problems and sends nothing.", test: "Send a test mail",
+    file: "File", state: "Created here", readOnly: "read-only", problems: "{n} problems", problem: "1 problem", warnings: "{n} warnings", warning: "1 warning",
+    older: "An older version is active", loading: "Checking…" },
+  zh: { working: "正常", refused: "被阿里云拒绝", undecided: "阿里云尚未响应", unused: "从未使用", idle: "未生效", last: "最近一封", see: "查看邮件",
+    idleWhy: "存在问题，不会发送邮件。", test: "发送测试邮件",
     file: "文件", state: "在此创建", readOnly: "只读", problems: "{n} 个问题", problem: "1 个问题", warnings: "{n} 个警告", warning: "1 个警告",
-    older: "旧版本仍在生效", loading: "正在查看…" },
-  ja: { working: "正常", refused: "Aliyun が拒否", undecided: "Aliyun の応答はまだありません", unused: "未使用", idle: "無効", last: "最新のメール", see: "メッセージを見る",
-    idleWhy: "問題があるため、何も送信されません。", unusedWhy: "テストメールを送って確認してください。", test: "テストメールを送信",
+    older: "旧版本仍在生效", loading: "正在检查…" },
+  ja: { working: "正常", refused: "Aliyun が拒否", undecided: "Aliyun の応答はまだありません", unused: "未使用", idle: "停止中（設定に問題）", last: "最新のメール", see: "メッセージを見る",
+    idleWhy: "問題があるため送信しません。", test: "テストメールを送信",
     file: "ファイル", state: "ここで作成", readOnly: "読み取り専用", problems: "問題 {n} 件", problem: "問題 1 件", warnings: "警告 {n} 件", warning: "警告 1 件",
-    older: "以前の内容が有効です", loading: "確認中…" },
+    older: "以前のバージョンで動作中", loading: "確認中…" },
 });
 
 const tones = { working: "good", refused: "bad", undecided: "warn", unused: "calm", idle: "bad" } as const;
 
-/** The state in words, and what it was told from. It is looked at anew with each turn. */
+/** The connector's state and its source message, loaded again with each turn. */
 export function StateBadge(props: { connector: Connector; brief?: boolean; turn?: number }) {
   const { connector } = props;
   const { data, error } = useLoad((signal) => loadState(connector, signal), [connector.id, connector.dmconnector.version, props.turn]);
@@ -51,7 +51,7 @@ export function SourceBadge(props: { connector: Connector }) {
   return <Badge tone="calm">{t(source)}{readOnly && ` · ${t("readOnly")}`}</Badge>;
 }
 
-/** How much the service finds wrong with what is stored. */
+/** The number of problems and warnings of the stored config. */
 export function ProblemBadges(props: { connector: Connector }) {
   const { problems, warnings, inForce } = props.connector.dmconnector;
   const [p, w] = [problems?.length ?? 0, warnings?.length ?? 0];

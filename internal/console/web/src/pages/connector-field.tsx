@@ -1,13 +1,14 @@
-// The fields of a connector's form. Each is tied to a place in the config.
+// The fields of a connector's form. Each edits one path of the config.
 import type { ComponentChildren } from "preact";
 import { createContext } from "preact";
 import { useContext } from "preact/hooks";
 import type { Config, Fault, Faults } from "../api";
 import { Field } from "../ui";
-import { detailText, help, label, type Key } from "./config-words";
+import { help, label, type Key } from "./config-words";
 import { objectAt, textAt, withValue } from "./draft";
 import { configPath } from "./json-assist";
 import { pointerOf } from "./jsonschema";
+import { translated } from "./sentences";
 
 export type FieldPath = [string] | [string, string];
 
@@ -23,14 +24,14 @@ export function useForm(): Form {
   return useContext(FormContext);
 }
 
-/** What the service says of the value at a path itself. */
+/** The service's problems with exactly the value at a path. */
 export function noted(report: Faults, path: string[]): { error?: string; warning?: string } {
   const about = (list: Fault[]) =>
-    list.filter((p) => isAt(p, path) && configPath(p)!.length === path.length).map((p) => detailText(p.detail)).join(" ") || undefined;
+    list.filter((p) => isAt(p, path) && configPath(p)!.length === path.length).map((p) => translated(p.detail)).join(" ") || undefined;
   return { error: about(report.errors), warning: about(report.warnings) };
 }
 
-/** Says whether the problem is about the value at a path, or about something in it. */
+/** Reports whether the problem is at a path or below it. */
 export function isAt(problem: Fault, path: string[]): boolean {
   const place = configPath(problem);
   return place !== null && path.every((part, i) => place[i] === part);
@@ -69,7 +70,7 @@ export function ChoiceField(props: Props & { options: [string, string][]; fallba
   const { config, change, report } = useForm();
   const { path, name, hint, options, fallback } = props;
   const value = valueAt(config, path) || fallback;
-  // A value that is none of these is shown all the same; the service says what it thinks of it.
+  // An unknown value is shown, too. The service reports whether it is valid.
   const all = options.some(([v]) => v === value) ? options : [...options, [value, value] as [string, string]];
   return (
     <Field label={label(name)} hint={hint ?? help(name)} {...noted(report, path)}>

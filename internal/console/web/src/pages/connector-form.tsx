@@ -1,4 +1,4 @@
-// A connector as a form. Keys it does not know stay in the config as they are.
+// A connector as a form. Keys unknown to the form stay unchanged.
 import { useRef, useState } from "preact/hooks";
 import { factory, get, usageTypeValues, type Config, type Faults, type FormItem, type Template } from "../api";
 import { texts } from "../i18n";
@@ -12,31 +12,31 @@ import { usageTypeName } from "./template-names";
 
 const t = texts({
   en: {
-    access: "Access to Aliyun", sender: "Sender", templates: "Templates", limits: "Limits and life", advanced: "More settings", stored: "stored; stays as it is",
-    keeps: "A secret is stored. It stays as it is unless you enter another one.", anew: "The access key ID or the endpoint is another one now: enter the secret anew.", replaced: "The stored secret will be replaced.",
-    otherRegion: "Another region…", otherHint: "A region that is not in the list needs its endpoint, too.", regionId: "ID of the region",
-    builtin: "Ready-made templates", builtinHelp: "In English, Chinese (simplified and traditional) and Japanese, for every kind of mail.", own: "Own templates",
-    ownHelp: "{n} templates, to be edited under “Templates”.", ownNone: "Begins with a copy of the ready-made ones.", inside: "Notes on single templates: {n}. They are shown under “Templates”, too.", edit: "Edit the templates", look: "Look at them",
-    direct: "direct", queued: "queued", queuedNeeds: "The service keeps nothing at present (state: memory), so that nothing can be queued.", resend: "send it again (default)", hold: "keep it back",
-    keep: "keep it as written, as Logto does (default)", refuse: "refuse the request", empty: "leave it out", others: "Kept as they are, in the JSON only: {keys}", broken: "The JSON cannot be read at the moment. The form waits until it can.",
+    access: "Access to Aliyun", sender: "Sender", templates: "Templates", limits: "Rate limits and code lifetime", advanced: "More settings", stored: "stored, unchanged",
+    keeps: "A secret is stored. Leave this empty to keep it.", anew: "The access key ID or the endpoint has changed: enter the secret again.", replaced: "The stored secret will be replaced.",
+    otherRegion: "Another region…", otherHint: "A region that is not listed also needs its endpoint.", regionId: "Region ID",
+    builtin: "Built-in templates", builtinHelp: "In English, Chinese (Simplified and Traditional) and Japanese, for every usage type.", own: "Your own templates",
+    ownHelp: "Edit them under “Templates” ({n}).", ownNone: "Starts with a copy of the built-in templates.", inside: "Problems and warnings in templates: {n}. See “Templates”.", edit: "Edit templates", look: "View templates",
+    direct: "direct", queued: "queued", queuedNeeds: "Queueing needs durable storage. This service keeps its state in memory.", resend: "send it again (default)", hold: "hold it",
+    keep: "leave it as written, like Logto (default)", refuse: "reject the request", empty: "leave it out", others: "Only in the JSON: {keys}", broken: "The JSON has a syntax error. Fix it to use the form.",
   },
   zh: {
-    access: "访问阿里云", sender: "发信人", templates: "模板", limits: "频率限制与有效期", advanced: "更多设置", stored: "已存储，保持不变",
-    keeps: "已存有密钥。不输入新密钥则保持不变。", anew: "AccessKey ID 或接入点已更改：请重新输入密钥。", replaced: "将替换已存的密钥。",
-    otherRegion: "其他地域…", otherHint: "列表以外的地域还需填写接入点。", regionId: "地域 ID",
-    builtin: "内置模板", builtinHelp: "英语、中文（简体和繁体）、日语，涵盖所有邮件用途。", own: "自己的模板",
-    ownHelp: "{n} 个模板，在“模板”页编辑。", ownNone: "从内置模板的副本开始。", inside: "单个模板有 {n} 条提示，在“模板”页也会显示。", edit: "编辑模板", look: "查看模板",
-    direct: "直接", queued: "排队", queuedNeeds: "服务目前不保存任何内容（存储：内存），因此无法排队。", resend: "重新发送（默认）", hold: "暂不发送",
-    keep: "原样保留，与 Logto 相同（默认）", refuse: "拒绝请求", empty: "留空", others: "仅在 JSON 中、保持原样的键：{keys}", broken: "JSON 暂时无法读取，表单会等到它可读为止。",
+    access: "访问阿里云", sender: "发信人", templates: "模板", limits: "频率限制与验证码有效期", advanced: "更多设置", stored: "已存储，保持不变",
+    keeps: "密钥已存储，留空则保持不变。", anew: "AccessKey ID 或接入点已更改：请重新输入密钥。", replaced: "将替换已存的密钥。",
+    otherRegion: "其他地域…", otherHint: "未列出的地域还需填写接入点。", regionId: "地域 ID",
+    builtin: "内置模板", builtinHelp: "英语、中文（简体和繁体）、日语，涵盖所有用途。", own: "自定义模板",
+    ownHelp: "共 {n} 个，在“模板”页编辑。", ownNone: "从内置模板的副本开始。", inside: "模板中有 {n} 个问题和警告，请见“模板”页。", edit: "编辑模板", look: "查看模板",
+    direct: "直接", queued: "排队", queuedNeeds: "排队需要持久存储，而本服务的状态只保存在内存中。", resend: "重新发送（默认）", hold: "暂不发送",
+    keep: "原样保留，与 Logto 相同（默认）", refuse: "拒绝请求", empty: "留空", others: "仅在 JSON 中的键：{keys}", broken: "JSON 有语法错误，修正后才能使用表单。",
   },
   ja: {
-    access: "Aliyun へのアクセス", sender: "差出人", templates: "テンプレート", limits: "制限と有効期間", advanced: "その他の設定", stored: "保存済み（変更なし）",
-    keeps: "シークレットは保存されています。別のものを入力しない限り変わりません。", anew: "AccessKey ID またはエンドポイントが変わりました。シークレットを改めて入力してください。", replaced: "保存済みのシークレットを置き換えます。",
-    otherRegion: "その他のリージョン…", otherHint: "一覧にないリージョンにはエンドポイントも必要です。", regionId: "リージョン ID",
-    builtin: "組み込みのテンプレート", builtinHelp: "英語、中国語（簡体字・繁体字）、日本語。すべての用途に対応しています。", own: "独自のテンプレート",
-    ownHelp: "{n} 件のテンプレート。「テンプレート」で編集します。", ownNone: "組み込みのもののコピーから始めます。", inside: "個々のテンプレートへの指摘が {n} 件あります。「テンプレート」でも確認できます。", edit: "テンプレートを編集", look: "見る",
-    direct: "直接", queued: "キュー", queuedNeeds: "サービスは現在何も保存しないため（ストレージ：メモリ）、キューは使えません。", resend: "もう一度送信する（既定）", hold: "保留する",
-    keep: "Logto と同じく書かれたまま残す（既定）", refuse: "リクエストを拒否する", empty: "空にする", others: "JSON にのみあり、そのまま残るキー：{keys}", broken: "現在 JSON を読み取れません。読み取れるようになるまでフォームは使えません。",
+    access: "Aliyun へのアクセス", sender: "差出人", templates: "テンプレート", limits: "送信数の制限とコードの有効期間", advanced: "その他の設定", stored: "保存済み（変更なし）",
+    keeps: "シークレットは保存済みです。空欄のままなら変わりません。", anew: "AccessKey ID またはエンドポイントが変わりました。シークレットを再入力してください。", replaced: "保存済みのシークレットを置き換えます。",
+    otherRegion: "その他のリージョン…", otherHint: "一覧にないリージョンではエンドポイントも指定します。", regionId: "リージョン ID",
+    builtin: "組み込みテンプレート", builtinHelp: "英語、中国語（簡体字・繁体字）、日本語。すべての用途に対応しています。", own: "独自のテンプレート",
+    ownHelp: "「テンプレート」で編集します（{n} 件）。", ownNone: "組み込みテンプレートのコピーから始めます。", inside: "テンプレートに問題や警告が {n} 件あります。「テンプレート」を確認してください。", edit: "テンプレートを編集", look: "テンプレートを見る",
+    direct: "直接", queued: "キュー", queuedNeeds: "キューには永続的なストレージが必要です。このサービスの状態はメモリにのみ保存されています。", resend: "もう一度送信する（既定）", hold: "保留する",
+    keep: "Logto と同じく書かれたまま残す（既定）", refuse: "リクエストを拒否する", empty: "空にする", others: "JSON にのみあるキー：{keys}", broken: "JSON に構文エラーがあります。修正するとフォームを使えます。",
   },
 });
 
@@ -44,14 +44,14 @@ export type Region = NonNullable<FormItem["selectItems"]>[number];
 
 interface Props {
   config: Config;
-  /** As stored, with the secrets masked; nothing for a new connector. */
+  /** As stored, with secrets masked; undefined for a new connector. */
   stored?: Config;
   change: (config: Config) => void;
   report: Faults;
   readOnly: boolean;
   broken: boolean;
   regions: Region[];
-  /** The part of the URL that stands for the connector. */
+  /** The connector's part of the URL. */
   place: string;
   volatile: boolean;
 }
@@ -96,7 +96,7 @@ export function ConnectorForm(props: Props) {
   );
 }
 
-/** The mask is never shown as if it were the secret: an empty field stands for it. */
+/** Shows a masked secret as an empty field. */
 function SecretField(props: { name: "accessKeySecret" | "securityToken"; stored?: Config; required?: boolean }) {
   const { config, change, report } = useForm();
   const { name, stored } = props;

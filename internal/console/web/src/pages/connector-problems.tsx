@@ -1,21 +1,22 @@
-// All that is wrong with a connector, each a step to its place.
+// The list of a connector's problems, each linked to its field.
 import { useEffect, useRef } from "preact/hooks";
 import type { Fault } from "../api";
 import { texts } from "../i18n";
 import { explain } from "../ui";
-import { detailText, nameAt } from "./config-words";
+import { nameAt } from "./config-words";
 import { isAt } from "./connector-field";
 import type { Checked } from "./draft";
 import { configPath } from "./json-assist";
 import { pointerOf, pointerPath } from "./jsonschema";
+import { translated } from "./sentences";
 
 const t = texts({
-  en: { error: "1 problem to solve before saving", errors: "{n} problems to solve before saving", warning: "1 warning; it does not keep you from saving", warnings: "{n} warnings; they do not keep you from saving", whole: "Connector", knownErrors: "Problems: {n}", knownWarnings: "Warnings: {n}", templates: "In the templates: {n}", unchecked: "The service could not check this:" },
-  zh: { error: "保存前需解决 1 个问题", errors: "保存前需解决 {n} 个问题", warning: "1 个警告，不影响保存", warnings: "{n} 个警告，不影响保存", whole: "连接器", knownErrors: "问题：{n}", knownWarnings: "警告：{n}", templates: "模板中：{n}", unchecked: "服务未能检查：" },
-  ja: { error: "保存する前に解決が必要な問題 1 件", errors: "保存する前に解決が必要な問題 {n} 件", warning: "警告 1 件（保存は可能）", warnings: "警告 {n} 件（保存は可能）", whole: "コネクタ", knownErrors: "問題：{n} 件", knownWarnings: "警告：{n} 件", templates: "テンプレート内：{n}", unchecked: "サービスが確認できませんでした：" },
+  en: { error: "Fix 1 problem before saving", errors: "Fix {n} problems before saving", warning: "1 warning (you can still save)", warnings: "{n} warnings (you can still save)", whole: "Connector", knownErrors: "Problems: {n}", knownWarnings: "Warnings: {n}", templates: "In the templates: {n}", unchecked: "The service could not check the connector:" },
+  zh: { error: "保存前需解决 1 个问题", errors: "保存前需解决 {n} 个问题", warning: "1 个警告（不影响保存）", warnings: "{n} 个警告（不影响保存）", whole: "连接器", knownErrors: "问题：{n}", knownWarnings: "警告：{n}", templates: "模板中：{n}", unchecked: "服务未能检查该连接器：" },
+  ja: { error: "保存前に 1 件の問題を修正してください", errors: "保存前に {n} 件の問題を修正してください", warning: "警告 1 件（保存は可能）", warnings: "警告 {n} 件（保存は可能）", whole: "コネクター", knownErrors: "問題：{n} 件", knownWarnings: "警告：{n} 件", templates: "テンプレート内：{n}", unchecked: "サービスでコネクターを確認できませんでした：" },
 });
 
-/** Puts the focus on the form's field for a pointer, or the one around it. Returns false if there is none. */
+/** Focuses the form's field for a path or its nearest parent. Returns false if there is none. */
 export function focusField(path: string[]): boolean {
   for (let length = path.length; length > 0; length--) {
     const control = document.querySelector<HTMLElement>(`[data-pointer="${CSS.escape(pointerOf(path.slice(0, length)))}"]`);
@@ -31,7 +32,7 @@ export function focusField(path: string[]): boolean {
 
 interface Props {
   checked: Checked;
-  /** Counts up when the reader is to be led here. */
+  /** Incremented to move the focus here. */
   called: number;
   go: (path: string[]) => void;
   readOnly: boolean;
@@ -58,7 +59,7 @@ export function Problems(props: Props) {
   );
 }
 
-/** Beyond so many the templates' are folded: one mistake is often in all of them. */
+/** More template problems than this are folded: all templates often share one mistake. */
 const unfolded = 3;
 
 function List(props: { kind: "error" | "warning"; title: string; list: Fault[]; go: Props["go"] }) {
@@ -84,7 +85,7 @@ function Item(props: { problem: Fault; go: Props["go"] }) {
   const path = configPath(problem) ?? pointerPath(problem.pointer);
   return (
     <li>
-      <button type="button" class="link" onClick={() => props.go(path)}>{nameAt(path) || t("whole")}</button>: {detailText(problem.detail)}
+      <button type="button" class="link" onClick={() => props.go(path)}>{nameAt(path) || t("whole")}</button>: {translated(problem.detail)}
     </li>
   );
 }

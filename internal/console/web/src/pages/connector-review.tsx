@@ -1,4 +1,4 @@
-// What is about to be saved, beside what is stored.
+// Compares a draft with the stored version before it is saved.
 import { json } from "@codemirror/lang-json";
 import { MergeView, unifiedMergeView } from "@codemirror/merge";
 import { EditorState, type Extension } from "@codemirror/state";
@@ -12,12 +12,12 @@ import { nameAt } from "./config-words";
 import { changedKeys, textOf, withSecretsHidden } from "./draft";
 
 const t = texts({
-  en: { title: "What will be saved", changed: "Changed", stored: "Stored", yours: "Yours", back: "Back to editing", save: "Save", secret: "(a new secret)", none: "nothing",
-    at: "It is in force at once: the next mail is sent with it.", region: "Differences between what is stored and yours" },
-  zh: { title: "将要保存的内容", changed: "更改", stored: "已存储", yours: "您的修改", back: "继续编辑", save: "保存", secret: "（新密钥）", none: "无",
-    at: "保存后立即生效，下一封邮件就会使用。", region: "已存储内容与您的修改之间的差异" },
-  ja: { title: "保存される内容", changed: "変更", stored: "保存済み", yours: "あなたの変更", back: "編集に戻る", save: "保存", secret: "（新しいシークレット）", none: "なし",
-    at: "保存するとすぐに有効になり、次のメールから使われます。", region: "保存済みの内容と変更後の内容の差分" },
+  en: { title: "Review changes", changed: "Changed", stored: "Stored", yours: "Yours", back: "Back to editing", save: "Save", secret: "(a new secret)", none: "nothing",
+    at: "They take effect immediately.", region: "Differences between the stored version and yours" },
+  zh: { title: "核对更改", changed: "更改", stored: "已存储", yours: "您的修改", back: "继续编辑", save: "保存", secret: "（新密钥）", none: "无",
+    at: "保存后立即生效。", region: "已存储版本与您的修改之间的差异" },
+  ja: { title: "変更の確認", changed: "変更", stored: "保存済み", yours: "あなたの変更", back: "編集に戻る", save: "保存", secret: "（新しいシークレット）", none: "なし",
+    at: "保存するとすぐに反映されます。", region: "保存済みの内容とあなたの変更の差分" },
 });
 
 interface Props {
@@ -51,7 +51,7 @@ function readOnly(name: string): Extension {
 
 const collapseUnchanged = { margin: 2, minSize: 5 };
 
-/** Side by side, or one below the other where there is no room. */
+/** Side by side, or unified on narrow screens. */
 function Difference(props: { old: string; mine: string }) {
   const parent = useRef<HTMLDivElement>(null);
   const { old, mine } = props;

@@ -1,4 +1,4 @@
-// In what state a connector is, told from its newest messages.
+// A connector's state, derived from its newest messages.
 import { get, type Connector, type Message, type MessagePage } from "../api";
 
 export type State =
@@ -7,7 +7,7 @@ export type State =
 
 const refusals = ["provider_rejected", "quota_exhausted"];
 
-/** What Aliyun said last counts. What was never asked of it, such as a limit of ours, says nothing. */
+/** Aliyun's last answer decides. Messages that never reached it say nothing. */
 export function stateOf(messages: Message[]): State {
   for (const message of messages) {
     if (message.state === "sent") return { kind: "working", message };

@@ -1,5 +1,5 @@
-// What can be done with a connector's draft: change it, have it checked, save it,
-// and bring it together with what somebody else has saved meanwhile.
+// The life of a connector's draft: edit, validate, save, and rebase on a version that
+// someone else saved in the meantime.
 import { useMemo, useState } from "preact/hooks";
 import { factory, Problem, send, type Answer, type Config, type Connector, type Fault, type Faults } from "../api";
 import { href } from "../route";
@@ -10,15 +10,15 @@ export type Said = "" | "saved" | "created" | "merged" | "taken";
 
 export interface Work {
   stored?: Connector;
-  /** What the draft is compared with. */
+  /** The version that the draft started from. */
   base: Config;
   draft: Draft;
   change: (config: Config) => void;
   changeText: (text: string) => void;
-  /** The wanted id of a new connector. */
+  /** The chosen id of a new connector. */
   id: string;
   setId: (id: string) => void;
-  /** What is to be shown of what was found. */
+  /** The findings to show. */
   checked: Checked;
   dirty: boolean;
   readOnly: boolean;
@@ -26,27 +26,27 @@ export interface Work {
   failure?: unknown;
   reviewing: boolean;
   said: Said;
-  /** The reader has seen what was said. */
+  /** Dismisses the notice. */
   dismiss: () => void;
-  /** Counts up when the reader is to be led to the problems. */
+  /** Incremented to move the focus to the problems. */
   called: number;
   lead: () => void;
-  /** What somebody else has saved meanwhile. */
+  /** The version that someone else saved in the meantime. */
   newer?: Answer<Connector>;
-  /** Keys that both have changed. */
+  /** Keys changed on both sides. */
   contested: string[];
-  /** Creates the connector, or shows what saving it would change, if the service finds it good. */
+  /** If the draft is valid, creates the connector or opens the review. */
   prepare: () => Promise<void>;
   save: () => Promise<void>;
   stopReview: () => void;
   discard: () => void;
-  /** Lays the draft's changes over the newer version, or drops them. */
+  /** Applies the draft's changes to the newer version, or discards them. */
   takeNewer: (keep: boolean) => void;
 }
 
-/** What one of the connector's pages is about, and as it was loaded. */
+/** The connector as it was loaded. */
 export interface Subject {
-  /** The part of the URL that stands for the connector. */
+  /** The connector's part of the URL. */
   place: string;
   loaded?: Answer<Connector>;
   start: Config;
@@ -76,7 +76,7 @@ export function useWork({ place, loaded, start, said: first }: Subject): Work {
     dismiss();
   };
   const changeText = (text: string) => {
-    // The editor tells of what it was given, too.
+    // The editor also reports changes that came from here.
     if (text !== draft.text) edit((old) => withText(old, text));
   };
   const settle = (answer: Answer<Connector>, config: Config, said: Said, contested: string[] = []) => {
@@ -127,7 +127,7 @@ export function useWork({ place, loaded, start, said: first }: Subject): Work {
   };
 }
 
-/** What the service finds, and whether the reader is to be bothered with all of it. */
+/** The service's findings, and whether to show all of them. */
 function useFindings(draft: Draft, stored: Connector | undefined, readOnly: boolean) {
   const status = stored?.dmconnector;
   const first = { errors: status?.problems ?? [], warnings: status?.warnings ?? [] };
@@ -146,13 +146,13 @@ function useFindings(draft: Draft, stored: Connector | undefined, readOnly: bool
   return { shown, called, set, lead, add };
 }
 
-/** A form that nobody has filled in yet is not told that it is empty. */
+/** Leaves out problems of fields that were not filled in yet. */
 function withoutUntouched(report: Faults, config: Config): Faults {
   const untouched = (path: string[] | null) => path?.length === 1 && (config[path[0]!] ?? "") === "";
   return { errors: report.errors.filter((p) => !untouched(configPath(p))), warnings: report.warnings };
 }
 
-/** Runs what may fail. What the service refuses for a value goes to that value's place. */
+/** Runs an action. Problems with a value are reported at that value. */
 function useAttempt(refused: (errors: Fault[]) => void) {
   const [busy, setBusy] = useState(false);
   const [failure, setFailure] = useState<unknown>();

@@ -1,5 +1,4 @@
-// One connector: its settings, its templates and a test mail, with one draft that
-// all three share.
+// One connector: settings, templates and test mail, which share one draft.
 import type { EditorView } from "@codemirror/view";
 import type { RefObject } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
@@ -12,12 +11,13 @@ import { ProblemBadges, SourceBadge, StateBadge } from "./connector-badges";
 import { ConnectorForm, type Region } from "./connector-form";
 import { focusField, Problems } from "./connector-problems";
 import { Review } from "./connector-review";
-import { detailText, nameAt } from "./config-words";
+import { nameAt } from "./config-words";
 import { useWork, type Work } from "./connector-work";
 import { Doctor } from "./doctor";
 import { blank, withoutMasks } from "./draft";
 import { assistance, foldTemplates, goTo, schema, showProblems } from "./json-assist";
 import { valuesOf } from "./jsonschema";
+import { translated } from "./sentences";
 import { TemplateEditor } from "./templates";
 import { TestMail } from "./testmail";
 import "./connector.css";
@@ -25,36 +25,36 @@ import "./connector.css";
 const t = texts({
   en: {
     newTitle: "New connector", settings: "Settings", templates: "Templates", test: "Test mail", parts: "Parts of the connector", copy: "Copy as a new connector", all: "All connectors",
-    readOnly: "This connector comes from a file that the service was started with, or is the sandbox's example. It is read-only here: change its file, and the service takes that up by itself. Or copy it; its secret must then be entered anew.",
-    copied: "A copy of {id}. Enter its secret: it cannot be copied.", id: "ID", idHint: "Letters, digits, - _ and . — part of URLs and of Logto's settings; it cannot be changed later. Without one the service makes one up.", idNew: "“new” stands for this page.",
-    json: "The same as JSON", jsonHint: "Ctrl-Space completes; the pointer on a key tells what it means.", jsonLabel: "Connector as JSON", saving: "Saving", problems: "Problems: {n}", dismiss: "Dismiss", unsaved: "You have unsaved changes.", newNote: "The connector is not created yet.",
-    leave: "Leave this page? What you have changed is not saved.", discard: "Discard", discardAsk: "Discard all your changes?", review: "Review and save", create: "Create the connector",
-    saved: "Saved. It is in force now.", created: "The connector is created and in force.", createdTest: "Send a test mail",
-    conflict: "Somebody else saved a newer version while you were editing. Yours is not saved yet, and nothing is lost.", merge: "Load the newer one, keep my changes", take: "Load the newer one, drop my changes",
-    merged: "Your changes are now on top of the newer version. Review and save them.", contested: "Both of you changed: {keys}. Yours is kept here; compare before you save.",
-    taken: "This is the newer version.", brokenTemplates: "The JSON under “Settings” cannot be read at the moment. The templates can be changed again once it can.", brokenSave: "The JSON cannot be read. Mend it first.",
+    readOnly: "This connector is read-only: it comes from a file, or is the sandbox's example. Edit the file, and the service reloads it. Or copy the connector, and enter its secret again.",
+    copied: "Copy of {id}. Enter its secret, which is not copied.", id: "ID", idHint: "Letters, digits, - _ and . It appears in URLs and in Logto's settings and cannot be changed later. Leave it empty to have one generated.", idNew: "“new” is reserved. Use another ID.",
+    json: "JSON", jsonHint: "Press Ctrl+Space to autocomplete. Hover over a key to see what it does.", jsonLabel: "Connector as JSON", saving: "Saving", problems: "Problems: {n}", dismiss: "Dismiss", unsaved: "You have unsaved changes.", newNote: "Not created yet.",
+    leave: "Leave this page? Your changes are not saved.", discard: "Discard", discardAsk: "Discard all your changes?", review: "Review and save", create: "Create the connector",
+    saved: "Saved. The changes are active.", created: "The connector is created and active.", createdTest: "Send a test mail",
+    conflict: "Someone else saved a newer version while you were editing. Your changes are not saved yet, but nothing is lost.", merge: "Load the newer version, keep my changes", take: "Load the newer version, discard my changes",
+    merged: "Your changes now apply to the newer version. Review and save them.", contested: "Both of you changed: {keys}. Your values are kept; compare before you save.",
+    taken: "This is the newer version.", brokenTemplates: "Fix the JSON under “Settings” to edit the templates.", brokenSave: "Fix the JSON first.",
   },
   zh: {
     newTitle: "新建连接器", settings: "设置", templates: "模板", test: "测试邮件", parts: "连接器的各部分", copy: "复制为新连接器", all: "所有连接器",
-    readOnly: "此连接器来自服务启动时指定的文件，或是沙箱的示例，在这里只读：修改其文件后，服务会自动采用。也可以复制它，但须重新输入密钥。",
-    copied: "{id} 的副本。密钥无法复制，请重新输入。", id: "ID", idHint: "字母、数字、- _ 和 .；会出现在网址和 Logto 的设置中，之后不能更改。不填则由服务生成。", idNew: "“new” 是本页面的名称，不能使用。",
-    json: "对应的 JSON", jsonHint: "按 Ctrl-空格补全；将指针停在键上可查看说明。", jsonLabel: "JSON 形式的连接器", saving: "保存", problems: "问题：{n}", dismiss: "关闭", unsaved: "有未保存的更改。", newNote: "连接器尚未创建。",
-    leave: "离开此页？您的更改尚未保存。", discard: "放弃更改", discardAsk: "放弃所有更改？", review: "查看并保存", create: "创建连接器",
+    readOnly: "此连接器为只读：它来自文件，或是沙箱的示例。修改文件后，服务会自动重新加载。也可以复制该连接器，然后重新输入密钥。",
+    copied: "{id} 的副本。密钥不会复制，请重新输入。", id: "ID", idHint: "可用字母、数字、- _ 和 .；会出现在网址和 Logto 的设置中，之后不能更改。留空则自动生成。", idNew: "“new” 为保留 ID，请换一个。",
+    json: "JSON", jsonHint: "按 Ctrl+空格自动补全；将鼠标悬停在键上可查看说明。", jsonLabel: "JSON 形式的连接器", saving: "保存", problems: "问题：{n}", dismiss: "关闭", unsaved: "有未保存的更改。", newNote: "连接器尚未创建。",
+    leave: "要离开此页吗？您的更改尚未保存。", discard: "放弃更改", discardAsk: "要放弃所有更改吗？", review: "核对并保存", create: "创建连接器",
     saved: "已保存并生效。", created: "连接器已创建并生效。", createdTest: "发送测试邮件",
     conflict: "在您编辑期间，其他人保存了更新的版本。您的更改尚未保存，也没有丢失。", merge: "载入新版本，保留我的更改", take: "载入新版本，放弃我的更改",
-    merged: "您的更改已叠加到新版本上，请查看并保存。", contested: "双方都修改了：{keys}。这里保留的是您的内容，保存前请比较。",
-    taken: "这是更新后的版本。", brokenTemplates: "“设置”中的 JSON 暂时无法读取，修正后才能编辑模板。", brokenSave: "JSON 无法读取，请先修正。",
+    merged: "您的更改已应用到新版本，请核对并保存。", contested: "双方都修改了：{keys}。这里保留的是您的内容，保存前请比较。",
+    taken: "这是新版本。", brokenTemplates: "请先修正“设置”中的 JSON，再编辑模板。", brokenSave: "请先修正 JSON。",
   },
   ja: {
-    newTitle: "コネクタを作成", settings: "設定", templates: "テンプレート", test: "テストメール", parts: "コネクタの各部分", copy: "コピーして新規作成", all: "すべてのコネクタ",
-    readOnly: "このコネクタは、サービスの起動時に指定されたファイル、またはサンドボックスの例によるもので、ここでは読み取り専用です。ファイルを変更すると自動的に反映されます。コピーする場合は、シークレットを改めて入力してください。",
-    copied: "{id} のコピーです。シークレットはコピーできないため、入力してください。", id: "ID", idHint: "英数字と - _ . が使えます。URL と Logto の設定に現れ、後から変更できません。省略するとサービスが決めます。", idNew: "「new」はこのページの名前のため使えません。",
-    json: "同じ内容の JSON", jsonHint: "Ctrl-Space で補完します。キーにポインタを置くと説明が出ます。", jsonLabel: "コネクタの JSON", saving: "保存", problems: "問題：{n} 件", dismiss: "閉じる", unsaved: "保存されていない変更があります。", newNote: "コネクタはまだ作成されていません。",
-    leave: "このページを離れますか？変更は保存されていません。", discard: "変更を破棄", discardAsk: "すべての変更を破棄しますか？", review: "確認して保存", create: "コネクタを作成",
-    saved: "保存され、有効になりました。", created: "コネクタが作成され、有効になりました。", createdTest: "テストメールを送信",
-    conflict: "編集中に他の人が新しい版を保存しました。あなたの変更はまだ保存されていませんが、失われてはいません。", merge: "新しい版を読み込み、自分の変更を残す", take: "新しい版を読み込み、自分の変更を捨てる",
-    merged: "あなたの変更を新しい版に重ねました。確認して保存してください。", contested: "双方が変更した項目：{keys}。ここではあなたのものを残しています。保存する前に比べてください。",
-    taken: "新しい版です。", brokenTemplates: "「設定」の JSON を現在読み取れません。直すとテンプレートを編集できます。", brokenSave: "JSON を読み取れません。先に直してください。",
+    newTitle: "コネクターを作成", settings: "設定", templates: "テンプレート", test: "テストメール", parts: "コネクターの各部分", copy: "コピーして新規作成", all: "すべてのコネクター",
+    readOnly: "このコネクターは、ファイルまたはサンドボックスの例によるもので、読み取り専用です。ファイルを変更すると自動的に反映されます。コピーする場合は、シークレットを再入力してください。",
+    copied: "{id} のコピーです。シークレットはコピーされないため、入力してください。", id: "ID", idHint: "英数字と - _ . が使えます。URL と Logto の設定に使われ、後から変更できません。空欄なら自動生成されます。", idNew: "「new」は予約済みです。別の ID を指定してください。",
+    json: "JSON", jsonHint: "Ctrl+Space で補完します。キーにカーソルを合わせると説明が表示されます。", jsonLabel: "コネクターの JSON", saving: "保存", problems: "問題：{n} 件", dismiss: "閉じる", unsaved: "保存されていない変更があります。", newNote: "コネクターはまだ作成されていません。",
+    leave: "このページを離れますか？変更は保存されていません。", discard: "変更を破棄", discardAsk: "すべての変更を破棄しますか？", review: "確認して保存", create: "コネクターを作成",
+    saved: "保存され、有効になりました。", created: "コネクターが作成され、有効になりました。", createdTest: "テストメールを送信",
+    conflict: "編集中に他の人が新しいバージョンを保存しました。あなたの変更はまだ保存されていませんが、失われてはいません。", merge: "新しいバージョンを読み込み、自分の変更を残す", take: "新しいバージョンを読み込み、自分の変更を破棄する",
+    merged: "あなたの変更を新しいバージョンに適用しました。確認して保存してください。", contested: "双方が変更した項目：{keys}。ここではあなたの変更を優先しています。保存前に比較してください。",
+    taken: "新しいバージョンです。", brokenTemplates: "テンプレートを編集するには、先に「設定」の JSON を修正してください。", brokenSave: "先に JSON を修正してください。",
   },
 });
 
@@ -103,7 +103,7 @@ function Workbench(props: WorkbenchProps) {
   const [tests, setTests] = useState(0);
   useUnsaved(dirty, t("leave"), href("connectors", props.id));
   useEffect(() => {
-    // The problems are listed beside the settings.
+    // The problems are listed with the settings.
     if (work.called && part !== "settings") location.hash = href("connectors", props.id, "settings");
   }, [work.called]);
   const connectorId = stored?.id ?? factory;
@@ -131,12 +131,12 @@ function Workbench(props: WorkbenchProps) {
   );
 }
 
-/** What became of the attempt to save, where the attempt was made. */
+/** The result of saving. */
 function Told(props: { work: Work; place: string }) {
   const { said, contested, newer, failure, reviewing, takeNewer, dismiss } = props.work;
   const box = useRef<HTMLDivElement>(null);
   useEffect(() => {
-    // The button that led here may be gone, and the focus with it.
+    // The focus is lost if its button is gone.
     if ((said || newer) && document.activeElement === document.body) box.current!.focus();
   }, [said, newer]);
   return (
@@ -178,7 +178,7 @@ function SaveBar(props: { work: Work }) {
       <span aria-live="polite">{note} {n > 0 && !draft.broken && <button type="button" class="link bad" onClick={lead}>{t("problems", { n })}</button>}</span>
       <div class="actions">
         {dirty && <Button onClick={ask}>{t("discard")}</Button>}
-        {/* Not disabled while busy: that would take the focus away. */}
+        {/* Disabling it while busy would lose the focus. */}
         <Button kind="primary" aria-busy={busy} disabled={id === newId || draft.broken || newer !== undefined} onClick={busy ? undefined : prepare}>{stored ? t("review") : t("create")}</Button>
       </div>
     </div>
@@ -255,7 +255,7 @@ function IdField(props: { work: Work }) {
   return (
     <div class="form">
       <section>
-        <Field label={t("id")} hint={t("idHint")} error={error && detailText(error)}>
+        <Field label={t("id")} hint={t("idHint")} error={error && translated(error)}>
           {(ids) => <input {...ids} class="mono" data-pointer="/id" value={id} autocomplete="off" spellcheck={false} onInput={(e) => setId(e.currentTarget.value.trim())} />}
         </Field>
       </section>
@@ -265,7 +265,7 @@ function IdField(props: { work: Work }) {
 
 const extensions = [assistance];
 
-/** The regions that the service knows; before they are there, those of the schema. */
+/** The service's regions; those of the schema until they are loaded. */
 function useRegions(): Region[] {
   const { data } = useLoad((signal) => get<Factory>(`api/connector-factories/${factory}`, signal), []);
   const listed = data?.formItems.find(({ key }) => key === "regionId")?.selectItems;

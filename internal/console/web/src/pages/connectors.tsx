@@ -8,18 +8,18 @@ import { ProblemBadges, SourceBadge, StateBadge } from "./connector-badges";
 import "./connector.css";
 
 const t = texts({
-  en: { title: "Connectors", create: "New connector", name: "Connector", sender: "Sender", region: "Region", source: "From", state: "State", actions: "Actions",
-    empty: "There is no connector yet.", emptyHelp: "A connector holds an Aliyun key, a sender address and the templates. Make one here, or start the service with --connectors and a folder of JSON files.",
-    delete: "Delete", deleteOne: "Delete {id}", ask: "Delete the connector {id}?", askHelp: "From then on nothing can be sent through it, and its secret is gone for good. Its messages stay in the list.",
+  en: { title: "Connectors", create: "New connector", name: "Connector", sender: "Sender", region: "Region", source: "Source", state: "State", actions: "Actions",
+    empty: "There is no connector yet.", emptyHelp: "A connector holds an Aliyun key, a sender address and the templates. Create one here, or start the service with --connectors and a folder of JSON files.",
+    delete: "Delete", deleteOne: "Delete {id}", ask: "Delete the connector {id}?", askHelp: "It can no longer send mail, and its secret is lost for good. Its messages stay in the list.",
     sure: "Delete it", cancel: "Keep it", deleted: "The connector {id} is deleted.", ownEndpoint: "own endpoint" },
   zh: { title: "连接器", create: "新建连接器", name: "连接器", sender: "发信地址", region: "地域", source: "来源", state: "状态", actions: "操作",
-    empty: "还没有连接器。", emptyHelp: "连接器包含阿里云密钥、发信地址和模板。可以在这里新建，也可以用 --connectors 指定存放 JSON 文件的文件夹来启动服务。",
-    delete: "删除", deleteOne: "删除 {id}", ask: "删除连接器 {id}？", askHelp: "删除后不能再经它发送邮件，其密钥也无法找回。邮件记录仍会保留。",
-    sure: "确认删除", cancel: "保留", deleted: "连接器 {id} 已删除。", ownEndpoint: "自定义接入点" },
-  ja: { title: "コネクタ", create: "コネクタを作成", name: "コネクタ", sender: "送信元", region: "リージョン", source: "出所", state: "状態", actions: "操作",
-    empty: "コネクタはまだありません。", emptyHelp: "コネクタには Aliyun のキー、送信元アドレス、テンプレートが入ります。ここで作成するか、JSON ファイルのフォルダを --connectors で指定してサービスを起動してください。",
-    delete: "削除", deleteOne: "{id} を削除", ask: "コネクタ {id} を削除しますか？", askHelp: "以後このコネクタからは送信できず、シークレットも元に戻せません。メッセージの記録は残ります。",
-    sure: "削除する", cancel: "残す", deleted: "コネクタ {id} を削除しました。", ownEndpoint: "独自のエンドポイント" },
+    empty: "还没有连接器。", emptyHelp: "连接器包含阿里云密钥、发信地址和模板。可以在这里新建，也可以用 --connectors 指定JSON 文件所在的目录来启动服务。",
+    delete: "删除", deleteOne: "删除 {id}", ask: "要删除连接器 {id} 吗？", askHelp: "删除后无法再用它发送邮件，其密钥也无法找回。邮件记录仍会保留。",
+    sure: "删除", cancel: "保留", deleted: "连接器 {id} 已删除。", ownEndpoint: "自定义接入点" },
+  ja: { title: "コネクター", create: "コネクターを作成", name: "コネクター", sender: "送信元", region: "リージョン", source: "登録元", state: "状態", actions: "操作",
+    empty: "コネクターはまだありません。", emptyHelp: "コネクターには Aliyun のキー、送信元アドレス、テンプレートが入ります。ここで作成するか、JSON ファイルのフォルダーを --connectors で指定してサービスを起動してください。",
+    delete: "削除", deleteOne: "{id} を削除", ask: "コネクター {id} を削除しますか？", askHelp: "削除後はこのコネクターで送信できず、シークレットも元に戻せません。メッセージの記録は残ります。",
+    sure: "削除", cancel: "残す", deleted: "コネクター {id} を削除しました。", ownEndpoint: "独自のエンドポイント" },
 });
 
 export function ConnectorsPage() {
@@ -113,7 +113,7 @@ function text(value: unknown): string {
   return typeof value === "string" ? value : "";
 }
 
-/** The name that Logto's metadata may have, in one language or in several. */
+/** The name in Logto's metadata, if any: one text, or one by language. */
 function nameOf(connector: Connector): string {
   const { name } = connector.metadata;
   if (typeof name === "string") return name;

@@ -1,4 +1,4 @@
-// What keeps the connector from sending, as looked up at Aliyun. It sends nothing.
+// Diagnostics: checks what the connector needs to send, without sending.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { type Config, type Examination, type ExaminationStep, factory, type Finding, send } from "../api";
 import { texts } from "../i18n";
@@ -8,22 +8,22 @@ import { Step, Steps, type StepState } from "./trace";
 
 const t = texts({
   en: {
-    title: "Check with Aliyun", hint: "Looks for what keeps mail from being sent: the way to Aliyun, the clock, the key, the account, the sender address and its domain. It sends no mail.",
-    check: "Check", draft: "The unsaved changes are checked.", good: "Nothing was found that keeps mail from being sent.", warning: "Mail can be sent; see the notes.", problem: "Mail cannot be sent as it is.",
-    skipped: "not looked at", request: "RequestId {id}", steps: "What was checked",
-    config: "Connector", name: "Name of the endpoint", connection: "Connection", clock: "Clock", key: "Access key", permission: "Permission to send", account: "Account and quota", sender: "Sender address", domain: "Domain", reply: "Reply address",
+    title: "Diagnostics", hint: "Checks everything that sending needs: the connection to Aliyun, the clock, the key, the account, the sender address and its domain. Sends no mail.",
+    check: "Run diagnostics", draft: "Checks your unsaved changes.", good: "All checks passed. This connector can send.", warning: "This connector can send. See the warnings.", problem: "This connector cannot send. See the problems.",
+    skipped: "skipped", request: "RequestId {id}", steps: "Checks",
+    config: "Connector", name: "Endpoint's host name", connection: "Connection", clock: "Clock", key: "Access key", permission: "Permission to send", account: "Account and quota", sender: "Sender address", domain: "Domain", reply: "Reply address",
   },
   zh: {
-    title: "向阿里云核查", hint: "查找妨碍发信的原因：与阿里云的连接、时钟、密钥、账号、发信地址及其域名。不会发送邮件。",
-    check: "核查", draft: "核查的是尚未保存的修改。", good: "没有发现妨碍发信的问题。", warning: "可以发信，请留意提示。", problem: "目前无法发信。",
-    skipped: "未检查", request: "RequestId {id}", steps: "核查的内容",
-    config: "连接器", name: "端点的名称", connection: "连接", clock: "时钟", key: "访问密钥", permission: "发信权限", account: "账号与额度", sender: "发信地址", domain: "域名", reply: "回信地址",
+    title: "连接诊断", hint: "检查发信所需的各项条件：与阿里云的连接、时钟、密钥、账号、发信地址及其域名。不会发送邮件。",
+    check: "开始诊断", draft: "检查尚未保存的更改。", good: "检查全部通过，该连接器可以发信。", warning: "该连接器可以发信，请留意警告。", problem: "该连接器无法发信，请查看问题。",
+    skipped: "未检查", request: "RequestId {id}", steps: "检查项",
+    config: "连接器", name: "接入点域名", connection: "连接", clock: "时钟", key: "访问密钥", permission: "发信权限", account: "账号与额度", sender: "发信地址", domain: "域名", reply: "回信地址",
   },
   ja: {
-    title: "Aliyun で確認", hint: "送信を妨げるものを探します：Aliyun への接続、時計、キー、アカウント、送信元アドレスとそのドメイン。メールは送りません。",
-    check: "確認する", draft: "保存前の変更を確認します。", good: "送信を妨げるものは見つかりませんでした。", warning: "送信できます。注意点をご覧ください。", problem: "このままでは送信できません。",
-    skipped: "未確認", request: "RequestId {id}", steps: "確認した内容",
-    config: "コネクタ", name: "エンドポイントの名前", connection: "接続", clock: "時計", key: "アクセスキー", permission: "送信権限", account: "アカウントと送信枠", sender: "送信元アドレス", domain: "ドメイン", reply: "返信先",
+    title: "接続診断", hint: "送信に必要な項目（Aliyun への接続、時計、キー、アカウント、送信元アドレスとそのドメイン）を確認します。メールは送信しません。",
+    check: "診断を開始", draft: "保存前の変更を確認します。", good: "すべての項目に問題はなく、このコネクターで送信できます。", warning: "このコネクターで送信できます。警告を確認してください。", problem: "このコネクターでは送信できません。問題を確認してください。",
+    skipped: "未確認", request: "RequestId {id}", steps: "確認項目",
+    config: "コネクター", name: "エンドポイントのホスト名", connection: "接続", clock: "時計", key: "アクセスキー", permission: "送信権限", account: "アカウントと送信枠", sender: "送信元アドレス", domain: "ドメイン", reply: "返信先",
   },
 });
 

@@ -1,5 +1,5 @@
-// A connector's config while it is edited: one config, that the form, the JSON
-// editor and the templates share.
+// The draft of a connector's config, shared by the form, the JSON editor and the
+// templates.
 import { useEffect, useState } from "preact/hooks";
 import { factory, send, type Config, type Faults, type Validation } from "../api";
 import { schema } from "./json-assist";
@@ -7,15 +7,15 @@ import { inOrder } from "./jsonschema";
 
 export const mask = "***";
 
-/** What a new connector begins with. */
+/** The config of a new connector. */
 export const blank: Config = { accessKeyId: "", accessKeySecret: "", regionId: "cn-hangzhou", accountName: "", fromAlias: "", templates: "builtin" };
 
 export interface Draft {
-  /** As the JSON editor shows it. */
+  /** The JSON editor's text. */
   text: string;
-  /** The last one that could be read. */
+  /** The last valid JSON. */
   config: Config;
-  /** The text is no JSON object at the moment. */
+  /** The text is not a JSON object. */
   broken: boolean;
 }
 
@@ -28,7 +28,7 @@ export function textOf(config: Config): string {
   return JSON.stringify(config, null, 2);
 }
 
-/** Returns the draft after its text was changed. A text that cannot be read is kept, too. */
+/** Returns the draft with another text, which may be invalid. */
 export function withText(draft: Draft, text: string): Draft {
   const config = read(text);
   return config ? { text, config, broken: false } : { ...draft, text, broken: true };
@@ -43,7 +43,7 @@ function read(text: string): Config | null {
   }
 }
 
-/** Returns the config with the value at the path; undefined and "" remove it, and what that leaves empty. */
+/** Sets the value at a path; undefined and "" remove it, and a group left empty. */
 export function withValue(config: Config, path: [string] | [string, string], value: unknown): Config {
   const [key, inner] = path;
   if (inner === undefined) return put(config, key, value);
@@ -68,7 +68,7 @@ export function textAt(object: Record<string, unknown>, key: string): string {
   return typeof value === "string" ? value : "";
 }
 
-/** Says the same for configs that mean the same: the order of keys and what is empty do not count. */
+/** A canonical text: the order of keys and empty values do not matter. */
 function meaning(value: unknown): string {
   return JSON.stringify(value, (_, v: unknown) => {
     if (typeof v !== "object" || v === null || Array.isArray(v)) return v;
@@ -85,7 +85,7 @@ export function changedKeys(from: Config, to: Config): string[] {
   return keys.filter((key) => !sameMeaning(from[key] ?? "", to[key] ?? ""));
 }
 
-/** Lays the draft's changes over a newer config, and names the keys that both have changed differently. */
+/** Applies the draft's changes to a newer config, and returns the keys changed differently on both sides. */
 export function rebased(draft: Config, base: Config, newer: Config): { config: Config; contested: string[] } {
   const mine = changedKeys(base, draft);
   let config: Config = { ...newer };
@@ -94,18 +94,18 @@ export function rebased(draft: Config, base: Config, newer: Config): { config: C
   return { config, contested };
 }
 
-/** A misspelt secret is one, too; the service sees it the same way. */
+/** Misspelt secrets count as well, as in the service. */
 export function isSecret(key: string): boolean {
   return /secret|token|password/i.test(key);
 }
 
-/** Returns the config with nothing in place of its masks, for a connector that has no secrets yet. */
+/** Removes masks, for a copy that has no secrets yet. */
 export function withoutMasks(config: Config): Config {
   const kept = Object.entries(config).filter(([key, value]) => !(isSecret(key) && value === mask));
   return { accessKeySecret: "", ...Object.fromEntries(kept) };
 }
 
-/** Returns the config as it may be shown to who looks over one's shoulder. */
+/** Replaces secrets by a placeholder for display. */
 export function withSecretsHidden(config: Config, words: string): Config {
   const shown = Object.entries(config).map(([key, value]) => [key, isSecret(key) && value !== mask && value !== "" ? words : value]);
   return inOrder(Object.fromEntries(shown), schema) as Config;
@@ -117,11 +117,11 @@ export async function check(config: Config, id: string | undefined, signal?: Abo
 
 export interface Checked {
   report: Faults;
-  /** Why the draft could not be checked. */
+  /** Why the draft could not be validated. */
   failed?: unknown;
 }
 
-/** Has the service check the config when it has not been changed for a moment. */
+/** Validates the config when editing pauses. */
 export function useChecks(config: Config, id: string | undefined, skip: boolean, first: Faults): [Checked, (report: Faults) => void] {
   const [checked, setChecked] = useState<Checked>({ report: first });
   useEffect(() => {

@@ -1,4 +1,4 @@
-// The sandbox's mails, as their reader sees them.
+// The sandbox's inbox.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { get, type SandboxMail, send } from "../api";
 import { formatTime, texts } from "../i18n";
@@ -10,21 +10,21 @@ import { hasRemoteImages, MailFrame } from "./preview";
 
 const t = texts({
   en: {
-    title: "Sandbox inbox", clear: "Empty the inbox", clearTitle: "Empty the inbox?", clearText: "All {n} mails are deleted.", cancel: "Cancel", list: "Mails", none: "No mail yet", noneText: "Mails appear here as soon as the service sends them. Send one:", copy: "Copy the command",
-    loading: "Loading…", from: "From", to: "To", replyTo: "Reply to", subject: "Subject", time: "Time", tag: "Tag", code: "Code", copied: "Copied", click: "Click to copy", view: "Shown as", html: "HTML", text: "Text",
-    colours: "Colours of the mail program", light: "Light", dark: "Dark", gone: "This mail is not in the inbox any more.", frame: "The mail's content", noSubject: "(no subject)", noText: "This mail has no text form of its own.", noHTML: "This mail is text only.", back: "All mails", images: "Images from elsewhere are not loaded here; the mail's readers see them if their mail program allows it.",
-    curlToken: "Take a send token in place of $SEND_TOKEN.",
+    title: "Sandbox inbox", clear: "Empty the inbox", clearTitle: "Empty the inbox?", clearText: "This deletes every mail in it ({n}).", cancel: "Cancel", list: "Mails", none: "No mail yet", noneText: "Mails appear here as soon as the service sends them. Send one:", copy: "Copy the command",
+    loading: "Loading…", from: "From", to: "To", replyTo: "Reply-To", subject: "Subject", time: "Time", tag: "Tag", code: "Code", copied: "Copied", click: "Click to copy", view: "View", html: "HTML", text: "Text",
+    colours: "Mail client theme", light: "Light", dark: "Dark", gone: "This mail is no longer in the inbox.", frame: "The mail's content", noSubject: "(no subject)", noText: "This mail has no plain-text version.", noHTML: "This mail is plain text only.", back: "All mails", images: "Remote images are not loaded here. Recipients see them if their mail client allows it.",
+    curlToken: "Replace $SEND_TOKEN with a send token.",
   },
   zh: {
-    title: "沙箱收件箱", clear: "清空收件箱", clearTitle: "清空收件箱？", clearText: "将删除全部 {n} 封邮件。", cancel: "取消", list: "邮件", none: "还没有邮件", noneText: "服务一发送，邮件就会出现在这里。发送一封：", copy: "复制命令",
+    title: "沙箱收件箱", clear: "清空收件箱", clearTitle: "要清空收件箱吗？", clearText: "将删除其中的全部 {n} 封邮件。", cancel: "取消", list: "邮件", none: "还没有邮件", noneText: "服务发送的邮件会立即出现在这里。发送一封：", copy: "复制命令",
     loading: "正在加载…", from: "发件人", to: "收件人", replyTo: "回复至", subject: "主题", time: "时间", tag: "标签", code: "验证码", copied: "已复制", click: "点击复制", view: "显示方式", html: "HTML", text: "纯文本",
-    colours: "邮件程序的配色", light: "浅色", dark: "深色", gone: "这封邮件已不在收件箱中。", frame: "邮件内容", noSubject: "（无主题）", noText: "这封邮件没有单独的纯文本形式。", noHTML: "这封邮件只有纯文本。", back: "全部邮件", images: "此处不加载外部图片；收件人的邮件程序允许时会显示。",
+    colours: "邮件客户端的配色", light: "浅色", dark: "深色", gone: "这封邮件已不在收件箱中。", frame: "邮件内容", noSubject: "（无主题）", noText: "这封邮件没有纯文本版本。", noHTML: "这封邮件只有纯文本。", back: "全部邮件", images: "此处不加载外部图片。如果收件人的邮件客户端允许，则会显示。",
     curlToken: "请用发送令牌替换 $SEND_TOKEN。",
   },
   ja: {
-    title: "サンドボックス受信箱", clear: "受信箱を空にする", clearTitle: "受信箱を空にしますか？", clearText: "{n} 通すべてを削除します。", cancel: "キャンセル", list: "メール", none: "メールはまだありません", noneText: "サービスが送信すると、すぐここに表示されます。1 通送ってみましょう：", copy: "コマンドをコピー",
+    title: "サンドボックス受信箱", clear: "受信箱を空にする", clearTitle: "受信箱を空にしますか？", clearText: "{n} 通すべてを削除します。", cancel: "キャンセル", list: "メール", none: "メールはまだありません", noneText: "サービスが送信したメールはすぐにここに表示されます。1 通送ってみましょう：", copy: "コマンドをコピー",
     loading: "読み込み中…", from: "差出人", to: "宛先", replyTo: "返信先", subject: "件名", time: "日時", tag: "タグ", code: "コード", copied: "コピーしました", click: "クリックでコピー", view: "表示", html: "HTML", text: "テキスト",
-    colours: "メールソフトの配色", light: "ライト", dark: "ダーク", gone: "このメールはもう受信箱にありません。", frame: "メールの内容", noSubject: "（件名なし）", noText: "このメールには独自のテキスト形式がありません。", noHTML: "このメールはテキストのみです。", back: "すべてのメール", images: "外部の画像はここでは読み込みません。受信者にはメールソフトが許可すれば表示されます。",
+    colours: "メールソフトの配色", light: "ライト", dark: "ダーク", gone: "このメールはもう受信箱にありません。", frame: "メールの内容", noSubject: "（件名なし）", noText: "このメールにはテキスト版がありません。", noHTML: "このメールはテキストのみです。", back: "すべてのメール", images: "外部の画像はここでは読み込みません。受信者のメールソフトが許可していれば表示されます。",
     curlToken: "$SEND_TOKEN を送信用トークンに置き換えてください。",
   },
 });
@@ -34,7 +34,7 @@ function useInbox(): { mails?: SandboxMail[]; error?: unknown; load: () => Promi
   const load = async () => {
     try {
       const { mails } = await get<{ mails: SandboxMail[] }>("api/inbox");
-      // Mails never change: with the same first and as many, nothing has to be drawn.
+      // Mails never change: with the same count and first mail, nothing has to be rendered.
       setState((s) => (s.mails && s.mails.length === mails.length && s.mails[0]?.id === mails[0]?.id && !s.error ? s : { mails }));
     } catch (error) {
       setState((s) => ({ ...s, error }));
@@ -141,7 +141,7 @@ function MailView(props: { mail: SandboxMail }) {
   );
 }
 
-/** As the page itself looks now. */
+/** The page's current colour scheme. */
 function pageColours(): Colours {
   const scheme = getComputedStyle(document.documentElement).colorScheme;
   if (scheme === "light" || scheme === "dark") return scheme;

@@ -1,4 +1,4 @@
-// What the JSON editor of a connector knows: completion, help, and what is wrong.
+// Completion, help and diagnostics of the connector's JSON editor.
 import { autocompletion, type Completion, type CompletionContext, type CompletionResult } from "@codemirror/autocomplete";
 import { json } from "@codemirror/lang-json";
 import { foldEffect } from "@codemirror/language";
@@ -8,14 +8,15 @@ import { hoverTooltip, type EditorView, type Tooltip } from "@codemirror/view";
 import source from "virtual:schema";
 import type { Fault, Faults } from "../api";
 import { texts } from "../i18n";
-import { detailText, helpAt, schemaText } from "./config-words";
+import { helpAt, schemaText } from "./config-words";
 import { firstFault, placeAt, propertiesOf, repeatedNames, spanOf, wholeOf, type Place } from "./json-place";
 import { pointerPath, schemasAt, valuesOf, type Path, type Schema } from "./jsonschema";
+import { translated } from "./sentences";
 
 const t = texts({
-  en: { syntax: "This is not JSON from here on.", repeated: "This key comes again further down; only the last one counts.", standard: "Default", values: "Values", unknown: "Not a key of a connector." },
-  zh: { syntax: "从这里起不是有效的 JSON。", repeated: "这个键在后面又出现了，只有最后一个起作用。", standard: "默认值", values: "可用值", unknown: "不是连接器的键。" },
-  ja: { syntax: "ここから先は有効な JSON ではありません。", repeated: "このキーは後にもう一度あります。有効なのは最後のものだけです。", standard: "既定値", values: "値", unknown: "コネクタのキーではありません。" },
+  en: { syntax: "JSON syntax error.", repeated: "Duplicate key: only the last one counts.", standard: "Default", values: "Values", unknown: "Unknown key." },
+  zh: { syntax: "JSON 语法错误。", repeated: "键重复：只有最后一个起作用。", standard: "默认值", values: "可用值", unknown: "未知的键。" },
+  ja: { syntax: "JSON の構文エラーです。", repeated: "キーが重複しています。有効なのは最後のものだけです。", standard: "既定値", values: "値", unknown: "不明なキーです。" },
 });
 
 export const schema: Schema = source;
@@ -32,21 +33,21 @@ function complete(context: CompletionContext): CompletionResult | null {
   if (!context.explicit && place.from === place.to) return null;
   const options = place.kind === "key" ? keyOptions(context.state, place) : valueOptions(place);
   const fitting = ranked(options, context.state.sliceDoc(place.from, context.pos));
-  // The editor's own filter would compare the quotes, too.
+  // The editor's own filter would compare the quotes as well.
   return fitting.length ? { from: place.from, to: place.to, options: fitting, filter: false } : null;
 }
 
-/** A key that is begun without its quote is replaced as a whole, too. */
+/** Replaces a key that was started without its quote as a whole. */
 function withWord(place: Place, context: CompletionContext): Place {
   const word = place.from === place.to ? context.matchBefore(/[\w$]+/) : null;
   return word ? { ...place, from: word.from } : place;
 }
 
-/** What begins with the typed comes before what only has it somewhere. */
+/** Options that start with the typed text come before those that contain it. */
 function ranked(options: Completion[], typed: string): Completion[] {
   const wanted = typed.replaceAll('"', "").toLowerCase();
   const position = (o: Completion) => o.label.replaceAll('"', "").toLowerCase().indexOf(wanted);
-  // Who asks at a whole value wants to see the others.
+  // At a complete value, all alternatives are of interest.
   if (options.some((o) => o.label === typed || o.label === typed + '"')) return options;
   return options.filter((o) => position(o) >= 0).sort((a, b) => Number(position(a) > 0) - Number(position(b) > 0));
 }
@@ -61,7 +62,7 @@ function keyOptions(state: EditorState, place: Place): Completion[] {
   }));
 }
 
-/** Writes the key, and what its value begins with, the cursor where one writes on. */
+/** Inserts the key and the start of its value, and puts the cursor there. */
 function putKey(view: EditorView, name: string, place: Place, from: number, to: number): void {
   const key = JSON.stringify(name);
   const [before, after] = place.hasValue ? ["", ""] : skeleton(schemasAt(schema, [...place.path, name]));
@@ -127,13 +128,13 @@ export const assistance: Extension = [
   json(), lintGutter(), autocompletion({ override: [complete], activateOnTyping: true, icons: false }), hoverTooltip(hover, { hoverTime: 250 }),
 ];
 
-/** The pointer's path within the config, or null for what is about something else. */
+/** The pointer's path within the config, or null if it points elsewhere. */
 export function configPath(problem: Fault): string[] | null {
   const [first, ...rest] = pointerPath(problem.pointer);
   return first === "config" ? rest : null;
 }
 
-/** Marks in the text what is wrong with it, by itself and in the service's eyes. */
+/** Marks syntax errors and the service's problems in the text. */
 export function showProblems(view: EditorView, report: Faults): void {
   const { state } = view;
   const list: Diagnostic[] = repeatedNames(state).map((span) => ({ ...span, severity: "warning", message: t("repeated") }));
@@ -142,20 +143,20 @@ export function showProblems(view: EditorView, report: Faults): void {
   for (const [problems, severity] of [[report.errors, "error"], [report.warnings, "warning"]] as const) {
     for (const problem of problems) {
       const path = configPath(problem);
-      if (path) list.push({ ...spanOf(state, path), severity, message: detailText(problem.detail) });
+      if (path) list.push({ ...spanOf(state, path), severity, message: translated(problem.detail) });
     }
   }
   list.sort((a, b) => a.from - b.from || a.to - b.to);
   view.dispatch(setDiagnostics(state, list));
 }
 
-/** Folds the templates away: they are long, and have a page of their own. */
+/** Folds the templates, which are long and have a page of their own. */
 export function foldTemplates(view: EditorView): void {
   const span = wholeOf(view.state, ["templates"]);
   if (span?.name === "Array" && span.to - span.from > 2) view.dispatch({ effects: foldEffect.of({ from: span.from + 1, to: span.to - 1 }) });
 }
 
-/** Selects what a problem is about, and goes there. */
+/** Selects the value of a path and scrolls to it. */
 export function goTo(view: EditorView, path: string[]): void {
   const { from, to } = spanOf(view.state, path);
   view.dispatch({ selection: { anchor: from, head: to }, scrollIntoView: true });

@@ -1,4 +1,4 @@
-// Where a value stands in a JSON text, and what stands at a place in it.
+// Maps paths to positions in a JSON text and back.
 import { ensureSyntaxTree, syntaxTree } from "@codemirror/language";
 import type { EditorState } from "@codemirror/state";
 import type { SyntaxNode, Tree } from "@lezer/common";
@@ -11,7 +11,7 @@ export interface Span {
 
 const valueNames = new Set(["Object", "Array", "String", "Number", "True", "False", "Null"]);
 
-/** The tree of the whole text, as far as it can be had quickly. */
+/** The syntax tree, as far as it can be parsed quickly. */
 function treeOf(state: EditorState): Tree {
   return ensureSyntaxTree(state, state.doc.length, 100) ?? syntaxTree(state);
 }
@@ -35,14 +35,14 @@ function valuesIn(node: SyntaxNode): SyntaxNode[] {
   return found;
 }
 
-/** Returns the names of an object's properties, each with its place. */
+/** Returns the names of an object's properties, each with its position. */
 export function propertiesOf(state: EditorState, object: SyntaxNode): { name: string; node: SyntaxNode }[] {
   return object.getChildren("Property").map((node) => ({ name: nameOf(state, node), node }));
 }
 
 /**
- * Returns where the value of a path stands. A key is marked rather than a value of
- * many lines; for what is not there, it is the nearest place around it that is.
+ * Returns where to mark a path: its value, the key of a multi-line value, or the
+ * nearest existing parent.
  */
 export function spanOf(state: EditorState, path: string[]): Span {
   let value = valuesIn(treeOf(state).topNode)[0];
@@ -55,7 +55,7 @@ export function spanOf(state: EditorState, path: string[]): Span {
   return span;
 }
 
-/** Returns where the whole value of a path stands, and of what kind it is, or null if it is not there. */
+/** Returns the span and kind of the whole value of a path, or null if there is none. */
 export function wholeOf(state: EditorState, path: string[]): (Span & { name: string }) | null {
   let value = valuesIn(treeOf(state).topNode)[0];
   for (const part of path) value = value && step(state, value, part)?.value;
@@ -67,7 +67,7 @@ function step(state: EditorState, value: SyntaxNode, part: string): { value?: Sy
     const item = valuesIn(value)[Number(part)];
     return item && { value: item, span: opening(item) };
   }
-  // The last of several counts, as it does for JSON.parse.
+  // The last duplicate counts, as in JSON.parse.
   const property = propertiesOf(state, value).findLast(({ name }) => name === part)?.node;
   if (!property) return undefined;
   const child = valuesIn(property)[0];
@@ -82,23 +82,23 @@ function opening(node: SyntaxNode): Span {
 }
 
 export interface Place {
-  /** What the cursor is in: a property's name, or a value. */
+  /** Whether the cursor is in a property's name or a value. */
   kind: "key" | "value";
-  /** Of the value, or of the object whose property is meant. */
+  /** Of the value, or of the object that has the property. */
   path: Path;
-  /** What a completion replaces. */
+  /** The range that a completion replaces. */
   from: number;
   to: number;
-  /** The object, where the place is a key. */
+  /** The object, if the place is a key. */
   object?: SyntaxNode;
-  /** The key's property has a value already. */
+  /** The property already has a value. */
   hasValue?: boolean;
 }
 
-/** Returns what stands, or could stand, at a position. */
+/** Returns what is, or could be, at a position. */
 export function placeAt(state: EditorState, position: number): Place | null {
   let node = treeOf(state).resolveInner(position, -1);
-  // A comma, a colon and a bracket belong to what they divide.
+  // Commas, colons and brackets belong to their container.
   const word = node.name === "PropertyName" || (valueNames.has(node.name) && node.name !== "Object" && node.name !== "Array");
   const from = word ? node.from : position;
   const to = word ? node.to : position;
@@ -121,7 +121,7 @@ function closed(state: EditorState, node: SyntaxNode): boolean {
   return state.sliceDoc(node.to - 1, node.to) === "}";
 }
 
-/** Between an object's braces: after a colon stands a value, else a name. */
+/** Inside an object: a value after a colon, otherwise a name. */
 function insideObject(state: EditorState, object: SyntaxNode, position: number): Place {
   const before = propertiesOf(state, object).filter(({ node }) => node.from < position).at(-1);
   const between = before ? state.sliceDoc(before.node.from, position) : "";
@@ -150,7 +150,7 @@ function pathOf(state: EditorState, node: SyntaxNode): Path {
   return path;
 }
 
-/** Returns the first place at which the text is not JSON, or null. */
+/** Returns the first syntax error, or null. */
 export function firstFault(state: EditorState): Span | null {
   let found: Span | null = null;
   treeOf(state).iterate({
@@ -163,7 +163,7 @@ export function firstFault(state: EditorState): Span | null {
   return found;
 }
 
-/** Returns every name that its object has already: only the last one counts. */
+/** Returns every name that its object has again: only the last one counts. */
 export function repeatedNames(state: EditorState): Span[] {
   const found: Span[] = [];
   treeOf(state).iterate({

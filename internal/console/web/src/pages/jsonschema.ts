@@ -1,4 +1,4 @@
-// As much of JSON Schema as the editor of a connector needs.
+// The part of JSON Schema that the connector's editor needs.
 export interface Schema {
   $ref?: string;
   $defs?: Record<string, Schema>;
@@ -29,14 +29,14 @@ export function pointerOf(path: Path): string {
   return path.map((part) => "/" + String(part).replaceAll("~", "~0").replaceAll("/", "~1")).join("");
 }
 
-/** Returns the schema with its reference followed; what stands beside a reference comes first. */
+/** Resolves the schema's reference. Keywords beside a reference take precedence. */
 function followed(schema: Schema, root: Schema): Schema {
   if (!schema.$ref) return schema;
   const name = schema.$ref.replace("#/$defs/", "");
   return { ...followed(root.$defs?.[name] ?? {}, root), ...schema, $ref: undefined };
 }
 
-/** Returns the schemas of which the value may follow any. */
+/** Returns the alternatives of a schema. */
 function choices(schema: Schema, root: Schema): Schema[] {
   const whole = followed(schema, root);
   const parts = whole.oneOf ?? whole.anyOf;
@@ -44,7 +44,7 @@ function choices(schema: Schema, root: Schema): Schema[] {
   return parts.flatMap((part) => choices(part, root)).map((part) => ({ description: whole.description, ...part }));
 }
 
-/** Returns the schemas that a value at this path may follow; none for what the root does not know. */
+/** Returns the schemas for the value at a path, none if the path is unknown. */
 export function schemasAt(root: Schema, path: Path): Schema[] {
   let schemas = choices(root, root);
   for (const part of path) {
@@ -63,7 +63,7 @@ function childOf(schema: Schema, part: string | number): Schema | undefined {
   return typeof schema.additionalProperties === "object" ? schema.additionalProperties : undefined;
 }
 
-/** Returns the values that the schemas name, without repetition and without the empty one. */
+/** Returns the distinct values that the schemas list, without the empty one. */
 export function valuesOf(schemas: Schema[]): unknown[] {
   const all = schemas.flatMap((s) => [
     ...(s.const === undefined ? [] : [s.const]), ...(s.default === undefined ? [] : [s.default]),
@@ -78,7 +78,7 @@ export function valuesOf(schemas: Schema[]): unknown[] {
   });
 }
 
-/** Returns the value with known keys in the schema's order, and others after them. */
+/** Returns the value with its keys in the schema's order, unknown ones last. */
 export function inOrder(value: unknown, root: Schema, path: Path = []): unknown {
   if (Array.isArray(value)) return value.map((item, i) => inOrder(item, root, [...path, i]));
   if (typeof value !== "object" || value === null) return value;

@@ -1,8 +1,8 @@
-// What changes by itself while it is looked at.
+// Live updates.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { get, type MessagePage, Problem, reportSignedOut, type Session } from "../api";
 
-/** Calls again and again while the page is visible, and when it becomes so. */
+/** Calls act periodically while the page is visible, and whenever it becomes visible. */
 export function useEvery(milliseconds: number, act: () => void): void {
   const latest = useRef(act);
   latest.current = act;
@@ -20,8 +20,8 @@ export function useEvery(milliseconds: number, act: () => void): void {
 const tryAgainAfter = 2000;
 
 /**
- * Follows a list of messages until the returned function is called. EventSource
- * tells nothing of why it failed: the session is asked.
+ * Follows a list of messages until the returned function is called. EventSource does
+ * not say why it failed, so a failure checks the session.
  */
 function follow(path: string, receive: (page: MessagePage) => void, lost: () => void): () => void {
   let source: EventSource | undefined;
@@ -30,7 +30,7 @@ function follow(path: string, receive: (page: MessagePage) => void, lost: () => 
   let told = false;
 
   const open = () => {
-    // A browser has few connections for all its pages: hidden ones give theirs back.
+    // Browsers limit connections per host, so hidden pages close theirs.
     if (stopped || document.hidden || source) return;
     source = new EventSource(path);
     source.addEventListener("messages", (e) => {
@@ -76,7 +76,7 @@ export interface Feed {
   live: boolean;
 }
 
-/** The newest messages of a path, as they change; null follows nothing. */
+/** The newest messages of a path, live; null follows nothing. */
 export function useFeed(path: string | null): Feed {
   const [feed, setFeed] = useState<Feed>({ live: false });
   useEffect(() => {

@@ -1,4 +1,4 @@
-// One message's story, from its arrival to what became of it.
+// The details of one message, from its arrival to its outcome.
 import { useState } from "preact/hooks";
 import { get, type Message, Problem, type Report, send, type State } from "../api";
 import { formatTime, texts } from "../i18n";
@@ -12,25 +12,25 @@ import { AdviceCard, AttemptStep, LimitStep, Receipt, Step, Steps, type StepStat
 
 const t = texts({
   en: {
-    title: "Message to {to}", back: "All messages", story: "What happened", arrived: "Arrived", direct: "Its caller waited for the outcome.", queued: "It was queued: its caller was told that it is safe.", test: "It was a test mail.",
-    sent: "Aliyun accepted it", failed: "It was not sent", dead: "It was given up", expired: "It could not be sent while its code was good", unknown: "It may have been sent", waiting: "It waits", due: "Next try {time}", sending: "It is being sent",
-    id: "Id", connector: "Connector", type: "Usage type", recipient: "Recipient", created: "Arrived", updated: "Last change", expires: "Good until", after: "after {time}", facts: "Facts",
-    retry: "Send again", retryTitle: "Send this message again?", retryDead: "It is queued again and sent as it was, with the same code.", retryUnknown: "It may already have arrived. Sent again, it may arrive twice.", cancel: "Cancel", payload_gone: "Its content is erased: its code is not good any more.", not_retryable: "It cannot be sent again: somebody may have done so already.",
-    shortened: "Only some of the attempts are shown.", noReport: "Nothing more is remembered of this message.",
+    title: "Message to {to}", back: "All messages", story: "What happened", arrived: "Arrived", direct: "Sent directly: the caller waited for the result.", queued: "Queued: the caller got 202 Accepted.", test: "Test mail.",
+    sent: "Accepted by Aliyun", failed: "Not sent", dead: "Given up", expired: "Not sent before its code expired", unknown: "May have been sent", waiting: "Waiting", due: "Next attempt: {time}", sending: "Sending",
+    id: "ID", connector: "Connector", type: "Usage type", recipient: "Recipient", created: "Arrived", updated: "Last change", expires: "Valid until", after: "after {time}", facts: "Details",
+    retry: "Send again", retryTitle: "Send this message again?", retryDead: "It goes back to the queue and is sent unchanged, with the same code.", retryUnknown: "It may already have arrived. If you send it again, it may arrive twice.", cancel: "Cancel", payload_gone: "Its content was erased when its code expired.", not_retryable: "It cannot be sent again. Someone else may already have done so.",
+    shortened: "Only some of the attempts are shown.", noReport: "No further details are stored for this message.",
   },
   zh: {
-    title: "发往 {to} 的邮件", back: "全部邮件", story: "经过", arrived: "收到请求", direct: "调用方等待了结果。", queued: "已进入队列：调用方得知它已保存妥当。", test: "这是一封测试邮件。",
-    sent: "阿里云已接受", failed: "没有发送", dead: "已放弃发送", expired: "在验证码有效期内未能发出", unknown: "可能已发送", waiting: "正在等待", due: "下次尝试：{time}", sending: "正在发送",
-    id: "Id", connector: "连接器", type: "用途", recipient: "收件人", created: "收到时间", updated: "最后变化", expires: "有效至", after: "用时 {time}", facts: "详情",
-    retry: "重新发送", retryTitle: "重新发送这封邮件？", retryDead: "将重新进入队列，按原样发送，验证码不变。", retryUnknown: "它可能已经送达。重新发送后，收件人可能收到两封。", cancel: "取消", payload_gone: "其内容已删除：验证码已失效。", not_retryable: "无法重新发送：可能已有人重新发送过。",
-    shortened: "只显示部分尝试。", noReport: "这封邮件没有更多记录。",
+    title: "发往 {to} 的邮件", back: "全部邮件", story: "处理过程", arrived: "收到请求", direct: "直接发送：调用方同步等待结果。", queued: "已入队：已向调用方返回 202（已安全保存）。", test: "测试邮件。",
+    sent: "阿里云已接受", failed: "未发送", dead: "已放弃发送", expired: "验证码过期前未能发出", unknown: "可能已发送", waiting: "正在等待", due: "下次尝试：{time}", sending: "正在发送",
+    id: "ID", connector: "连接器", type: "用途", recipient: "收件人", created: "收到时间", updated: "最后更新", expires: "有效至", after: "用时 {time}", facts: "详情",
+    retry: "重新发送", retryTitle: "要重新发送这封邮件吗？", retryDead: "将重新进入队列，按原样发送，验证码不变。", retryUnknown: "它可能已经送达。重新发送后，收件人可能收到两封。", cancel: "取消", payload_gone: "验证码已过期，邮件内容已删除。", not_retryable: "无法重新发送，可能已有人重新发送过。",
+    shortened: "只显示部分尝试。", noReport: "这封邮件没有更多详情。",
   },
   ja: {
-    title: "{to} 宛のメッセージ", back: "すべてのメッセージ", story: "経過", arrived: "リクエストを受信", direct: "呼び出し側は結果を待ちました。", queued: "キューに入りました。呼び出し側には保存済みと伝えられています。", test: "テストメールです。",
-    sent: "Aliyun が受け付けました", failed: "送信されませんでした", dead: "送信を断念しました", expired: "コードの有効期間内に送信できませんでした", unknown: "送信された可能性があります", waiting: "待機中です", due: "次の試行：{time}", sending: "送信中です",
-    id: "Id", connector: "コネクタ", type: "用途", recipient: "宛先", created: "受信日時", updated: "最終更新", expires: "有効期限", after: "{time}後", facts: "詳細",
-    retry: "再送信", retryTitle: "このメッセージを再送信しますか？", retryDead: "キューに戻り、同じコードのまま送信されます。", retryUnknown: "すでに届いている可能性があります。再送信すると二重に届くことがあります。", cancel: "キャンセル", payload_gone: "コードの有効期限が切れ、内容は消去されています。", not_retryable: "再送信できません。すでに他の人が再送信した可能性があります。",
-    shortened: "試行の一部だけを表示しています。", noReport: "このメッセージの記録はこれ以上ありません。",
+    title: "{to} 宛のメッセージ", back: "すべてのメッセージ", story: "処理の経過", arrived: "リクエストを受信", direct: "直接送信（呼び出し元は結果を待機）", queued: "キューに登録済み（呼び出し元には 202 を返しました）", test: "テストメール",
+    sent: "Aliyun が受け付けました", failed: "送信されませんでした", dead: "送信を中止しました", expired: "コードの有効期限までに送信できませんでした", unknown: "送信された可能性があります", waiting: "待機中です", due: "次の試行：{time}", sending: "送信中です",
+    id: "ID", connector: "コネクター", type: "用途", recipient: "宛先", created: "受信日時", updated: "最終更新", expires: "有効期限", after: "{time}後", facts: "詳細",
+    retry: "再送信", retryTitle: "このメッセージを再送信しますか？", retryDead: "キューに戻り、同じコードのまま送信されます。", retryUnknown: "すでに届いている可能性があります。再送信すると二重に届くことがあります。", cancel: "キャンセル", payload_gone: "コードの有効期限が切れ、内容は消去されました。", not_retryable: "再送信できません。他の人がすでに再送信した可能性があります。",
+    shortened: "試行の一部だけを表示しています。", noReport: "このメッセージの詳細は保存されていません。",
   },
 });
 
@@ -65,7 +65,7 @@ function Story(props: { message: Message; reload: () => void }) {
   );
 }
 
-/** What Aliyun said last: to an attempt, or to one before for whose sake this was not tried. */
+/** Aliyun's last answer: to an attempt, or the one that opened the circuit breaker. */
 function saidOf(report: Report | undefined): string {
   const detail = report?.detail ?? "";
   return report?.attempts?.at(-1)?.error ?? (detail.includes("direct mail: ") ? detail : "");
@@ -87,7 +87,7 @@ function Timeline(props: { message: Message }) {
   );
 }
 
-/** The service remembers no more than these. */
+/** The service stores no more attempts than this. */
 const attemptsTold = 50;
 
 const ends: Record<State, [StepState, Parameters<typeof t>[0]]> = {

@@ -1,4 +1,4 @@
-// What became of every message: figures, and a list that follows what happens.
+// All messages: figures, and a live list.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { type Connector, get, type Message, type MessagePage, type MessageType, send, type State, stateValues } from "../api";
 import { texts } from "../i18n";
@@ -14,22 +14,22 @@ import { messageTypes, usageTypeName } from "./template-names";
 
 const t = texts({
   en: {
-    title: "Messages", live: "Live", reconnecting: "Reconnecting…", still: "Not live: this is one page of the past", list: "List", filters: "Filters", state: "State", any: "All", trouble: "With trouble", type: "Usage type", connector: "Connector",
-    time: "Time", always: "Any time", "1h": "Last hour", "24h": "Last 24 hours", "7d": "Last 7 days", "30d": "Last 30 days", custom: "From … to …", from: "From", to: "To", address: "Address", addressHint: "The whole address. It does not appear in the page's URL.",
-    search: "Search", clear: "Clear filters", recipient: "Recipient", when: "When", took: "Took", older: "Older", newest: "Newest", none: "There are no messages that fit.", nothing: "No message yet. Send a test mail from a connector, or have Logto send one.",
-    loading: "Loading…", refresh: "Refresh", arrived: "{n} new", test: "Test", queued: "Queued", found: "Messages to the address searched for",
+    title: "Messages", live: "Live", reconnecting: "Reconnecting…", still: "Paused: showing older messages", list: "List", filters: "Filters", state: "State", any: "All", trouble: "With problems", type: "Usage type", connector: "Connector",
+    time: "Time", always: "Any time", "1h": "Last hour", "24h": "Last 24 hours", "7d": "Last 7 days", "30d": "Last 30 days", custom: "Custom range", from: "From", to: "To", address: "Address", addressHint: "Enter the whole address. It does not appear in the URL.",
+    search: "Search", clear: "Clear filters", recipient: "Recipient", when: "When", took: "Duration", older: "Older", newest: "Newest", none: "No messages match.", nothing: "No messages yet. Send a test mail from a connector, or have Logto send one.",
+    loading: "Loading…", refresh: "Refresh", arrived: "{n} new", test: "Test", queued: "Queued", found: "Messages to this address",
   },
   zh: {
-    title: "邮件记录", live: "实时", reconnecting: "正在重新连接…", still: "非实时：这是过去的一页", list: "列表", filters: "筛选", state: "状态", any: "全部", trouble: "有问题的", type: "用途", connector: "连接器",
-    time: "时间", always: "不限时间", "1h": "最近 1 小时", "24h": "最近 24 小时", "7d": "最近 7 天", "30d": "最近 30 天", custom: "自定义", from: "从", to: "到", address: "地址", addressHint: "完整地址。不会出现在页面的 URL 中。",
-    search: "查找", clear: "清除筛选", recipient: "收件人", when: "时间", took: "用时", older: "更早", newest: "最新", none: "没有符合条件的邮件。", nothing: "还没有邮件。可从连接器发送测试邮件，或让 Logto 发送一封。",
-    loading: "正在加载…", refresh: "刷新", arrived: "新增 {n} 封", test: "测试", queued: "队列", found: "发往所查地址的邮件",
+    title: "邮件记录", live: "实时", reconnecting: "正在重新连接…", still: "已暂停实时更新：正在查看较早的记录", list: "列表", filters: "筛选", state: "状态", any: "全部", trouble: "有问题", type: "用途", connector: "连接器",
+    time: "时间", always: "不限时间", "1h": "最近 1 小时", "24h": "最近 24 小时", "7d": "最近 7 天", "30d": "最近 30 天", custom: "自定义", from: "开始时间", to: "结束时间", address: "地址", addressHint: "请输入完整地址。它不会出现在 URL 中。",
+    search: "查找", clear: "清除筛选", recipient: "收件人", when: "时间", took: "用时", older: "更早", newest: "最新", none: "没有符合条件的记录。", nothing: "还没有邮件。可从连接器发送测试邮件，或让 Logto 发送一封。",
+    loading: "正在加载…", refresh: "刷新", arrived: "新增 {n} 封", test: "测试", queued: "排队", found: "发往该地址的邮件",
   },
   ja: {
-    title: "メッセージ", live: "ライブ", reconnecting: "再接続中…", still: "ライブではありません：過去の 1 ページです", list: "一覧", filters: "絞り込み", state: "状態", any: "すべて", trouble: "問題のあるもの", type: "用途", connector: "コネクタ",
-    time: "期間", always: "指定なし", "1h": "直近 1 時間", "24h": "直近 24 時間", "7d": "直近 7 日間", "30d": "直近 30 日間", custom: "期間を指定", from: "開始", to: "終了", address: "アドレス", addressHint: "アドレス全体を入力します。ページの URL には現れません。",
-    search: "検索", clear: "絞り込みを解除", recipient: "宛先", when: "日時", took: "所要時間", older: "以前のもの", newest: "最新", none: "条件に合うメッセージはありません。", nothing: "メッセージはまだありません。コネクタからテストメールを送るか、Logto から送信してください。",
-    loading: "読み込み中…", refresh: "更新", arrived: "新着 {n} 件", test: "テスト", queued: "キュー", found: "検索したアドレス宛のメッセージ",
+    title: "メッセージ", live: "ライブ", reconnecting: "再接続中…", still: "更新停止中：過去の一覧を表示しています", list: "一覧", filters: "絞り込み", state: "状態", any: "すべて", trouble: "問題あり", type: "用途", connector: "コネクター",
+    time: "期間", always: "指定なし", "1h": "直近 1 時間", "24h": "直近 24 時間", "7d": "直近 7 日間", "30d": "直近 30 日間", custom: "期間を指定", from: "開始", to: "終了", address: "アドレス", addressHint: "アドレス全体を入力してください。URL には含まれません。",
+    search: "検索", clear: "絞り込みを解除", recipient: "宛先", when: "日時", took: "所要時間", older: "以前のもの", newest: "最新", none: "条件に合うメッセージはありません。", nothing: "メッセージはまだありません。コネクターからテストメールを送るか、Logto から送信してください。",
+    loading: "読み込み中…", refresh: "更新", arrived: "新着 {n} 件", test: "テスト", queued: "キュー", found: "このアドレス宛のメッセージ",
   },
 });
 
@@ -38,13 +38,13 @@ const trouble = stateValues.filter((s) => ["failed", "unknown"].includes(outcome
 const spans: Record<Exclude<Span, "" | "custom">, number> = { "1h": 3600e3, "24h": 86400e3, "7d": 7 * 86400e3, "30d": 30 * 86400e3 };
 type Span = "" | Range | "custom";
 
-/** What the page's URL says. An address is never in it. */
+/** The filter in the page's URL, which never contains an address. */
 interface Filter {
   state: string;
   type: string;
   connector: string;
   time: Span;
-  /** Of a custom time, as a date and time in RFC 3339. */
+  /** Ends of a custom range, in RFC 3339. */
   from: string;
   to: string;
   before: string;
@@ -74,7 +74,7 @@ function addressOf(filter: Filter): string {
   return href("messages") + (query.size > 0 ? `?${query}` : "");
 }
 
-/** The list's filter as the API has it. */
+/** The filter as the API's query. */
 function queryOf(filter: Filter, since: string): Record<string, string> {
   const { state, type, connector, before } = filter;
   const until = filter.time === "custom" ? filter.to : "";
@@ -152,7 +152,7 @@ function Between(props: { filter: Filter; change: (next: Partial<Filter>) => voi
   );
 }
 
-/** A time as such a control wants it: of the reader's clock, without a zone. */
+/** A time for a datetime-local control: local, without a zone. */
 function localTime(iso: string): string {
   if (!iso) return "";
   const at = new Date(iso);
@@ -176,14 +176,14 @@ function LiveList(props: { filter: Filter }) {
   );
 }
 
-/** The feed knows no times: what is older than the filter wants is left out. */
+/** Removes messages older than the filter's time, which the feed does not support. */
 function cut(page: MessagePage, since: string): MessagePage {
   if (!since) return page;
   const messages = page.messages.filter((m) => Date.parse(m.createdAt) >= Date.parse(since));
   return { messages, next: messages.length === page.messages.length ? page.next : undefined };
 }
 
-/** Those that came while the list was looked at, with the last change. */
+/** Ids of the messages that the last update brought. */
 function useFresh(messages: Message[] | undefined, list: string): Set<string> {
   const known = useRef<{ list: string; ids: Set<string> }>(undefined);
   const [fresh, setFresh] = useState(new Set<string>());

@@ -1,51 +1,51 @@
-// A mail as it would be sent, beside what it was made of.
+// A preview of a mail as it would be sent.
 import type { ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { type Config, factory, type Fault, type Preview, Problem, send, type Template } from "../api";
 import { texts } from "../i18n";
 import { Badge, explain, Notice, Tabs } from "../ui";
 import { languageName, templateName } from "./template-names";
-import { retell } from "./template-words";
+import { translated } from "./sentences";
 import { type Payload, unsent } from "./variables";
 
 const t = texts({
   en: {
-    title: "Preview", view: "Shown as", desktop: "Desktop", phone: "Phone", text: "Text", colours: "Colours of the mail program", light: "Light", dark: "Dark",
-    from: "From", subject: "Subject", replyTo: "Reply to", frame: "The mail's content", waiting: "The preview is being made…", scale: "at {percent} %",
-    noText: "This mail has no text form of its own. Mail programs without HTML show its HTML as text, or nothing.",
-    noHTML: "This mail is text only.",
-    images: "This mail has images from elsewhere. They are not loaded here, so that nobody learns of the preview; its readers see them if their mail program allows it.",
-    why: "Why this template", missing: "Not sent by this flow, so shown as written: {names}.", notes: "Changed so that the mail is safe and accepted:",
-    other: "For these values another template is sent: {name}. The one that you edit serves other languages.", elsewhere: "{name} of the shared templates",
-    standIn: "The connector's settings have errors, so this shows the template with the settings that are right, and without the other templates.", cannot: "There is no preview until this is right:",
+    title: "Preview", view: "View", desktop: "Desktop", phone: "Phone", text: "Text", colours: "Mail client theme", light: "Light", dark: "Dark",
+    from: "From", subject: "Subject", replyTo: "Reply-To", frame: "The mail's content", waiting: "Creating the preview…", scale: "at {percent} %",
+    noText: "This mail has no plain-text version. Mail clients without HTML show its HTML as text, or nothing.",
+    noHTML: "This mail is plain text only.",
+    images: "This mail has remote images. They are not loaded here, so that nobody learns of the preview. Recipients see them if their mail client allows it.",
+    why: "Why this template", missing: "Not sent by this flow, so shown as written: {names}.", notes: "Changed to keep the mail safe and acceptable:",
+    other: "With these values, another template is sent: {name}. The one you are editing serves other languages.", elsewhere: "{name} (shared template)",
+    standIn: "The connector's settings have errors. The preview uses this template and the valid settings only.", cannot: "Fix this to see the preview:",
   },
   zh: {
-    title: "预览", view: "显示方式", desktop: "桌面", phone: "手机", text: "纯文本", colours: "邮件程序的配色", light: "浅色", dark: "深色",
+    title: "预览", view: "显示方式", desktop: "桌面", phone: "手机", text: "纯文本", colours: "邮件客户端的配色", light: "浅色", dark: "深色",
     from: "发件人", subject: "主题", replyTo: "回复至", frame: "邮件内容", waiting: "正在生成预览…", scale: "缩放至 {percent}%",
-    noText: "这封邮件没有单独的纯文本形式。不支持 HTML 的邮件程序会把 HTML 显示为文字，或什么都不显示。",
+    noText: "这封邮件没有纯文本版本。不支持 HTML 的邮件客户端会把 HTML 显示为文字，或什么都不显示。",
     noHTML: "这封邮件只有纯文本。",
-    images: "这封邮件含有外部图片。此处不加载，以免他人得知预览；收件人的邮件程序允许时会显示。",
-    why: "为什么是这个模板", missing: "该流程不发送，因此原样显示：{names}。", notes: "为使邮件安全并被接受而做的改动：",
-    other: "对于这些值，发送的是另一个模板：{name}。您正在编辑的模板用于其他语言。", elsewhere: "共享模板中的 {name}",
-    standIn: "连接器的设置有错误，因此这里只用其中正确的设置来显示该模板，不含其他模板。", cannot: "改正以下内容后才能预览：",
+    images: "这封邮件含有外部图片。此处不加载，以免他人得知预览。如果收件人的邮件客户端允许，则会显示。",
+    why: "选用该模板的原因", missing: "该流程不发送，因此原样显示：{names}。", notes: "为保证邮件安全、可被接受所做的改动：",
+    other: "使用这些值时，发送的是另一个模板：{name}。您正在编辑的模板用于其他语言。", elsewhere: "共享模板中的 {name}",
+    standIn: "连接器的设置有错误，预览只使用该模板和有效的设置。", cannot: "修正以下内容后才能预览：",
   },
   ja: {
     title: "プレビュー", view: "表示", desktop: "デスクトップ", phone: "スマートフォン", text: "テキスト", colours: "メールソフトの配色", light: "ライト", dark: "ダーク",
     from: "差出人", subject: "件名", replyTo: "返信先", frame: "メールの内容", waiting: "プレビューを作成中…", scale: "{percent}% で表示",
-    noText: "このメールには独自のテキスト形式がありません。HTML に対応しないメールソフトでは、HTML が文字として表示されるか、何も表示されません。",
+    noText: "このメールにはテキスト版がありません。HTML に対応しないメールソフトでは、HTML が文字として表示されるか、何も表示されません。",
     noHTML: "このメールはテキストのみです。",
-    images: "このメールには外部の画像があります。プレビューしたことが外部に知られないよう、ここでは読み込みません。受信者にはメールソフトが許可すれば表示されます。",
-    why: "このテンプレートが選ばれた理由", missing: "このフローが送らないため、そのまま表示されます：{names}", notes: "メールを安全に、受け付けられる形にするための変更：",
+    images: "このメールには外部の画像があります。プレビューしたことが外部に知られないよう、ここでは読み込みません。受信者のメールソフトが許可していれば表示されます。",
+    why: "このテンプレートが選ばれた理由", missing: "このフローが送らないため、そのまま表示されます：{names}", notes: "メールを安全で受け付けられる形にするための変更：",
     other: "この値では別のテンプレートが送られます：{name}。編集中のテンプレートは他の言語で使われます。", elsewhere: "共有テンプレートの {name}",
-    standIn: "コネクタの設定に誤りがあるため、正しい設定だけを使い、他のテンプレートなしで表示しています。", cannot: "次の点を直すとプレビューできます：",
+    standIn: "コネクターの設定に誤りがあります。このテンプレートと有効な設定だけでプレビューしています。", cannot: "プレビューするには次の点を修正してください：",
   },
 });
 
-/** What a preview is made of. */
+/** What to preview. */
 export interface Asked {
   connectorId: string;
   config: Config;
-  /** Where the template stands in the config's list. */
+  /** Position of the template in the config's list. */
   index: number;
   template: Template;
   payload: Payload;
@@ -60,9 +60,8 @@ interface Shown {
 const required = ["Register", "SignIn", "ForgotPassword", "Generic"];
 
 /**
- * A valid config with this template first, and only what the settings say that
- * can be seen in a mail: for what is not one connector's own, and for a
- * connector whose settings are not right yet.
+ * A valid config with this template first and the settings that show in a mail. It
+ * serves shared templates and connectors whose settings are invalid.
  */
 export function standIn(settings: Config, template: Template, without: string[] = []): Config {
   const seen = ["accountName", "fromAlias", "replyAddress", "tagName", "defaultLanguage", "onMissing"];
@@ -71,7 +70,7 @@ export function standIn(settings: Config, template: Template, without: string[] 
   return { accessKeyId: "preview", accessKeySecret: "preview", accountName: "no-reply@example.com", ...Object.fromEntries(kept), templates: [template, ...others] };
 }
 
-/** No mail shows its connector's credentials: masks and references need not be resolved. */
+/** Removes the credentials, which no mail shows, so that masks need not be resolved. */
 function withoutSecrets(config: Config): Config {
   const { securityToken: _, endpoint: __, credentials: ___, ...rest } = config;
   return { ...rest, accessKeyId: "preview", accessKeySecret: "preview" };
@@ -91,7 +90,7 @@ async function compose(asked: Asked, signal: AbortSignal): Promise<Shown> {
   }
 }
 
-/** Asks for the preview once the typing pauses; the last good one stays meanwhile. */
+/** Requests the preview when typing pauses. The last good one stays in the meantime. */
 function usePreview(asked: Asked): { shown?: Shown; error?: unknown } {
   const [state, setState] = useState<{ shown?: Shown; error?: unknown }>({});
   const key = JSON.stringify(asked);
@@ -141,7 +140,7 @@ function Refusal(props: { error: unknown }) {
   return (
     <Notice kind="warning">
       {t("cannot")}
-      <ul>{errors.map((e) => <li key={e.pointer}><code>{e.pointer.replace(/^\/config\//, "")}</code> {retell(e.detail)}</li>)}</ul>
+      <ul>{errors.map((e) => <li key={e.pointer}><code>{e.pointer.replace(/^\/config\//, "")}</code> {translated(e.detail)}</li>)}</ul>
     </Notice>
   );
 }
@@ -174,19 +173,19 @@ function Content(props: { html: string; text?: string; view: "desktop" | "phone"
   return <MailFrame html={props.html} width={props.view === "phone" ? 360 : 640} colours={props.colours} label={t("frame")} />;
 }
 
-// Over what the page's own policy forbids, the mail may not even ask this service
-// for anything, and its links open nothing.
+// Stricter than the page's own policy: the mail may not even send requests to this
+// service, and its links open nothing.
 const guard = `<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'"><base target="_blank">`;
 
-/** The guard after the doctype, which decides how the mail is laid out. */
+/** Inserts the policy after the doctype, which determines the layout mode. */
 function guarded(html: string): string {
   const doctype = /^\s*<!doctype[^>]*>/i.exec(html)?.[0] ?? "";
   return doctype + guard + html.slice(doctype.length);
 }
 
 /**
- * A mail in a frame of its own, where nothing of it runs. The frame's colour
- * scheme is what the mail sees as its reader's preference.
+ * A mail in a sandboxed frame that runs no scripts. The frame's colour scheme is the
+ * preference that the mail sees.
  */
 export function MailFrame(props: { html: string; width: number; colours: "light" | "dark"; label: string; height?: number }) {
   const box = useRef<HTMLDivElement>(null);
@@ -201,7 +200,7 @@ export function MailFrame(props: { html: string; width: number; colours: "light"
   return (
     <>
       <div class="mail-frame" ref={box} style={{ height: `${height}px`, colorScheme: props.colours }}>
-        {/* A frame keeps the colours that it was loaded with. */}
+        {/* A frame keeps the colour scheme it was loaded with. */}
         <iframe key={props.colours} sandbox="" srcdoc={guarded(props.html)} title={props.label}
           style={{ width: `${props.width}px`, height: `${height / scale}px`, transform: `scale(${scale})`, colorScheme: props.colours }} />
       </div>
@@ -223,10 +222,10 @@ function Reasons(props: { shown: Shown; asked: Asked }) {
     <div class="reasons" aria-live="polite">
       {other && <Notice kind="warning">{t("other", { name: trace.emailTemplate ? t("elsewhere", { name }) : name })}</Notice>}
       {!other && missing.length > 0 && <p><Badge tone="warn">{missing.length}</Badge> {t("missing", { names: missing.map((m) => `{{${m}}}`).join(", ") })}</p>}
-      {trace.notes && <><p>{t("notes")}</p><ul>{trace.notes.map((n) => <li key={n}>{retell(n)}</li>)}</ul></>}
+      {trace.notes && <><p>{t("notes")}</p><ul>{trace.notes.map((n) => <li key={n}>{translated(n)}</li>)}</ul></>}
       <details>
         <summary>{t("why")}: {languageName(trace.languageTag)}</summary>
-        <ol>{(trace.choice ?? []).map((step) => <li key={step}>{retell(step)}</li>)}</ol>
+        <ol>{(trace.choice ?? []).map((step) => <li key={step}>{translated(step)}</li>)}</ol>
       </details>
     </div>
   );

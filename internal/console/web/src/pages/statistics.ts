@@ -1,4 +1,4 @@
-// Figures of a time, as the charts and tables show them.
+// Figures of a period, as charts and tables show them.
 import type { MessageType, Statistics } from "../api";
 import { type Outcome, outcomeOf, outcomes } from "./message-words";
 
@@ -9,7 +9,7 @@ export function isRange(text: string | null): text is Range {
   return text !== null && Object.hasOwn(ranges, text);
 }
 
-/** The route of a range's figures. Its steps begin at round times, so that they stay where they are. */
+/** The route of a range's figures. Steps start at round times, so that they do not shift. */
 export function statisticsPath(range: Range, connector: string, type: string, now = Date.now()): string {
   const [length, step] = ranges[range];
   const until = (Math.floor(now / 1000 / step) + 1) * step;
@@ -29,7 +29,7 @@ function none(): Counts {
   return { failed: 0, unknown: 0, sent: 0, waiting: 0 };
 }
 
-/** Sums of each step of time. */
+/** Sums by step of time. */
 export function byTime(s: Statistics): Counts[] {
   const sums = s.latency.map(none);
   for (const { state, counts } of s.series) {
@@ -50,7 +50,7 @@ export interface Kind {
   counts: Counts;
 }
 
-/** Sums of each connector and type, the largest first. */
+/** Sums by connector and type, the largest first. */
 export function byKind(s: Statistics): Kind[] {
   const kinds = new Map<string, Kind>();
   for (const { connector, type, state, counts } of s.series) {
@@ -66,7 +66,7 @@ export function all(counts: Counts): number {
   return outcomes.reduce((n, o) => n + counts[o], 0);
 }
 
-/** The share of failures among what has ended; null if nothing has. */
+/** The share of failures among finished messages, null if there are none. */
 export function failureRate(counts: Counts): number | null {
   const ended = counts.sent + counts.failed + counts.unknown;
   return ended === 0 ? null : counts.failed / ended;

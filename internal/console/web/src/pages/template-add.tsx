@@ -1,4 +1,4 @@
-// A new template, made from a ready-made one, from another, or from nothing.
+// Adds a template: from a built-in one, from another, or empty.
 import { useState } from "preact/hooks";
 import { type Template, usageTypeValues } from "../api";
 import { texts } from "../i18n";
@@ -7,12 +7,12 @@ import { fallback } from "./template-choice";
 import { languageName, templateName, usageTypeName } from "./template-names";
 
 const t = texts({
-  en: { title: "Add a template", type: "Usage type", language: "Language tag", languageHint: "Such as en or zh-CN. Empty is for all languages.", languageShared: "Such as en or zh-CN.", from: "Begin with",
-    ready: "The ready-made one: {name}", copy: "A copy of another", which: "Which one", empty: "An empty one", add: "Add", cancel: "Cancel", there: "There is already a template for this type and language.", bad: "This is not a language tag.", needed: "Shared templates have a language." },
+  en: { title: "Add a template", type: "Usage type", language: "Language tag", languageHint: "For example en or zh-CN. Leave it empty for all languages.", languageShared: "For example en or zh-CN.", from: "Start from",
+    ready: "The built-in template: {name}", copy: "Another template", which: "Template to copy", empty: "An empty template", add: "Add", cancel: "Cancel", there: "A template for this type and language already exists.", bad: "Enter a valid language tag.", needed: "Enter a language: shared templates need one." },
   zh: { title: "添加模板", type: "用途", language: "语言标签", languageHint: "例如 en 或 zh-CN。留空表示用于所有语言。", languageShared: "例如 en 或 zh-CN。", from: "起点",
-    ready: "现成模板：{name}", copy: "复制另一个模板", which: "哪一个", empty: "空白模板", add: "添加", cancel: "取消", there: "该用途和语言已有模板。", bad: "这不是语言标签。", needed: "共享模板必须有语言。" },
+    ready: "内置模板：{name}", copy: "复制其他模板", which: "要复制的模板", empty: "空白模板", add: "添加", cancel: "取消", there: "该用途和语言已有模板。", bad: "请输入有效的语言标签。", needed: "请输入语言：共享模板必须指定语言。" },
   ja: { title: "テンプレートを追加", type: "用途", language: "言語タグ", languageHint: "en や zh-CN など。空欄はすべての言語用です。", languageShared: "en や zh-CN など。", from: "元にするもの",
-    ready: "既製のもの：{name}", copy: "他のテンプレートの複製", which: "複製元", empty: "空のもの", add: "追加", cancel: "キャンセル", there: "この用途と言語のテンプレートはすでにあります。", bad: "言語タグではありません。", needed: "共有テンプレートには言語が必要です。" },
+    ready: "組み込みテンプレート：{name}", copy: "他のテンプレートを複製", which: "複製元", empty: "空のテンプレート", add: "追加", cancel: "キャンセル", there: "この用途と言語のテンプレートはすでにあります。", bad: "有効な言語タグを入力してください。", needed: "言語を入力してください。共有テンプレートには必須です。" },
 });
 
 type Origin = "ready" | "copy" | "empty";
@@ -20,7 +20,7 @@ type Origin = "ready" | "copy" | "empty";
 interface Props {
   usageType: string;
   languageTag: string;
-  /** Index of the template to copy, if that is what was asked for. */
+  /** Index of the template to copy, if any. */
   copy?: number;
   templates: Template[];
   readyMade: Template[];

@@ -1,10 +1,10 @@
-// Which template serves a type and a language: what the matrix shows. The service
-// has the last word; the preview tells it.
+// Which template the matrix shows for a type and a language. The service decides; the
+// preview shows its decision.
 import type { EmailTemplate, Template } from "../api";
 
 export interface Fallback {
   template: Template;
-  /** Whether Generic stands in for the type. */
+  /** Generic is used in place of the type. */
   generic: boolean;
 }
 
@@ -16,7 +16,7 @@ function locale(tag: string): Intl.Locale | null {
   }
 }
 
-/** The template of the list that fits the language, or undefined. */
+/** The template of the list that matches the language, or undefined. */
 function fitting(list: Template[], tag: string): Template | undefined {
   const exact = list.find((t) => t.languageTag === tag);
   const wanted = tag ? locale(tag) : null;
@@ -25,7 +25,7 @@ function fitting(list: Template[], tag: string): Template | undefined {
   return related.find((t) => locale(t.languageTag!)?.script === wanted.script) ?? related[0];
 }
 
-/** What serves a type in a language that has no template of its own there. */
+/** The template used for a type and a language that have none of their own. */
 export function fallback(list: Template[], usageType: string, tag: string, defaultLanguage = ""): Fallback | null {
   const own = list.filter((t) => t.usageType === usageType);
   const generic = own.length === 0;
@@ -35,7 +35,7 @@ export function fallback(list: Template[], usageType: string, tag: string, defau
   return template ? { template, generic } : null;
 }
 
-/** Languages of the list, those that come first in it first; "" is any. */
+/** Languages of the list, in its order; "" is any. */
 export function languagesOf(list: Template[]): string[] {
   const tags = [...new Set(list.map((t) => t.languageTag ?? ""))];
   return [...tags.filter((tag) => tag !== ""), ...tags.filter((tag) => tag === "")];

@@ -1,5 +1,5 @@
-// One text of a template: what may stand between its braces is offered, hovered
-// placeholders tell their sample value, and problems stand at their line.
+// The editor of one text of a template: completes variables, shows sample values on
+// hover, and marks problems in place.
 import { type CompletionContext, type CompletionResult } from "@codemirror/autocomplete";
 import { type Diagnostic, lintGutter, setDiagnostics } from "@codemirror/lint";
 import { EditorState, type Extension, type Text, type Transaction } from "@codemirror/state";
@@ -9,12 +9,12 @@ import type { Fault } from "../api";
 import { Editor } from "../editor";
 import { texts } from "../i18n";
 import { html } from "./template-html";
-import { retell } from "./template-words";
+import { translated } from "./sentences";
 import { documented, flatten, look, type Payload, placeholders, shown } from "./variables";
 
 const t = texts({
   en: {
-    maybe: "not always sent", unsent: "This flow does not send {name}: the mail would show {written}.", partly: "This flow sends {sent} without this part: the place stays empty.",
+    maybe: "not always sent", unsent: "This flow does not send {name}: the mail would show {written}.", partly: "This flow sends {sent} without this part, so it stays empty.",
     empty: "empty", value: "Sample value", line: "Line {line}",
   },
   zh: {
@@ -87,7 +87,7 @@ function missingText(payload: Payload, name: string): string {
   return found.state === "partly" ? t("partly", { sent: found.sent }) : t("unsent", { name, written: `{{${name}}}` });
 }
 
-/** A pasted text loses its line breaks; Enter does nothing. */
+/** Removes line breaks from pasted text and ignores Enter. */
 const oneLine = EditorState.transactionFilter.of((tr: Transaction) => {
   if (!tr.docChanged || tr.newDoc.lines === 1 || !tr.isUserEvent("input")) return tr;
   if (!tr.isUserEvent("input.paste")) return [];
@@ -102,10 +102,10 @@ const slim = EditorView.theme({
   ".cm-line": { padding: "0 .6rem" },
 });
 
-/** Where a problem stands: its line, or its excerpt, or nowhere in particular. */
+/** The range of a problem: its excerpt, its line, or null. */
 function place(doc: Text, problem: Fault): { from: number; to: number } | null {
   const quoted = /^says "(.+?)",/.exec(problem.detail)?.[1];
-  const marked = quoted ?? /^(\{\{[^}]*\}\}|<<code>>|<\S+)/.exec(problem.detail)?.[0] ?? "";
+  const marked = quoted ?? /\{\{[^}]*\}\}|<<code>>|^<\S+/.exec(problem.detail)?.[0] ?? "";
   if (problem.line && problem.line <= doc.lines) {
     const line = doc.line(problem.line);
     const at = marked ? line.text.indexOf(marked) : -1;
@@ -119,7 +119,7 @@ function diagnose(doc: Text, errors: Fault[], warnings: Fault[], payload: Payloa
   const told = (problems: Fault[], severity: "error" | "warning") =>
     problems.flatMap((p) => {
       const at = place(doc, p);
-      return at ? [{ ...at, severity, message: retell(p.detail) }] : [];
+      return at ? [{ ...at, severity, message: translated(p.detail) }] : [];
     });
   const known = [...told(errors, "error"), ...told(warnings, "warning")];
   const missing = placeholders(doc.toString())
@@ -147,10 +147,10 @@ export function TemplateField(props: Props) {
   const view = useRef<EditorView>(undefined);
   const sample = useRef(props.sample);
   sample.current = props.sample;
-  // Completion would close if its source changed while one types.
+  // Completion would close if the extensions changed during typing.
   const extensions = useMemo(() => {
     const current = () => sample.current;
-    // Completion tells its sources apart by identity: this one has to stay the same.
+    // Completion compares its sources by identity.
     const offered = [{ autocomplete: completions(current) }];
     return [
       props.kind === "html" ? html() : [],
@@ -175,8 +175,8 @@ export function TemplateField(props: Props) {
         height={props.kind === "line" ? "auto" : props.height} extensions={extensions} ready={(v) => { view.current = v; }} />
       <div id={id} aria-live="polite">
         {props.hint && <div class="hint">{props.hint}</div>}
-        {props.errors.map((p) => <div class="error" key={`${p.line} ${p.detail}`}>{props.kind !== "line" && <Line problem={p} />}{retell(p.detail)}</div>)}
-        {props.warnings.map((p) => <div class="warning" key={`${p.line} ${p.detail}`}>{props.kind !== "line" && <Line problem={p} />}{retell(p.detail)}</div>)}
+        {props.errors.map((p) => <div class="error" key={`${p.line} ${p.detail}`}>{props.kind !== "line" && <Line problem={p} />}{translated(p.detail)}</div>)}
+        {props.warnings.map((p) => <div class="warning" key={`${p.line} ${p.detail}`}>{props.kind !== "line" && <Line problem={p} />}{translated(p.detail)}</div>)}
       </div>
     </div>
   );

@@ -1,5 +1,5 @@
-// HTML in the editor. The ready-made package brings all of JavaScript and CSS
-// along, a fifth of this page's script, which mails have next to no use for.
+// HTML in the editor. CodeMirror's own package brings JavaScript and CSS along, a
+// fifth of this page's script, which mails hardly need.
 import { bracketMatchingHandle, foldNodeProp, indentNodeProp, LanguageSupport, LRLanguage } from "@codemirror/language";
 import { parser } from "@lezer/html";
 

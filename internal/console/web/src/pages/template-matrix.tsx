@@ -1,5 +1,4 @@
-// Which templates there are, by usage type and language, and what stands in where
-// there is none.
+// Templates by usage type and language, and which one is used where there is none.
 import { type Template, usageTypeValues } from "../api";
 import { texts } from "../i18n";
 import { Badge } from "../ui";
@@ -8,12 +7,12 @@ import { languageName, usageTypeName } from "./template-names";
 import { plainFlow, sketch } from "./variables";
 
 const t = texts({
-  en: { label: "Templates by usage type and language", type: "Usage type", uses: "uses {name}", none: "no template", ownOnly: "connectors’ own only", edit: "Edit {type}, {language}: {subject}", add: "Add {type}, {language}",
-    legend: "Muted entries have no template of their own: they say which one serves instead. Choose one to add it.", legendReadOnly: "Muted entries have no template of their own: they say which one serves instead.", noSubject: "(no subject)", problems: "Errors: {n}", warnings: "Warnings: {n}" },
-  zh: { label: "按用途和语言列出的模板", type: "用途", uses: "使用{name}", none: "没有模板", ownOnly: "只用连接器自己的", edit: "编辑{type}，{language}：{subject}", add: "添加{type}，{language}",
-    legend: "灰色项没有自己的模板，写明由哪个代替。点选即可添加。", legendReadOnly: "灰色项没有自己的模板，写明由哪个代替。", noSubject: "（无主题）", problems: "错误：{n}", warnings: "警告：{n}" },
-  ja: { label: "用途と言語ごとのテンプレート", type: "用途", uses: "{name} を使用", none: "テンプレートなし", ownOnly: "コネクタ自身のもののみ", edit: "{type}・{language} を編集：{subject}", add: "{type}・{language} を追加",
-    legend: "薄い項目には専用のテンプレートがなく、代わりに使われるものを示します。選ぶと追加できます。", legendReadOnly: "薄い項目には専用のテンプレートがなく、代わりに使われるものを示します。", noSubject: "（件名なし）", problems: "エラー：{n}", warnings: "警告：{n}" },
+  en: { label: "Templates by usage type and language", type: "Usage type", uses: "uses {name}", none: "no template", ownOnly: "only connectors’ own", edit: "Edit {type}, {language}: {subject}", add: "Add {type}, {language}",
+    legend: "Gray entries have no template of their own and show which one is used instead. Click one to add a template.", legendReadOnly: "Gray entries have no template of their own and show which one is used instead.", noSubject: "(no subject)", problems: "Errors: {n}", warnings: "Warnings: {n}" },
+  zh: { label: "按用途和语言列出的模板", type: "用途", uses: "使用{name}", none: "没有模板", ownOnly: "仅用连接器自己的模板", edit: "编辑{type}，{language}：{subject}", add: "添加{type}，{language}",
+    legend: "灰色项没有专用模板，显示的是代替它的模板。点击即可添加。", legendReadOnly: "灰色项没有专用模板，显示的是代替它的模板。", noSubject: "（无主题）", problems: "错误：{n}", warnings: "警告：{n}" },
+  ja: { label: "用途と言語ごとのテンプレート", type: "用途", uses: "{name} を使用", none: "テンプレートなし", ownOnly: "コネクター独自のテンプレートのみ", edit: "{type}・{language} を編集：{subject}", add: "{type}・{language} を追加",
+    legend: "薄い項目には専用のテンプレートがなく、代わりに使われるものを示します。クリックすると追加できます。", legendReadOnly: "薄い項目には専用のテンプレートがなく、代わりに使われるものを示します。", noSubject: "（件名なし）", problems: "エラー：{n}", warnings: "警告：{n}" },
 });
 
 interface Props {

@@ -1,5 +1,4 @@
-// The values that a preview is filled with: those of a recorded flow, to change
-// at will.
+// The values of a preview: those of a recorded flow, editable.
 import { useEffect, useState } from "preact/hooks";
 import type { Template } from "../api";
 import { texts } from "../i18n";
@@ -9,26 +8,26 @@ import { flatten, flowById, flowsFor, type Payload, plainFlow, shown, typed, wit
 
 const t = texts({
   en: {
-    title: "Sample values", flow: "Flow", flowHint: "What a real Logto was recorded sending.", fitting: "Sent for {type}", others: "Other flows", locale: "Reader's language",
-    asSent: "as the flow sends it", asSentTag: "as the flow sends it ({tag})", noLocale: "This flow sends no language: then the template for any language, or the default one, serves.",
-    reset: "Recorded values", json: "As JSON", fields: "As fields", notJSON: "This is not a JSON object.", nothing: "no value",
+    title: "Sample values", flow: "Flow", flowHint: "Recorded from a real Logto.", fitting: "Sent for {type}", others: "Other flows", locale: "Recipient's language",
+    asSent: "follow the flow (default)", asSentTag: "follow the flow ({tag})", noLocale: "This flow sends no language. The template for any language is used, or the default language.",
+    reset: "Restore recorded values", json: "As JSON", fields: "As fields", notJSON: "Enter a JSON object.", nothing: "no value",
   },
   zh: {
-    title: "示例值", flow: "流程", flowHint: "从真实的 Logto 录得的发送内容。", fitting: "用于{type}", others: "其他流程", locale: "收件人的语言",
-    asSent: "按流程发送的", asSentTag: "按流程发送的（{tag}）", noLocale: "该流程不发送语言：届时使用不限语言的模板或默认模板。",
-    reset: "恢复录得的值", json: "JSON 形式", fields: "字段形式", notJSON: "这不是 JSON 对象。", nothing: "无值",
+    title: "示例值", flow: "流程", flowHint: "取自真实 Logto 的录制数据。", fitting: "用于{type}", others: "其他流程", locale: "收件人的语言",
+    asSent: "跟随流程（默认）", asSentTag: "跟随流程（{tag}）", noLocale: "该流程不发送语言，将使用不限语言的模板或默认语言的模板。",
+    reset: "恢复录制值", json: "JSON 形式", fields: "字段形式", notJSON: "请输入 JSON 对象。", nothing: "无值",
   },
   ja: {
     title: "サンプル値", flow: "フロー", flowHint: "実際の Logto から記録した送信内容です。", fitting: "{type}で送られるもの", others: "その他のフロー", locale: "受信者の言語",
-    asSent: "フローが送るとおり", asSentTag: "フローが送るとおり（{tag}）", noLocale: "このフローは言語を送りません。その場合は言語を限定しないテンプレートか既定のものが使われます。",
-    reset: "記録した値に戻す", json: "JSON で表示", fields: "項目で表示", notJSON: "JSON オブジェクトではありません。", nothing: "値なし",
+    asSent: "フローに従う（既定）", asSentTag: "フローに従う（{tag}）", noLocale: "このフローは言語を送りません。言語を限定しないテンプレートか、既定の言語のものが使われます。",
+    reset: "記録した値に戻す", json: "JSON で表示", fields: "項目で表示", notJSON: "JSON オブジェクトを入力してください。", nothing: "値なし",
   },
 });
 
 export interface Samples {
   flowId: string;
   values: Payload;
-  /** "" is as the flow sends it. */
+  /** "" follows the flow. */
   locale: string;
 }
 
@@ -37,7 +36,7 @@ export function samplesFor(template: Template): Samples {
   return { flowId: plain.id, values: plain.payload, locale: template.languageTag ?? "" };
 }
 
-/** What the service is to be sent. */
+/** The payload of the preview request. */
 export function payloadOf(samples: Samples): Payload {
   return samples.locale ? { ...samples.values, locale: samples.locale } : samples.values;
 }

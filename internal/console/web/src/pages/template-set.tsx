@@ -1,4 +1,4 @@
-// A list of templates: all of them in a matrix, or one of them being edited.
+// A list of templates: the matrix, or the editor of one of them.
 import type { ComponentChildren } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Faults, Template } from "../api";
@@ -20,7 +20,7 @@ interface Props {
   templates: Template[];
   readyMade: Template[];
   change: (templates: Template[]) => void;
-  /** Takes one away; if absent, change does. */
+  /** Removes one; by default through change. */
   remove?: (index: number) => void;
   problems: (index: number) => Faults;
   setting: (index: number) => Setting;
@@ -28,11 +28,11 @@ interface Props {
   shared: boolean;
   defaultLanguage?: string;
   about: ComponentChildren;
-  /** Above the matrix, at the left of its actions. */
+  /** Above the matrix, left of the actions. */
   filters?: ComponentChildren;
   type?: string;
   language?: string;
-  /** Called with the template that is open. */
+  /** Called with the index of the open template. */
   opened?: (index: number | null) => void;
 }
 

@@ -1,4 +1,4 @@
-// One template being edited: its texts on one side, the mail on the other.
+// The editor of one template, with a preview beside it.
 import type { ComponentChildren } from "preact";
 import { useMemo, useState } from "preact/hooks";
 import { type Config, type Fault, type Faults, type Template, usageTypeValues } from "../api";
@@ -8,26 +8,26 @@ import { PreviewPane } from "./preview";
 import { TemplateField } from "./template-field";
 import { usageTypeName } from "./template-names";
 import { payloadOf, type Samples, samplesFor, SamplesPane } from "./template-samples";
-import { retell } from "./template-words";
+import { translated } from "./sentences";
 
 const t = texts({
   en: {
-    subject: "Subject", content: "Content", contentText: "Content (plain text)", text: "Text form", textHint: "For mail programs that show no HTML. Without it they make do with the HTML.",
-    hint: "Type {{ for the variables that this flow sends.", more: "Sender, kind and language", type: "Kind of content", html: "HTML", plain: "Plain text", sendFrom: "Sender's name",
-    sendFromHint: "Without it, the connector's. At most 15 characters.", replyTo: "Answers go to", replyToHint: "One address. Without it, the connector's.", escape: "Values in HTML",
-    escapeHTML: "Escaped by their place (safe)", escapeNone: "As they are, like Logto (whoever chooses a name chooses HTML)", usageType: "Usage type", languageTag: "Language tag", anyLanguage: "Empty: for all languages.",
+    subject: "Subject", content: "Content", contentText: "Content (plain text)", text: "Plain-text version", textHint: "For mail clients that show no HTML. Without it, they show the HTML as text, or nothing.",
+    hint: "Type {{ to see the variables that this flow sends.", more: "Sender, content type and language", type: "Content type", html: "HTML", plain: "Plain text", sendFrom: "Sender name",
+    sendFromHint: "At most 15 characters. Leave it empty for the connector's.", replyTo: "Reply address", replyToHint: "One address. Leave it empty for the connector's.", escape: "Values in HTML",
+    escapeHTML: "Escaped by context (safe)", escapeNone: "Unescaped, like Logto (anyone who can set a name can inject HTML)", usageType: "Usage type", languageTag: "Language tag", anyLanguage: "Leave it empty for all languages.",
   },
   zh: {
-    subject: "主题", content: "正文", contentText: "正文（纯文本）", text: "纯文本形式", textHint: "供不显示 HTML 的邮件程序使用。没有它时，它们只能用 HTML。",
+    subject: "主题", content: "正文", contentText: "正文（纯文本）", text: "纯文本版本", textHint: "供不支持 HTML 的邮件客户端使用。没有时，它们会把 HTML 显示为文字，或什么都不显示。",
     hint: "输入 {{ 可选择该流程发送的变量。", more: "发件人、类型与语言", type: "正文类型", html: "HTML", plain: "纯文本", sendFrom: "发件人名称",
     sendFromHint: "留空则用连接器的。最多 15 个字符。", replyTo: "回复至", replyToHint: "一个邮箱地址。留空则用连接器的。", escape: "HTML 中的值",
-    escapeHTML: "按所在位置转义（安全）", escapeNone: "原样填入，与 Logto 相同（谁能决定名称，谁就能决定 HTML）", usageType: "用途", languageTag: "语言标签", anyLanguage: "留空：用于所有语言。",
+    escapeHTML: "按上下文转义（安全）", escapeNone: "不转义，与 Logto 相同（能设置名称的人就能注入 HTML）", usageType: "用途", languageTag: "语言标签", anyLanguage: "留空：用于所有语言。",
   },
   ja: {
-    subject: "件名", content: "本文", contentText: "本文（プレーンテキスト）", text: "テキスト形式", textHint: "HTML を表示しないメールソフト向けです。ない場合は HTML が代わりに使われます。",
+    subject: "件名", content: "本文", contentText: "本文（プレーンテキスト）", text: "テキスト版", textHint: "HTML を表示しないメールソフト向けです。ない場合は HTML が文字として表示されるか、何も表示されません。",
     hint: "{{ と入力すると、このフローが送る変数から選べます。", more: "差出人・種類・言語", type: "本文の種類", html: "HTML", plain: "プレーンテキスト", sendFrom: "差出人名",
-    sendFromHint: "空ならコネクタの設定を使います。15 文字まで。", replyTo: "返信先", replyToHint: "アドレスを 1 つ。空ならコネクタの設定を使います。", escape: "HTML に入る値",
-    escapeHTML: "位置に応じてエスケープ（安全）", escapeNone: "Logto と同じくそのまま（名前を決められる人が HTML も決められます）", usageType: "用途", languageTag: "言語タグ", anyLanguage: "空欄：すべての言語用。",
+    sendFromHint: "空ならコネクターの設定を使います。15 文字まで。", replyTo: "返信先", replyToHint: "アドレスを 1 つ。空ならコネクターの設定を使います。", escape: "HTML に入る値",
+    escapeHTML: "文脈に応じてエスケープ（安全）", escapeNone: "Logto と同じくエスケープしない（名前を設定できる人が HTML を挿入できます）", usageType: "用途", languageTag: "言語タグ", anyLanguage: "空欄：すべての言語用。",
   },
 });
 
@@ -43,17 +43,17 @@ interface Props {
   change: (template: Template) => void;
   problems: Faults;
   readOnly: boolean;
-  /** Logto's shape of shared templates has no text form and no escape, and their type and language are fixed. */
+  /** Shared templates have Logto's shape: no text, no escape, fixed type and language. */
   shared: boolean;
   setting: Setting;
   languages: string[];
-  /** Says what is previewed. */
+  /** Describes the preview. */
   about: ComponentChildren;
 }
 
 type Key = "subject" | "content" | "text" | "sendFrom" | "replyTo" | "contentType" | "escape" | "usageType" | "languageTag";
 
-/** The problems of one field, their pointers left away; the template's own for "". */
+/** The problems of one field, or of the template itself for "". */
 function problemsOf(problems: Fault[], field: Key | ""): Fault[] {
   return problems.filter((p) => p.pointer === (field && `/${field}`));
 }
@@ -78,7 +78,7 @@ export function Workbench(props: Props) {
     <div class="workbench">
       <div class="stack">
         <section class="card">
-          {whole.map((p) => <Notice key={p.detail} kind="warning">{retell(p.detail)}</Notice>)}
+          {whole.map((p) => <Notice key={p.detail} kind="warning">{translated(p.detail)}</Notice>)}
           <TemplateField label={t("subject")} kind="line" {...common("subject")} />
           <TemplateField key={plain ? "plain" : "html"} label={t(plain ? "contentText" : "content")} kind={plain ? "text" : "html"} height="24rem" hint={t("hint")} {...common("content")} />
           {!props.shared && !plain && <TemplateField label={t("text")} kind="text" height="9rem" hint={t("textHint")} {...common("text")} />}
@@ -97,7 +97,7 @@ function More(props: Props & { set: (key: Key) => (value: string) => void }) {
   const { template, problems, readOnly, set } = props;
   const first = (list: Fault[], field: Key) => {
     const found = problemsOf(list, field)[0];
-    return found && retell(found.detail);
+    return found && translated(found.detail);
   };
   const told = (field: Key) => ({ error: first(problems.errors, field), warning: first(problems.warnings, field) });
   const input = (field: Key, label: string, hint?: string, list?: string) => (

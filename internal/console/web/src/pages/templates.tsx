@@ -7,42 +7,42 @@ import { standIn } from "./preview";
 import { asTemplate, languagesOf } from "./template-choice";
 import { languageName, templateName, usageTypeName } from "./template-names";
 import { TemplateSet } from "./template-set";
-import { retell } from "./template-words";
+import { translated } from "./sentences";
 import "./templates.css";
 
 const t = texts({
   en: {
-    title: "Templates", intro: "These templates serve every connector. Where a connector has one of its own for the same type and language, its own comes first.",
-    save: "Save", saveMany: "Save ({n})", saved: "Saved.", unsaved: "There are changes that are not saved. Leave them?", type: "Usage type", language: "Language", allTypes: "All types", allLanguages: "All languages",
-    removeShown: "Delete these ({n})", sureShown: "Delete {n} templates? This cannot be undone.", sender: "Sender as in", noConnector: "an example",
-    aboutShared: "Shown is this template as it is now, saved or not, as this connector would send it, before any template of its own:",
-    aboutOwn: "Shown is the mail as this connector would send it with all that is written here, saved or not.",
-    builtin: "The ready-made templates are in force: nine types in English, Chinese (simplified and traditional) and Japanese. They improve with each version.", mine: "Make them my own", useBuiltin: "Use the ready-made ones",
-    builtinAgain: "Replace these templates by the ready-made ones?", refused: "Not saved:",
+    title: "Templates", intro: "All connectors share these templates. A connector's own template for the same type and language takes precedence.",
+    save: "Save", saveMany: "Save ({n})", saved: "Saved.", unsaved: "Leave this page? Your changes are not saved.", type: "Usage type", language: "Language", allTypes: "All types", allLanguages: "All languages",
+    removeShown: "Delete these ({n})", sureShown: "Delete the templates shown ({n})? This cannot be undone.", sender: "Connector", noConnector: "an example",
+    aboutShared: "Includes unsaved changes. Sent through this connector:",
+    aboutOwn: "The mail as this connector would send it, including unsaved changes.",
+    builtin: "The built-in templates are in use: nine types in English, Chinese (Simplified and Traditional) and Japanese. They improve with each version.", mine: "Customize a copy", useBuiltin: "Use the built-in templates",
+    builtinAgain: "Replace these templates with the built-in ones?", refused: "Not saved:",
   },
   zh: {
-    title: "模板", intro: "这些模板供所有连接器使用。连接器对同一用途和语言有自己的模板时，优先使用自己的。",
-    save: "保存", saveMany: "保存（{n}）", saved: "已保存。", unsaved: "有尚未保存的修改。要离开吗？", type: "用途", language: "语言", allTypes: "所有用途", allLanguages: "所有语言",
-    removeShown: "删除这些（{n}）", sureShown: "删除 {n} 个模板？此操作无法撤销。", sender: "发件人取自", noConnector: "示例",
-    aboutShared: "显示的是该模板当前的内容（不论是否已保存），由此连接器发送，并优先于它自己的模板：",
-    aboutOwn: "显示的是此连接器按这里所写内容（不论是否已保存）会发送的邮件。",
-    builtin: "正在使用现成模板：九种用途，英语、中文（简体和繁体）及日语。它们会随版本改进。", mine: "改为我自己的", useBuiltin: "使用现成模板",
-    builtinAgain: "用现成模板替换这些模板？", refused: "未保存：",
+    title: "模板", intro: "所有连接器共用这些模板。连接器对同一用途和语言有自己的模板时，优先使用自己的。",
+    save: "保存", saveMany: "保存（{n}）", saved: "已保存。", unsaved: "要离开此页吗？您的更改尚未保存。", type: "用途", language: "语言", allTypes: "所有用途", allLanguages: "所有语言",
+    removeShown: "删除这些（{n}）", sureShown: "要删除显示的 {n} 个模板吗？此操作无法撤销。", sender: "连接器", noConnector: "示例",
+    aboutShared: "预览包含未保存的更改。通过此连接器发送：",
+    aboutOwn: "此连接器将发送的邮件，包含未保存的更改。",
+    builtin: "正在使用内置模板：九种用途，英语、中文（简体和繁体）及日语。随版本更新自动改进。", mine: "复制为自定义模板", useBuiltin: "使用内置模板",
+    builtinAgain: "要用内置模板替换这些模板吗？", refused: "未保存：",
   },
   ja: {
-    title: "テンプレート", intro: "ここのテンプレートはすべてのコネクタで使われます。同じ用途と言語のものをコネクタ自身が持つ場合は、そちらが優先されます。",
-    save: "保存", saveMany: "保存（{n}）", saved: "保存しました。", unsaved: "保存していない変更があります。移動しますか？", type: "用途", language: "言語", allTypes: "すべての用途", allLanguages: "すべての言語",
-    removeShown: "表示分を削除（{n}）", sureShown: "テンプレートを {n} 件削除しますか？元に戻せません。", sender: "差出人の設定元", noConnector: "例",
-    aboutShared: "保存前の変更も含む現在のテンプレートを、次のコネクタが自身のものより優先して送る場合の表示です：",
-    aboutOwn: "保存前の変更も含め、このコネクタが送るメールの表示です。",
-    builtin: "既製のテンプレートを使用中です。9 種類の用途を、英語・中国語（簡体字と繁体字）・日本語で備え、バージョンとともに改善されます。", mine: "自分用に取り込む", useBuiltin: "既製のものを使う",
-    builtinAgain: "これらのテンプレートを既製のものに置き換えますか？", refused: "保存できませんでした：",
+    title: "テンプレート", intro: "これらのテンプレートはすべてのコネクターで共有されます。コネクターに同じ用途と言語の独自テンプレートがあれば、そちらが優先されます。",
+    save: "保存", saveMany: "保存（{n}）", saved: "保存しました。", unsaved: "このページを離れますか？変更は保存されていません。", type: "用途", language: "言語", allTypes: "すべての用途", allLanguages: "すべての言語",
+    removeShown: "表示分を削除（{n}）", sureShown: "表示中のテンプレート（{n} 件）を削除しますか？元に戻せません。", sender: "コネクター", noConnector: "例",
+    aboutShared: "保存前の変更を含む表示です。次のコネクターで送信した場合：",
+    aboutOwn: "このコネクターが送信するメールです（保存前の変更を含む）。",
+    builtin: "組み込みテンプレートを使用中です。9 種類の用途に、英語・中国語（簡体字と繁体字）・日本語で対応し、バージョンアップとともに改善されます。", mine: "コピーして編集", useBuiltin: "組み込みテンプレートを使う",
+    builtinAgain: "これらのテンプレートを組み込みテンプレートに置き換えますか？", refused: "保存できませんでした：",
   },
 });
 
 const loadReadyMade = (signal: AbortSignal) => get<Template[]>(`api/connector-factories/${factory}/templates`, signal);
 
-/** The problems below a pointer, by what follows it. */
+/** The problems below a pointer, with pointers relative to it. */
 function below(problems: Fault[], pointer: string): Fault[] {
   return problems.filter((p) => p.pointer === pointer || p.pointer.startsWith(`${pointer}/`)).map((p) => ({ ...p, pointer: p.pointer.slice(pointer.length) }));
 }
@@ -55,7 +55,7 @@ interface EditorProps {
   readOnly: boolean;
 }
 
-/** The templates of one connector, as a part of its page. */
+/** The templates of one connector, as part of its page. */
 export function TemplateEditor(props: EditorProps) {
   const readyMade = useLoad(loadReadyMade, []);
   return <Show of={readyMade}>{(list) => <OwnTemplates {...props} readyMade={list} />}</Show>;
@@ -74,7 +74,7 @@ function OwnTemplates(props: EditorProps & { readyMade: Template[] }) {
   return (
     <>
       {builtin && <div class="builtin notice info"><span>{t("builtin")}</span>{!props.readOnly && <Button onClick={() => change(readyMade)}>{t("mine")}</Button>}</div>}
-      {list.map((p) => <Notice key={p.detail} kind="error">{retell(p.detail)}</Notice>)}
+      {list.map((p) => <Notice key={p.detail} kind="error">{translated(p.detail)}</Notice>)}
       <TemplateSet templates={templates} readyMade={readyMade} change={change} readOnly={props.readOnly || builtin} shared={false}
         problems={(i) => (builtin ? none : problems[i] ?? none)} setting={(index) => ({ connectorId: props.connectorId || factory, config, index })}
         defaultLanguage={typeof config.defaultLanguage === "string" ? config.defaultLanguage : undefined} about={t("aboutOwn")}
@@ -109,7 +109,7 @@ function detailsOf(template: Template): EmailTemplate["details"] {
   return details;
 }
 
-/** Drafts in the order of the list, and which of them differ from what is stored. */
+/** The drafts in list order, and which of them differ from the stored ones. */
 function useDrafts(first: EmailTemplate[]) {
   const [stored, setStored] = useState(first);
   const [drafts, setDrafts] = useState<Template[]>(() => first.map(asTemplate));
@@ -122,7 +122,7 @@ function useDrafts(first: EmailTemplate[]) {
     await send<EmailTemplate[]>("PUT", "api/email-templates", { templates: body });
     const now = await get<EmailTemplate[]>("api/email-templates");
     setStored(now);
-    // The open template keeps its place.
+    // The open template keeps its position.
     const order = drafts.map(identity);
     const place = (x: Template) => (order.indexOf(identity(x)) + order.length + 1) % (order.length + 1);
     setDrafts(now.map(asTemplate).sort((a, b) => place(a) - place(b)));
@@ -215,12 +215,12 @@ function SaveRefusal(props: { error: unknown; sent: Template[] }) {
   return (
     <Notice kind="error">
       {t("refused")} {errors.length === 0 && explain(props.error)}
-      {errors.length > 0 && <ul>{errors.map((e) => <li key={e.pointer}>{where(e.pointer)}: {retell(e.detail)}</li>)}</ul>}
+      {errors.length > 0 && <ul>{errors.map((e) => <li key={e.pointer}>{where(e.pointer)}: {translated(e.detail)}</li>)}</ul>}
     </Notice>
   );
 }
 
-/** What the service says of a shared template: it validates connectors only, so it gets one. */
+/** Validates a shared template as part of a connector, since the service validates only those. */
 function useValidation(template: Template | undefined): Faults {
   const [problems, setProblems] = useState<Faults>(none);
   const key = JSON.stringify(template);
@@ -230,7 +230,7 @@ function useValidation(template: Template | undefined): Faults {
     const waiting = setTimeout(() => {
       send<Faults>("POST", `api/connector-factories/${factory}/validate`, { config: standIn({}, template) }, undefined, gone.signal).then(
         ({ data }) => setProblems({ errors: below(data.errors, "/config/templates/0"), warnings: below(data.warnings, "/config/templates/0") }),
-        // What cannot be told now is told when it is saved.
+        // Saving reports problems as well.
         () => gone.signal.aborted || setProblems(none),
       );
     }, 300);

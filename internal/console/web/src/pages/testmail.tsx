@@ -1,4 +1,4 @@
-// A test mail, and each step of it as it happens.
+// Sends a test mail and shows each step live.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { type Config, events, factory, get, type SandboxMail, onSignedOut, Problem, type Session, type TestStory, usageTypeValues } from "../api";
 import { texts } from "../i18n";
@@ -13,32 +13,32 @@ import { flowById, flowsFor, type Payload } from "./variables";
 
 const t = texts({
   en: {
-    to: "Send to", toHint: "One mail address. It is forgotten when the page is closed.", toNeeded: "Enter the address that the test mail goes to.", type: "Usage type", language: "Language of the reader", flow: "Flow",
-    asSent: "as the flow sends it", asSentTag: "as the flow sends it ({tag})", values: "Values", asJSON: "Values as JSON", valuesHint: "What the request carries, as a real Logto was recorded sending it. Change what you like.", notJSON: "This is not a JSON object.", reset: "Recorded values",
-    send: "Send test mail", draft: "The unsaved changes are used.", stored: "The connector is used as it is stored.", trace: "What happens", idle: "Each step shows here as it happens.",
-    checking: "Checking the connector", checked: "Connector checked", refusedConnector: "The connector cannot send", refusedRequest: "The request was refused", choosing: "Choosing the template", again: "Waiting to try again", sending: "Sending",
-    sent: "Accepted by Aliyun", notSent: "Not sent", unknown: "It may have been sent", elapsed: "Time", inbox: "Open it in the inbox", story: "See it in the messages", toMask: "to {to}",
-    saySent: "The test mail was accepted.", sayFailed: "The test mail was not sent.", sayUnknown: "It is not known whether the test mail was sent.", sayAttempt: "Attempt {n}.",
+    to: "Send to", toHint: "One mail address. It is forgotten when you close the page.", toNeeded: "Enter a recipient for the test mail.", type: "Usage type", language: "Recipient's language", flow: "Flow",
+    asSent: "follow the flow (default)", asSentTag: "follow the flow ({tag})", values: "Values", asJSON: "Values as JSON", valuesHint: "The content of the request, recorded from a real Logto. Edit it as you like.", notJSON: "Enter a JSON object.", reset: "Restore recorded values",
+    send: "Send test mail", draft: "Uses your unsaved changes.", stored: "Uses the stored connector.", trace: "Progress", idle: "Each step appears here as it happens.",
+    checking: "Checking the connector", checked: "Connector checked", refusedConnector: "The connector cannot send", refusedRequest: "The request was rejected", choosing: "Choosing the template", again: "Waiting to retry", sending: "Sending",
+    sent: "Accepted by Aliyun", notSent: "Not sent", unknown: "May have been sent", elapsed: "Time", inbox: "Open in the inbox", story: "View in Messages", toMask: "to {to}",
+    saySent: "The test mail was accepted.", sayFailed: "The test mail was not sent.", sayUnknown: "The test mail may have been sent.", sayAttempt: "Attempt {n}.",
   },
   zh: {
     to: "发送至", toHint: "一个邮箱地址。关闭页面后不再保留。", toNeeded: "请填写测试邮件的收件地址。", type: "用途", language: "收件人的语言", flow: "流程",
-    asSent: "按流程发送的", asSentTag: "按流程发送的（{tag}）", values: "值", asJSON: "值（JSON）", valuesHint: "请求所带的内容，录自真实的 Logto。可随意修改。", notJSON: "这不是 JSON 对象。", reset: "恢复录得的值",
-    send: "发送测试邮件", draft: "使用尚未保存的修改。", stored: "使用已保存的连接器。", trace: "过程", idle: "每一步发生时显示在这里。",
+    asSent: "跟随流程（默认）", asSentTag: "跟随流程（{tag}）", values: "值", asJSON: "值（JSON）", valuesHint: "请求的内容，取自真实 Logto 的录制数据，可自由修改。", notJSON: "请输入 JSON 对象。", reset: "恢复录制值",
+    send: "发送测试邮件", draft: "使用尚未保存的更改。", stored: "使用已保存的连接器。", trace: "进度", idle: "各步骤会实时显示在这里。",
     checking: "正在检查连接器", checked: "连接器已检查", refusedConnector: "该连接器无法发送", refusedRequest: "请求被拒绝", choosing: "正在选择模板", again: "等待重试", sending: "正在发送",
     sent: "阿里云已接受", notSent: "未发送", unknown: "可能已发送", elapsed: "用时", inbox: "在收件箱中打开", story: "在邮件记录中查看", toMask: "发往 {to}",
-    saySent: "测试邮件已被接受。", sayFailed: "测试邮件未发送。", sayUnknown: "不清楚测试邮件是否已发送。", sayAttempt: "第 {n} 次尝试。",
+    saySent: "测试邮件已被接受。", sayFailed: "测试邮件未发送。", sayUnknown: "测试邮件可能已发送。", sayAttempt: "第 {n} 次尝试。",
   },
   ja: {
-    to: "送信先", toHint: "1 つのメールアドレス。ページを閉じると消えます。", toNeeded: "テストメールの送信先を入力してください。", type: "用途", language: "受信者の言語", flow: "フロー",
-    asSent: "フローが送るとおり", asSentTag: "フローが送るとおり（{tag}）", values: "値", asJSON: "値（JSON）", valuesHint: "実際の Logto から記録したリクエストの内容です。自由に変更できます。", notJSON: "JSON オブジェクトではありません。", reset: "記録した値に戻す",
-    send: "テストメールを送信", draft: "保存前の変更を使います。", stored: "保存済みのコネクタを使います。", trace: "経過", idle: "各段階がここに順次表示されます。",
-    checking: "コネクタを確認中", checked: "コネクタを確認済み", refusedConnector: "このコネクタでは送信できません", refusedRequest: "リクエストが拒否されました", choosing: "テンプレートを選択中", again: "再試行を待機中", sending: "送信中",
+    to: "送信先", toHint: "メールアドレスを 1 つ入力します。ページを閉じると消えます。", toNeeded: "テストメールの送信先を入力してください。", type: "用途", language: "受信者の言語", flow: "フロー",
+    asSent: "フローに従う（既定）", asSentTag: "フローに従う（{tag}）", values: "値", asJSON: "値（JSON）", valuesHint: "実際の Logto から記録したリクエストの内容です。自由に変更できます。", notJSON: "JSON オブジェクトを入力してください。", reset: "記録した値に戻す",
+    send: "テストメールを送信", draft: "保存前の変更を使います。", stored: "保存済みのコネクターを使います。", trace: "進行状況", idle: "各ステップがここに順次表示されます。",
+    checking: "コネクターを確認中", checked: "コネクターを確認済み", refusedConnector: "このコネクターでは送信できません", refusedRequest: "リクエストが拒否されました", choosing: "テンプレートを選択中", again: "再試行を待機中", sending: "送信中",
     sent: "Aliyun が受け付けました", notSent: "送信されていません", unknown: "送信された可能性があります", elapsed: "経過時間", inbox: "受信箱で開く", story: "メッセージの一覧で見る", toMask: "宛先 {to}",
-    saySent: "テストメールが受け付けられました。", sayFailed: "テストメールは送信されませんでした。", sayUnknown: "テストメールが送信されたかどうか分かりません。", sayAttempt: "{n} 回目の試行。",
+    saySent: "テストメールが受け付けられました。", sayFailed: "テストメールは送信されませんでした。", sayUnknown: "テストメールが送信された可能性があります。", sayAttempt: "{n} 回目の試行。",
   },
 });
 
-// For as long as somebody is signed in on this page, and nowhere else.
+// Kept in memory only, until sign-out.
 let address = "";
 onSignedOut(() => { address = ""; });
 
@@ -46,7 +46,7 @@ interface Run {
   begun: number;
   ended?: number;
   report?: TestStory;
-  /** The request was refused before there was anything to report. */
+  /** The request was rejected before there was a report. */
   refused?: unknown;
 }
 
@@ -100,7 +100,7 @@ export function TestMail(props: { connectorId: string; config?: Config; dirty: b
   );
 }
 
-/** What the request is to carry, as far as it is chosen. */
+/** The state of the form. */
 function useDraft() {
   const [type, setType] = useState<string>("Generic");
   const [flowId, setFlowId] = useState(() => firstFlow("Generic"));
@@ -163,7 +163,7 @@ function TestForm(props: { draft: boolean; busy: boolean; submit: (request: Requ
 
 const common = ["en", "zh-CN", "zh-TW", "ja", "ko", "de", "fr", "es"];
 
-/** The plainest of the flows that send this type has the shortest name. */
+/** The plainest flow of a type has the shortest name. */
 function firstFlow(type: string): string {
   return [...flowsFor(type).fitting].sort((a, b) => a.id.length - b.id.length)[0]?.id ?? "";
 }
@@ -185,7 +185,7 @@ function parse(text: string): Payload | null {
   }
 }
 
-/** Draws again while the run goes on, and says how long it takes. Not spoken: it would never end. */
+/** The elapsed time, updated while the run goes on. Screen readers do not announce it. */
 function Elapsed(props: { run: Run }) {
   const now = useTicking(props.run.ended === undefined);
   return <span class="elapsed" role="timer" aria-live="off" aria-label={t("elapsed")}>{formatDuration((props.run.ended ?? now) - props.run.begun)}</span>;
@@ -201,7 +201,7 @@ function useTicking(going: boolean): number {
   return Math.max(now, performance.now());
 }
 
-/** How long this has been on the page: the service's clock may differ from the browser's. */
+/** Time since this appeared. The service's clock may differ from the browser's. */
 function Since() {
   const [begun] = useState(() => performance.now());
   return <>{formatDuration(useTicking(true) - begun)}</>;
@@ -266,7 +266,7 @@ function Outcome(props: { report: TestStory; run: Run }) {
   );
 }
 
-/** Where the mail lies, if the service sends to its sandbox. */
+/** A link to the mail, if the service sends to its sandbox. */
 function InboxLink(props: { envId: string }) {
   const [mail, setMail] = useState("");
   useEffect(() => {
@@ -275,7 +275,7 @@ function InboxLink(props: { envId: string }) {
       const { mails } = await get<{ mails: SandboxMail[] }>("api/inbox");
       setMail(mails.find((m) => m.envId === props.envId)?.id ?? "");
     };
-    // Without the link nothing is lost.
+    // The link is optional.
     find().catch(() => undefined);
   }, [props.envId]);
   return mail ? <ButtonLink kind="primary" href={href("inbox", mail)}>{t("inbox")}</ButtonLink> : null;

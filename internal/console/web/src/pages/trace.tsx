@@ -1,41 +1,40 @@
-// A message's way, a step each.
+// The steps of a message, and advice about failures.
 import type { ComponentChildren } from "preact";
 import { get, type Connector, type Fault, type Report, type TemplateChoice } from "../api";
 import { formatNumber, texts } from "../i18n";
 import { href } from "../route";
 import { CopyButton, useLoad } from "../ui";
 import { advise, answerOf, type Failure, senderOf } from "./advice";
-import { retellAnswer } from "./answer-words";
-import { detailText, nameAt } from "./config-words";
+import { nameAt } from "./config-words";
 import { formatDuration, formatSpan } from "./message-words";
 import "./messages.css";
+import { translated } from "./sentences";
 import { templateName } from "./template-names";
-import { retell } from "./template-words";
 
 const t = texts({
   en: {
-    done: "done", running: "under way", failed: "failed", warn: "note", waiting: "not yet",
-    template: "Template chosen", noTemplate: "No template was found", shared: "one of the shared templates", why: "Why this one", missing: "Not sent along, so left as written: {names}", notes: "Changed so that the mail is safe and accepted",
-    attempt: "Attempt {n}", limits: "Limits kept", limitUsedUp: "A limit was used up", rate: "{name}: {n} in {time}", usedUp: "used up",
+    done: "done", running: "in progress", failed: "failed", warn: "note", waiting: "not yet",
+    template: "Template chosen", noTemplate: "No template was found", shared: "shared template", why: "Why this one", missing: "Not in the request, so left as written: {names}", notes: "Changed to keep the mail safe and acceptable",
+    attempt: "Attempt {n}", limits: "Within the rate limits", limitUsedUp: "Rate limit reached", rate: "{name}: {n} in {time}", usedUp: "used up",
     recipient: "To this recipient", ip: "From this client", connector: "Through this connector", tester: "Test mails by this admin",
-    envId: "EnvId", requestId: "RequestId", todo: "What to do", said: "What was answered", status: "HTTP status", code: "Code", message: "Message", policy: "Policy",
+    envId: "EnvId", requestId: "RequestId", todo: "What to do", said: "Response", status: "HTTP status", code: "Code", message: "Message", policy: "Policy",
     toConnector: "Open the connector",
   },
   zh: {
     done: "完成", running: "进行中", failed: "失败", warn: "注意", waiting: "尚未开始",
-    template: "已选定模板", noTemplate: "没有找到模板", shared: "共享模板之一", why: "为什么是它", missing: "没有传来，因此原样保留：{names}", notes: "为使邮件安全并被接受而做的改动",
-    attempt: "第 {n} 次尝试", limits: "限额检查通过", limitUsedUp: "达到限额", rate: "{name}：每 {time} {n} 封", usedUp: "已用完",
+    template: "已选定模板", noTemplate: "没有找到模板", shared: "共享模板", why: "选用原因", missing: "请求中没有，因此原样保留：{names}", notes: "为保证邮件安全、可被接受所做的改动",
+    attempt: "第 {n} 次尝试", limits: "未超过频率限制", limitUsedUp: "达到频率限制", rate: "{name}：每 {time} {n} 封", usedUp: "已用完",
     recipient: "发往该收件人", ip: "来自该客户端", connector: "经由该连接器", tester: "该管理员的测试邮件",
-    envId: "EnvId", requestId: "RequestId", todo: "怎么办", said: "收到的答复", status: "HTTP 状态", code: "错误码", message: "消息", policy: "权限策略",
+    envId: "EnvId", requestId: "RequestId", todo: "处理建议", said: "返回内容", status: "HTTP 状态", code: "错误码", message: "消息", policy: "权限策略",
     toConnector: "打开连接器",
   },
   ja: {
     done: "完了", running: "実行中", failed: "失敗", warn: "注意", waiting: "未実行",
-    template: "テンプレートを選択", noTemplate: "テンプレートが見つかりません", shared: "共有テンプレートの 1 つ", why: "選ばれた理由", missing: "送られていないため、そのまま残ります：{names}", notes: "メールを安全に、受け付けられる形にするための変更",
-    attempt: "{n} 回目の試行", limits: "上限の確認済み", limitUsedUp: "上限に達しました", rate: "{name}：{time}に {n} 通", usedUp: "使用済み",
-    recipient: "この宛先への送信", ip: "このクライアントからの送信", connector: "このコネクタ経由", tester: "この管理者のテストメール",
-    envId: "EnvId", requestId: "RequestId", todo: "対処方法", said: "受け取った応答", status: "HTTP ステータス", code: "コード", message: "メッセージ", policy: "ポリシー",
-    toConnector: "コネクタを開く",
+    template: "テンプレートを選択", noTemplate: "テンプレートが見つかりません", shared: "共有テンプレート", why: "選ばれた理由", missing: "リクエストにないため、そのまま残ります：{names}", notes: "メールを安全で受け付けられる形にするための変更",
+    attempt: "{n} 回目の試行", limits: "上限の範囲内", limitUsedUp: "上限に達しました", rate: "{name}：{time}に {n} 通", usedUp: "使用済み",
+    recipient: "この宛先への送信", ip: "このクライアントからの送信", connector: "このコネクター経由", tester: "この管理者のテストメール",
+    envId: "EnvId", requestId: "RequestId", todo: "対処方法", said: "応答の内容", status: "HTTP ステータス", code: "コード", message: "メッセージ", policy: "ポリシー",
+    toConnector: "コネクターを開く",
   },
 });
 
@@ -76,7 +75,7 @@ export function TemplateStep(props: { trace: TemplateChoice }) {
     <Step state={noted ? "warn" : "done"} title={t("template")} aside={trace.emailTemplate && t("shared")}>
       <p>{templateName(trace)}</p>
       {trace.missing && trace.missing.length > 0 && <p class="warn-text">{t("missing", { names: trace.missing.map((m) => `{{${m}}}`).join(", ") })}</p>}
-      {trace.notes && trace.notes.length > 0 && <div class="warn-text">{t("notes")}<ul>{trace.notes.map((n) => <li key={n}>{retell(n)}</li>)}</ul></div>}
+      {trace.notes && trace.notes.length > 0 && <div class="warn-text">{t("notes")}<ul>{trace.notes.map((n) => <li key={n}>{translated(n)}</li>)}</ul></div>}
       <Reasons trace={trace} />
     </Step>
   );
@@ -85,7 +84,7 @@ export function TemplateStep(props: { trace: TemplateChoice }) {
 function Reasons(props: { trace: TemplateChoice }) {
   const choice = props.trace.choice ?? [];
   if (choice.length === 0) return null;
-  return <details><summary>{t("why")}</summary><ol>{choice.map((step) => <li key={step}>{retell(step)}</li>)}</ol></details>;
+  return <details><summary>{t("why")}</summary><ol>{choice.map((step) => <li key={step}>{translated(step)}</li>)}</ol></details>;
 }
 
 export function LimitStep(props: { limits: NonNullable<Report["limits"]> }) {
@@ -99,7 +98,7 @@ export function LimitStep(props: { limits: NonNullable<Report["limits"]> }) {
   );
 }
 
-/** "10 in 10m0s", as Go writes it, in the reader's words. */
+/** Translates "10 in 10m0s", as Go writes it. */
 function rateText(name: string, rate: string): string {
   const found = /^(\d+) in (?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?$/.exec(rate);
   if (!found) return `${name}: ${rate}`;
@@ -120,7 +119,7 @@ export function AttemptStep(props: { n: number; attempt: NonNullable<Report["att
 
 function Said(props: { text: string }) {
   const answer = answerOf(props.text);
-  return <p>{answer.code && <><code class="bad-text">{answer.code}</code> </>}{retellAnswer(answer.message) || (answer.code ? "" : props.text)}</p>;
+  return <p>{answer.code && <><code class="bad-text">{answer.code}</code> </>}{translated(answer.message) || (answer.code ? "" : props.text)}</p>;
 }
 
 export function Receipt(props: { receipt: NonNullable<Report["receipt"]> }) {
@@ -140,15 +139,15 @@ export function Id(props: { name: string; value: string }) {
 
 export function Problems(props: { errors: Fault[] }) {
   if (props.errors.length === 0) return null;
-  return <ul class="plain-list">{props.errors.map((e) => <li key={e.pointer + e.detail}><strong>{nameAt(e.pointer.replace(/^\/config\//, "").split("/"))}</strong>: {retell(detailText(e.detail))}</li>)}</ul>;
+  return <ul class="plain-list">{props.errors.map((e) => <li key={e.pointer + e.detail}><strong>{nameAt(e.pointer.replace(/^\/config\//, "").split("/"))}</strong>: {translated(e.detail)}</li>)}</ul>;
 }
 
-/** What to do about a failure; the region is looked up in the connector unless it is given. */
+/** What to do about a failure. Region and sender are looked up unless given. */
 export function AdviceCard(props: { failure: Failure; connectorId?: string; link?: boolean }) {
   const { failure } = props;
   const known = useLoad(async (signal) => {
     if (failure.sender || !props.connectorId) return null;
-    // It may have been deleted; the advice is good without it.
+    // The connector may have been deleted. The advice helps without it.
     return get<Connector>(`api/connectors/${encodeURIComponent(props.connectorId)}`, signal).catch(() => null);
   }, [props.connectorId, failure.sender]);
   const advice = advise({ ...(known.data && senderOf(known.data.config)), ...failure });
@@ -164,7 +163,7 @@ export function AdviceCard(props: { failure: Failure; connectorId?: string; link
   );
 }
 
-/** Ids of regions in one piece. */
+/** Keeps region ids from breaking across lines. */
 function unbroken(text: string): ComponentChildren {
   return text.split(/((?:cn|ap|us|eu)-[a-z]+(?:-\d)?)/).map((part, i) => (i % 2 ? <code key={i} class="unbroken">{part}</code> : part));
 }
@@ -178,7 +177,7 @@ function Answered(props: { said: string }) {
         {answer.code && <Id name={t("code")} value={answer.code} />}
         {answer.status !== undefined && <div><dt>{t("status")}</dt><dd>{answer.status}</dd></div>}
         {answer.requestId && <Id name={t("requestId")} value={answer.requestId} />}
-        {answer.message && <div><dt>{t("message")}</dt><dd>{retellAnswer(answer.message)}</dd></div>}
+        {answer.message && <div><dt>{t("message")}</dt><dd>{translated(answer.message)}</dd></div>}
       </dl>
     </details>
   );

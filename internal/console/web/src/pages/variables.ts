@@ -1,4 +1,4 @@
-// What a template may name, and what a flow of Logto really sends.
+// The variables of a template, and what a recorded flow of Logto sends.
 import flows, { type Flow } from "virtual:flows";
 import { type Template, type UsageType, usageTypeValues } from "../api";
 
@@ -9,7 +9,7 @@ export function flowsFor(usageType: string): { fitting: Flow[]; others: Flow[] }
   return { fitting: flows.filter((f) => f.type === type), others: flows.filter((f) => f.type !== type) };
 }
 
-/** The plainest of the flows for a type: the one with the shortest name. */
+/** The plainest flow of a type has the shortest name. */
 export function plainFlow(usageType: string): Flow {
   const { fitting, others } = flowsFor(usageType);
   return [...fitting].sort((a, b) => a.id.length - b.id.length)[0] ?? others[0]!;
@@ -19,7 +19,7 @@ export function flowById(id: string): Flow | undefined {
   return flows.find((f) => f.id === id);
 }
 
-/** The values that have a text of their own, by their dotted path. */
+/** All leaf values by their dotted path. */
 export function flatten(value: unknown, path = ""): [string, unknown][] {
   if (value === null || typeof value !== "object") return path ? [[path, value]] : [];
   return Object.entries(value).flatMap(([key, inner]) => flatten(inner, path ? `${path}.${key}` : key));
@@ -37,7 +37,7 @@ export function withValue(payload: Payload, path: string, value: unknown): Paylo
   return { ...payload, [first]: withValue((inner ?? {}) as Payload, rest.join("."), value) };
 }
 
-/** What was typed for a value, of the kind that the value had. */
+/** Parses typed text to the type that the value had. */
 export function typed(text: string, before: unknown): unknown {
   if (typeof before === "string") return text;
   if (before === null && text === "") return null;
@@ -49,7 +49,7 @@ export function typed(text: string, before: unknown): unknown {
   }
 }
 
-/** A value as it would stand in the mail, for tooltips and lists. */
+/** A value as the mail would show it, for tooltips and lists. */
 export function shown(value: unknown): string {
   if (value === null || value === undefined) return "";
   return typeof value === "object" ? JSON.stringify(value) : String(value);
@@ -57,7 +57,7 @@ export function shown(value: unknown): string {
 
 export type Found = { state: "sent"; value: unknown } | { state: "unsent" } | { state: "partly"; sent: string };
 
-/** What becomes of a variable with this payload, as the service decides it. */
+/** Looks up a variable in the payload, by the service's rules. */
 export function look(payload: Payload, name: string): Found {
   const [first = "", ...rest] = name.split(".");
   if (!Object.hasOwn(payload, first)) return { state: "unsent" };
@@ -79,7 +79,7 @@ export interface Placeholder {
   kind: "" | "#" | "^" | "/";
   from: number;
   to: number;
-  /** Whether a section around it is left out if it is not sent. */
+  /** Inside a section that is left out if the variable is missing. */
   guarded: boolean;
 }
 
@@ -98,7 +98,7 @@ export function placeholders(text: string): Placeholder[] {
   });
 }
 
-/** Variables of the template that the payload lacks, each once. */
+/** The distinct variables of the template that the payload lacks. */
 export function unsent(template: Template, payload: Payload): string[] {
   const fields = [template.subject, template.content, template.text, template.sendFrom, template.replyTo];
   const names = fields.flatMap((f) => placeholders(f ?? ""))
@@ -115,8 +115,8 @@ function present(value: unknown): boolean {
 }
 
 /**
- * A line as its readers would about see it, for lists. The preview is exact: it
- * comes from the service.
+ * A line roughly as recipients see it, for lists. The exact preview comes from the
+ * service.
  */
 export function sketch(line: string, payload: Payload): string {
   const valueOf = (name: string) => {
@@ -151,11 +151,11 @@ const documentedFor: Record<UsageType, string[]> = {
   UserPermissionValidation: ["code", "locale", ...application, ...below("user", person)],
   BindNewIdentifier: ["code", "locale", ...application, ...below("user", person)],
   OrganizationInvitation: [...organization, ...below("inviter", person), "link", "code", "locale"],
-  // Stands in for every type without a template.
+  // Used for every type without a template.
   Generic: [...signing, ...below("user", person), ...below("inviter", person), "link"],
 };
 
-/** The variables that docs/templates.md names for a usage type. */
+/** The variables that docs/templates.md lists for a usage type. */
 export function documented(usageType: string): string[] {
   return documentedFor[usageTypeValues.find((type) => type === usageType) ?? "Generic"];
 }
