@@ -168,11 +168,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // textOnly answers 400 if path or query are not text that every database stores.
 func (s *Server) textOnly(next http.Handler) http.Handler {
 	return s.handle(func(w http.ResponseWriter, r *http.Request) error {
-		text := r.URL.Path
+		valid := func(s string) bool { return utf8.ValidString(s) && !strings.Contains(s, "\x00") }
+		ok := valid(r.URL.Path)
 		for key, values := range r.URL.Query() {
-			text += key + strings.Join(values, "")
+			ok = ok && valid(key+strings.Join(values, ""))
 		}
-		if !utf8.ValidString(text) || strings.Contains(text, "\x00") {
+		if !ok {
 			return &problem{Code: codeInvalidRequest, Detail: "path and query must be UTF-8 without NUL", public: true}
 		}
 		next.ServeHTTP(w, r)

@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -62,14 +64,14 @@ func (r *Registry) check(config any, stored []byte) *loaded {
 // Create adds a connector; without an id it gets a random one. by says whose token
 // it was.
 func (r *Registry) Create(ctx context.Context, by, id string, p Patch) (Connector, error) {
-	taken := &Error{Code: errcode.ConnectorExists, Detail: "the id " + id + " is taken by another connector"}
 	if id == "" {
 		id = newID(12) // as long as Logto's
 	}
+	taken := &Error{Code: errcode.ConnectorExists, Detail: "the id " + id + " is taken by another connector"}
 	if slices.Contains(r.opts.ReservedIDs, id) {
 		return Connector{}, &Error{Code: errcode.ConnectorReserved, Detail: "the id " + id + " is reserved"}
 	}
-	if !validID(id) {
+	if !validID.MatchString(id) {
 		problem := connector.Problem{Pointer: "/id", Detail: "must be at most 128 letters, digits, -, _ and ., and not begin with a dot"}
 		return Connector{}, &Error{Code: errcode.InvalidRequest, Detail: "a connector cannot have this id", Problems: []connector.Problem{problem}}
 	}
@@ -79,7 +81,8 @@ func (r *Registry) Create(ctx context.Context, by, id string, p Patch) (Connecto
 	if p.Config == nil {
 		p.Config = map[string]any{}
 	}
-	created, fields, err := r.patched(&loaded{Connector: Connector{StoredConnector: StoredConnector{ID: id, Metadata: marshal(map[string]any{})}}}, p)
+	empty := StoredConnector{ID: id, Metadata: json.RawMessage("{}")}
+	created, fields, err := r.patched(&loaded{Connector: Connector{StoredConnector: empty}}, p)
 	if err != nil {
 		return Connector{}, err
 	}
@@ -251,13 +254,10 @@ func compare(path string, before, after any, fields *[]string) {
 		*fields = append(*fields, strings.TrimPrefix(path, "/"))
 		return
 	}
-	for key, child := range a {
-		compare(path+"/"+key, child, b[key], fields)
-	}
-	for key, child := range b {
-		if _, both := a[key]; !both {
-			compare(path+"/"+key, nil, child, fields)
-		}
+	keys := maps.Clone(a)
+	maps.Copy(keys, b)
+	for key := range keys {
+		compare(path+"/"+key, a[key], b[key], fields)
 	}
 }
 
@@ -269,11 +269,11 @@ func children(tree any) map[string]any {
 		object, _ := tree.(map[string]any)
 		return object
 	}
-	m := make(map[string]any, len(list))
+	elements := make(map[string]any, len(list))
 	for i, child := range list {
-		m[strconv.Itoa(i)] = child
+		elements[strconv.Itoa(i)] = child
 	}
-	return m
+	return elements
 }
 
 // fieldsDetail is a change's detail for the audit trail: at most 20 fields, of
@@ -291,14 +291,9 @@ func fieldsDetail(fields []string) json.RawMessage {
 	return marshal(detail)
 }
 
-// validID reports whether a connector may have the id, which is part of URLs and
-// of file names, where a leading dot hides.
-func validID(id string) bool {
-	invalid := func(c rune) bool {
-		return !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.ContainsRune("-_.", c))
-	}
-	return id != "" && len(id) <= 128 && id[0] != '.' && !strings.ContainsFunc(id, invalid)
-}
+// validID matches ids that a connector may have: they are part of URLs and of file
+// names, where a leading dot hides.
+var validID = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}$`)
 
 // newID returns a random id of up to 26 letters and digits.
 func newID(size int) string { return strings.ToLower(rand.Text()[:size]) }

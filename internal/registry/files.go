@@ -43,27 +43,19 @@ type File struct {
 // An input is what one of a file's sources gave: the file itself, or a reference
 // in it.
 type input struct {
-	read  func() (string, error)
-	value string
-	fault string // the error's text
+	read         func() (string, error)
+	value, fault string
 }
 
 func (f *File) take(read func() (string, error)) (string, error) {
 	value, err := read()
-	f.inputs = append(f.inputs, input{read, value, textOf(err)})
+	f.inputs = append(f.inputs, input{read, value, fmt.Sprint(err)})
 	return value, err
 }
 
 func (i input) changed() bool {
 	value, err := i.read()
-	return value != i.value || textOf(err) != i.fault
-}
-
-func textOf(err error) string {
-	if err == nil {
-		return ""
-	}
-	return err.Error()
+	return value != i.value || fmt.Sprint(err) != i.fault
 }
 
 // ReadLimited reads a file of at most limit bytes.
@@ -116,13 +108,13 @@ func Errors(files []File) error {
 	var lines []string
 	for _, file := range files {
 		for _, p := range file.Report.Errors {
-			lines = append(lines, fmt.Sprintf("%s: %s", file.Path, p))
+			lines = append(lines, fmt.Sprintf("\n  %s: %s", file.Path, p))
 		}
 	}
 	if len(lines) == 0 {
 		return nil
 	}
-	return errors.New("the connectors have errors:\n  " + strings.Join(lines, "\n  "))
+	return errors.New("the connectors have errors:" + strings.Join(lines, ""))
 }
 
 // A fileSet is what is known of the operator's files. It does not change.
@@ -136,35 +128,6 @@ type fileSet struct {
 type file struct {
 	File
 	now, good *loaded // good is nil if there is none yet
-}
-
-// loadFirstFiles reads the files at the start, when errors in them are an error.
-func (r *Registry) loadFirstFiles(ctx context.Context) error {
-	r.filesMu.Lock()
-	defer r.filesMu.Unlock()
-	next := fileSet{}
-	if r.opts.Path != "" {
-		var err error
-		if next, err = r.scan(fileSet{}); err != nil {
-			return err
-		}
-	} else if r.opts.Example != nil {
-		f := File{ID: defaultID, Path: "example connector"}
-		_ = f.parse(func() (string, error) { return string(r.opts.Example), nil }, r.parseOptions(), r.opts.Resolve) // it is no file
-		next.files = map[string]*file{defaultID: r.loadFile(f, nil)}
-	}
-	files := make([]File, 0, len(next.files))
-	for _, id := range slices.Sorted(maps.Keys(next.files)) {
-		files = append(files, next.files[id].File)
-	}
-	if err := Errors(files); err != nil {
-		return err
-	}
-	r.logFiles(ctx, nil, next.files)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.files = next
-	return nil
 }
 
 // followFiles polls, which notices every change: of links, in replaced folders
@@ -213,9 +176,12 @@ func (r *Registry) Reload(ctx context.Context) {
 // stays until the next scan, since editors and mounts replace files in steps; if
 // all are missing, the folder may not be ready.
 func (r *Registry) scan(known fileSet) (fileSet, error) {
+	if r.opts.Path == "" {
+		return r.example(), nil
+	}
 	paths, err := list(r.opts.Path)
 	if single := known.files[defaultID]; err != nil && single != nil && single.Path == r.opts.Path {
-		paths = map[string]string{defaultID: r.opts.Path} // its own error then
+		paths = map[string]string{defaultID: r.opts.Path} // reading it gives the error
 	} else if err != nil {
 		return fileSet{}, err
 	}
@@ -232,6 +198,15 @@ func (r *Registry) scan(known fileSet) (fileSet, error) {
 		}
 	}
 	return next, nil
+}
+
+func (r *Registry) example() fileSet {
+	if r.opts.Example == nil {
+		return fileSet{}
+	}
+	f := File{ID: defaultID, Path: "example connector"}
+	_ = f.parse(func() (string, error) { return string(r.opts.Example), nil }, r.parseOptions(), r.opts.Resolve) // always readable
+	return fileSet{files: map[string]*file{defaultID: r.loadFile(f, nil)}}
 }
 
 // list returns the paths of connectors' files by id: the only one, or those in the
@@ -279,7 +254,7 @@ func (r *Registry) checkFileName(id string) error {
 	if slices.Contains(r.opts.ReservedIDs, id) {
 		return fmt.Errorf("rename the file: the id %s is reserved", id)
 	}
-	if !validID(id) {
+	if !validID.MatchString(id) {
 		return errors.New("rename the file: use at most 128 letters, digits, -, _ and . before .json")
 	}
 	return nil

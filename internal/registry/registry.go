@@ -111,12 +111,22 @@ func New(opts Options) *Registry {
 	return r
 }
 
-// Load reads files and state for the first time, before [Registry.Run]. Errors in
-// a file are an error.
+// Load reads files and state for the first time, before anything else is called.
+// Errors in a file are an error.
 func (r *Registry) Load(ctx context.Context) error {
-	if err := r.loadFirstFiles(ctx); err != nil {
+	files, err := r.scan(fileSet{})
+	if err != nil {
 		return err
 	}
+	read := make([]File, 0, len(files.files))
+	for _, id := range slices.Sorted(maps.Keys(files.files)) {
+		read = append(read, files.files[id].File)
+	}
+	if err := Errors(read); err != nil {
+		return err
+	}
+	r.logFiles(ctx, nil, files.files)
+	r.files = files
 	return r.loadStore(ctx)
 }
 
