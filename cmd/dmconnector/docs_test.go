@@ -162,9 +162,14 @@ func TestNamedVariablesExist(t *testing.T) {
 	}
 }
 
-// The guide's commands for moving are run, in its order, on what a Logto answers.
+// The guide's commands for moving are run, in its order, on what a Logto answers,
+// and print what it quotes.
 func TestMovingGuidesCommandsRun(t *testing.T) {
 	commands, err := docs.Commands(readPages(t)["docs/moving-from-logto.md"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile("../../docs/moving-from-logto.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,8 +198,13 @@ func TestMovingGuidesCommandsRun(t *testing.T) {
 		root.SetOut(&stdout)
 		root.SetErr(&stderr)
 		// The answers have what reads differently here, which is told.
-		if err := root.ExecuteContext(t.Context()); !errors.Is(err, errReported) || !strings.Contains(stdout.String(), "Summary") {
+		if err := root.ExecuteContext(t.Context()); !errors.Is(err, errReported) || !strings.Contains(stdout.String(), " mails differ.") {
 			t.Errorf("%q: %v\n%s%s", args, err, stdout.String(), stderr.String())
+		}
+		for _, quoted := range regexp.MustCompile("(?s)```text\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
+			if !strings.Contains(stdout.String(), quoted[1]) {
+				t.Errorf("%q does not print what the guide quotes:\n%s", args, quoted[1])
+			}
 		}
 		ran++
 	}

@@ -3,71 +3,13 @@ package logtopeers_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"math/rand/v2"
 	"testing"
 
 	"dmconnector/connector"
-	"dmconnector/internal/logto"
+	"dmconnector/internal/migrate"
 )
-
-// Package logto fills in texts as Logto's own function does, without any
-// difference: also what JavaScript's objects inherit.
-func TestReplaceIsLogtos(t *testing.T) {
-	const cases = 20_000
-	random := rand.New(rand.NewPCG(3, 4))
-	type example struct {
-		Template string         `json:"template"`
-		Payload  map[string]any `json:"payload"`
-	}
-	examples := make([]example, cases)
-	var input bytes.Buffer
-	enc := json.NewEncoder(&input)
-	for i := range examples {
-		examples[i] = example{randomTemplate(random) + randomInheritance(random), randomPayload(random)}
-		if random.IntN(10) == 0 {
-			examples[i].Payload[pick(random, "a", "b")] = map[string]any{pick(random, "toString", "valueOf", "constructor"): pick[any](random, nil, "x", map[string]any{})}
-		}
-		if err := enc.Encode(examples[i]); err != nil {
-			t.Fatal(err)
-		}
-	}
-	lines := node(t, "render.mjs", input.Bytes())
-	if len(lines) != cases {
-		t.Fatalf("%d results", len(lines))
-	}
-	differing, failing := 0, 0
-	for i, line := range lines {
-		var want *string // null: it failed
-		if err := json.Unmarshal([]byte(line), &want); err != nil {
-			t.Fatal(err)
-		}
-		got, err := logto.Replace(examples[i].Template, examples[i].Payload)
-		if want == nil {
-			failing++
-		}
-		if (err != nil) != (want == nil) || want != nil && *want != got {
-			t.Errorf("%q with %v: %q, %v; Logto has %s", examples[i].Template, examples[i].Payload, got, err, line)
-			if differing++; differing > 10 {
-				t.Fatal("and more")
-			}
-		}
-	}
-	if failing == 0 {
-		t.Error("no case makes Logto fail")
-	}
-}
-
-func randomInheritance(random *rand.Rand) string {
-	names := []string{
-		"constructor", "toString", "__proto__", "valueOf", "hasOwnProperty", "__defineGetter__", "map", "at", "with", "toSorted",
-		"length", "name", "values", "isPrototypeOf", "toLocaleString", "push",
-	}
-	path := pick(random, "a", "b", "list", "obj", "code", pick(random, names...))
-	for range random.IntN(3) {
-		path += "." + pick(random, names...)
-	}
-	return "{{" + path + "}}"
-}
 
 // A sending is what aliyun.mjs reads.
 type sending struct {
@@ -78,8 +20,8 @@ type sending struct {
 	Payload          map[string]any   `json:"payload"`
 }
 
-// Package logto composes the mails of Logto's own connector: which template of
-// the config, whose sender's name, in which of Direct Mail's parameters.
+// Package migrate composes the mails of Logto's own connector: by which template
+// of the config, with which sender's name, in which of Direct Mail's parameters.
 func TestComposeIsLogtosConnector(t *testing.T) {
 	const cases = 2_000
 	random := rand.New(rand.NewPCG(5, 6))
@@ -96,7 +38,7 @@ func TestComposeIsLogtosConnector(t *testing.T) {
 	if len(lines) != cases {
 		t.Fatalf("%d results", len(lines))
 	}
-	rules := make(map[logto.Rule]int)
+	chosen := make(map[string]int)
 	for i, line := range lines {
 		var want struct {
 			Form  map[string]string
@@ -105,49 +47,41 @@ func TestComposeIsLogtosConnector(t *testing.T) {
 		if err := json.Unmarshal([]byte(line), &want); err != nil {
 			t.Fatal(err)
 		}
-		form, rule := composed(t, sendings[i])
-		rules[rule]++
 		if want.Form == nil {
 			t.Fatalf("Logto failed on %+v: %s", sendings[i], want.Error)
 		}
-		for key := range form { // the others are of the signature and the account
-			if form[key] != want.Form[key] {
-				t.Fatalf("%+v: %s is %q, Logto has %q", sendings[i], key, form[key], want.Form[key])
+		mail := composed(t, sendings[i])
+		chosen[mail.Template]++
+		got := map[string]string{"FromAlias": mail.From, "Subject": mail.Subject, "HtmlBody": mail.Body, "ReplyToAddress": "false"}
+		for key := range got { // the others are of the signature and the account
+			if got[key] != want.Form[key] {
+				t.Fatalf("%+v: %s is %q, Logto has %q", sendings[i], key, got[key], want.Form[key])
 			}
 		}
 		if want.Form["ReplyAddress"] != "" || want.Form["TextBody"] != "" {
 			t.Fatalf("Logto sent more than is known: %v", want.Form)
 		}
 	}
-	if len(rules) != 5 {
-		t.Errorf("not every rule chose a template: %v", rules)
+	for _, name := range []string{
+		"email template SignIn ja", "email template BindMfa en", "email template BindMfa zh-CN", "email template Generic en", "email template Generic zh-CN",
+		"config template SignIn", "config template BindMfa", "config template Generic",
+	} {
+		if chosen[name] == 0 {
+			t.Errorf("no mail is of the %s: %v", name, chosen)
+		}
 	}
 }
 
-// composed is what package logto makes of it.
-func composed(t *testing.T, s sending) (map[string]string, logto.Rule) {
+// composed is what package migrate makes of it.
+func composed(t *testing.T, s sending) migrate.Mail {
 	t.Helper()
 	config, _ := json.Marshal(s.Config)
-	cfg, _, err := logto.ReadConfig(config)
-	if err != nil {
+	emailTemplates, _ := json.Marshal(s.EmailTemplates)
+	l := migrate.Logto{FallbackLanguage: s.FallbackLanguage}
+	if err := errors.Join(l.ReadConfig(config), l.ReadEmailTemplates(emailTemplates)); err != nil {
 		t.Fatal(err)
 	}
-	list, _ := json.Marshal(s.EmailTemplates)
-	emailTemplates, err := logto.ReadEmailTemplates(list)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := logto.Connector{Config: cfg, EmailTemplates: emailTemplates, FallbackLanguage: s.FallbackLanguage}
-	choice, ok := c.Choose(s.Type, s.Payload)
-	if !ok {
-		t.Fatalf("no template for %+v", s)
-	}
-	mail, err := c.Compose(choice, s.Payload)
-	if err != nil {
-		t.Fatal(err)
-	}
-	form := map[string]string{"FromAlias": mail.FromAlias, "Subject": mail.Subject, "HtmlBody": mail.HTMLBody, "ReplyToAddress": "false"}
-	return form, choice.Rule
+	return l.Compose(migrate.Flow{Type: s.Type, Payload: s.Payload})
 }
 
 func randomSending(random *rand.Rand) sending {

@@ -1,4 +1,4 @@
-package logto_test
+package migrate_test
 
 import (
 	"bytes"
@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"dmconnector/internal/logto"
+	"dmconnector/internal/migrate"
 )
 
 var update = flag.Bool("update", false, "write flows.json anew from the recordings")
@@ -32,8 +32,8 @@ func TestFlowsAreTheRecordings(t *testing.T) {
 	if diff := cmp.Diff(string(want), string(got)); diff != "" {
 		t.Errorf("flows.json is not what the recordings have (-want +got); run go test with -update:\n%s", diff)
 	}
-	for _, f := range logto.Flows() {
-		if f.Name == "" || f.About == "" || f.Type == "" || len(f.Payload) == 0 {
+	for _, f := range migrate.Flows() {
+		if f.Name == "" || f.Type == "" || len(f.Payload) == 0 {
 			t.Errorf("not read whole: %+v", f)
 		}
 	}
