@@ -6,128 +6,221 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
+	"os/user"
+	"path/filepath"
 	"runtime"
-	"slices"
-	"strings"
+	"strconv"
 	"syscall"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// A process is a running program, with its children.
+const (
+	// A server that was killed recovers first.
+	startTimeout = 30 * time.Second
+	stopTimeout  = 15 * time.Second
+	folderPrefix = "dmconnector-postgrestest-"
+)
+
+// A process is a program with its children, in a folder of its own. It can be started
+// again after its end.
 type process struct {
+	folder     string
+	credential *syscall.Credential // nil: that of the tests
+
 	cmd   *exec.Cmd
-	ended chan struct{}
-	err   error // how it ended; after ended
+	ended chan struct{} // closed while it does not run
 }
 
-// launch starts a command whose output is added to a file.
-func launch(cmd *exec.Cmd, logPath string) (*process, error) {
-	log, err := os.OpenFile(logPath, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+func newProcess() (*process, error) {
+	removeAbandonedFolders()
+	folder, err := os.MkdirTemp("", fmt.Sprintf("%s%d-*", folderPrefix, os.Getpid()))
 	if err != nil {
 		return nil, err
 	}
-	defer log.Close() //nolint:errcheck // the process has it as well
+	p := &process{folder: folder, ended: make(chan struct{})}
+	close(p.ended)
+	if os.Geteuid() == 0 {
+		err = p.leaveRoot()
+	}
+	if err != nil {
+		p.remove()
+		return nil, err
+	}
+	return p, nil
+}
+
+// leaveRoot chooses another account: PostgreSQL refuses to run as root.
+func (p *process) leaveRoot() error {
+	account, err := user.Lookup("postgres")
+	if err != nil {
+		account, err = user.Lookup("nobody")
+	}
+	if err != nil {
+		return MissingError("user besides root to run PostgreSQL")
+	}
+	uid, uidErr := strconv.ParseUint(account.Uid, 10, 32)
+	gid, gidErr := strconv.ParseUint(account.Gid, 10, 32)
+	p.credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+	return errors.Join(uidErr, gidErr, os.Chown(p.folder, int(uid), int(gid)))
+}
+
+// removeAbandonedFolders removes the folders of test processes that were killed.
+func removeAbandonedFolders() {
+	folders, _ := filepath.Glob(filepath.Join(os.TempDir(), folderPrefix+"*-*"))
+	for _, folder := range folders {
+		var pid int
+		_, err := fmt.Sscanf(filepath.Base(folder), folderPrefix+"%d-", &pid)
+		if err == nil && errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
+			_ = os.RemoveAll(folder)
+		}
+	}
+}
+
+// command returns a command of the process's account, in a process group of its own so
+// that an interrupt from the terminal does not reach it.
+func (p *process) command(name string, args ...string) *exec.Cmd {
+	cmd := exec.Command(name, args...) //nolint:noctx,gosec // it lives as long as the test; the system's own binary
+	cmd.Dir = p.folder
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: p.credential, Setpgid: true}
+	return cmd
+}
+
+// start runs a command, and waits until its database answers.
+func (p *process) start(cmd *exec.Cmd, dsn string) error {
+	logPath := filepath.Join(p.folder, "log")
+	log, err := os.OpenFile(logPath, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer log.Close() //nolint:errcheck // the process has its own copy
 	cmd.Stdout, cmd.Stderr = log, log
 	endWithThread(cmd)
-	p := &process{cmd: cmd, ended: make(chan struct{})}
-	started := make(chan error, 1)
-	go p.follow(started)
-	return p, <-started
-}
-
-// follow starts the process and waits for its end, on one thread: the process
-// is to end with the tests, and what the system knows of them is the thread.
-func (p *process) follow(started chan<- error) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	err := p.cmd.Start()
-	started <- err
-	if err != nil {
-		return
+	started, ended := make(chan error), make(chan struct{})
+	go func() {
+		// The thread that starts the process must live as long as the tests.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			_ = cmd.Wait() // the log has the reason
+			close(ended)
+		}
+	}()
+	if err := <-started; err != nil {
+		return err
 	}
-	p.err = p.cmd.Wait()
-	close(p.ended)
+	p.cmd, p.ended = cmd, ended
+	if err := p.await(dsn); err != nil {
+		text, _ := os.ReadFile(logPath)
+		return fmt.Errorf("start %s: %w: %s", cmd.Path, err, text[max(0, len(text)-2000):])
+	}
+	return nil
 }
 
-// ready waits until the process answers. One that does not is ended.
-func (p *process) ready(ping func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(context.Background(), startTime)
+func (p *process) await(dsn string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
 	for {
-		err := ping(ctx)
+		err := execute(ctx, dsn, "SELECT 1")
 		if err == nil {
 			return nil
 		}
 		select {
 		case <-p.ended:
-			return fmt.Errorf("it ended: %w", p.err)
+			return errors.New("it has ended")
 		case <-ctx.Done():
 			return errors.Join(err, p.end(syscall.SIGQUIT))
-		case <-tick.C:
+		case <-time.After(20 * time.Millisecond):
 		}
 	}
 }
 
-// end ends the process with a signal that it understands. A paused one goes on
-// for that.
+// execute runs statements on a new connection.
+func execute(ctx context.Context, dsn, statements string) error {
+	conn, err := pgconn.Connect(ctx, dsn)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx) //nolint:errcheck // the statements count
+	_, err = conn.Exec(ctx, statements).ReadAll()
+	return err
+}
+
+// signalAll sends a signal to the process and its children, which have process groups
+// of their own.
+func (p *process) signalAll(sig syscall.Signal) error {
+	pid := p.cmd.Process.Pid
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		return err
+	}
+	// The second time reaches a child that was made just before the process stopped.
+	for range 2 {
+		err := exec.Command("pkill", fmt.Sprintf("-%d", sig), "-P", strconv.Itoa(pid)).Run() //nolint:noctx,gosec // it does not wait
+		if exit, ok := errors.AsType[*exec.ExitError](err); err != nil && (!ok || exit.ExitCode() != 1) {
+			return fmt.Errorf("signal the children: %w", err) // 1: there are none
+		}
+	}
+	return syscall.Kill(pid, sig)
+}
+
+// end ends the process with a signal that it handles, and kills it if that fails.
 func (p *process) end(sig syscall.Signal) error {
 	select {
 	case <-p.ended:
 		return nil
 	default:
 	}
-	err := p.signal(syscall.SIGCONT)
-	if killErr := syscall.Kill(p.cmd.Process.Pid, sig); killErr != nil && !errors.Is(killErr, syscall.ESRCH) {
-		return errors.Join(err, killErr)
-	}
+	_ = p.signalAll(syscall.SIGCONT) // it may be paused
+	_ = p.cmd.Process.Signal(sig)
 	select {
 	case <-p.ended:
 		return nil
-	case <-time.After(stopTime):
-		err = errors.Join(p.signal(syscall.SIGKILL), fmt.Errorf("it has not ended within %v of %v", stopTime, sig))
+	case <-time.After(stopTimeout):
+		_ = p.signalAll(syscall.SIGKILL)
 		<-p.ended
-		return err
+		return fmt.Errorf("still running %v after the signal %v", stopTimeout, sig)
 	}
 }
 
-// signal sends a signal to the process and its children, which have groups of
-// their own. The process is stopped before, so that it makes no more of them.
-func (p *process) signal(sig syscall.Signal) error {
-	pid := p.cmd.Process.Pid
-	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
-		return err
-	}
-	sent, err := []int{}, error(nil)
-	for again := true; again && err == nil; {
-		var children []int
-		children, err = childrenOf(pid)
-		again = false
-		for _, child := range children {
-			if !slices.Contains(sent, child) {
-				_ = syscall.Kill(child, sig) // it may have ended
-				sent, again = append(sent, child), true
-			}
-		}
-	}
-	return errors.Join(err, syscall.Kill(pid, sig))
+// remove ends the process, and removes its folder.
+func (p *process) remove() {
+	_ = p.end(syscall.SIGQUIT)
+	_ = os.RemoveAll(p.folder)
 }
 
-// childrenOf lists the children of a process.
-func childrenOf(pid int) ([]int, error) {
-	out, err := exec.Command("ps", "-A", "-o", "pid=", "-o", "ppid=").Output() //nolint:noctx // it does not wait
+// find returns the path of a program, the newest if Debian has several versions.
+func find(program, debian string) (string, error) {
+	// Debian keeps servers out of the usual PATH.
+	if found, _ := filepath.Glob(debian); len(found) > 0 {
+		return found[len(found)-1], nil
+	}
+	found, err := exec.LookPath(program)
 	if err != nil {
-		return nil, fmt.Errorf("list processes: %w", err)
+		return "", MissingError(program)
 	}
-	var children []int
-	for line := range strings.Lines(string(out)) {
-		var child, parent int
-		if _, err := fmt.Sscan(line, &child, &parent); err == nil && parent == pid {
-			children = append(children, child)
+	return found, nil
+}
+
+// onFreePort calls start with a free port, and with others if it fails: another program
+// may have taken the port first.
+func onFreePort(start func(port int) error) error {
+	var failed error
+	for range 5 {
+		listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it does not wait
+		if err != nil {
+			return err
+		}
+		port := listener.Addr().(*net.TCPAddr).Port
+		listener.Close()
+		if failed = start(port); failed == nil {
+			return nil
 		}
 	}
-	return children, nil
+	return failed
 }

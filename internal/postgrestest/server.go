@@ -1,234 +1,151 @@
 //go:build unix
 
+// Package postgrestest runs PostgreSQL and pgbouncer for tests and benchmarks, if they are
+// installed. Otherwise tests are skipped, or fail if DMCONNECTOR_TEST_ALL is set.
 package postgrestest
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 )
 
-const (
-	// A start after a kill recovers first, and waits for what is left of the
-	// server before it.
-	startTime = 30 * time.Second
-	stopTime  = 15 * time.Second
-	ports     = 5 // that are tried
-)
+// A MissingError names what is not installed on the machine.
+type MissingError string
 
-// A Server is a PostgreSQL of its own, on a port and in a folder of its own. Its
-// methods other than DSN and Database are for one goroutine at a time.
-type Server struct {
-	binaries string // their folder
-	account  *account
-	folder   string
-	settings []string
-	port     int
-	process  *process // nil while it is stopped
+func (m MissingError) Error() string { return "there is no " + string(m) + " on this machine" }
 
-	mu        sync.Mutex
-	databases int      // that were made
-	free      []string // those of them that no test uses any more
-}
-
-// Start starts a server that ends with the test. It is as durable as PostgreSQL
-// is by default; settings such as "fsync=off" change that. Without the binaries
-// the test is skipped, or fails if DMCONNECTOR_TEST_ALL is set.
-func Start(tb testing.TB, settings ...string) *Server {
-	tb.Helper()
-	s, err := create(settings)
-	give(tb, err)
-	tb.Cleanup(s.remove)
-	return s
-}
-
-// give lets a test go on if there is no error.
-func give(tb testing.TB, err error) {
+// check fails the test on an error, or skips it if a program is missing that need not be
+// there.
+func check(tb testing.TB, err error) {
 	tb.Helper()
 	if err == nil {
 		return
 	}
 	all := os.Getenv("DMCONNECTOR_TEST_ALL") //nolint:forbidigo // the tests' own switch
-	if _, ok := errors.AsType[missing](err); ok && all == "" {
-		tb.Skipf("SKIPPED, for %v", err)
+	if _, ok := errors.AsType[MissingError](err); ok && all == "" {
+		tb.Skipf("SKIPPED: %v", err)
 	}
 	tb.Fatal(err)
 }
 
-// A missing program is an error that skips a test.
-type missing string
+// A Server is a PostgreSQL with a port and a folder of its own. Only DSN and Database
+// may be called concurrently.
+type Server struct {
+	process  *process
+	postgres string // the program
+	port     int
+	settings []string
 
-func (m missing) Error() string { return "there is no " + string(m) + " on this machine" }
+	mu        sync.Mutex
+	databases int      // that were created
+	free      []string // names of those that no test uses
+}
 
-// create makes a server and starts it.
-func create(settings []string) (*Server, error) {
-	binaries, err := findPostgres()
+// Start starts a server that ends with the test. It is durable unless settings such as
+// "fsync=off" change that.
+func Start(tb testing.TB, settings ...string) *Server {
+	tb.Helper()
+	s, err := New(settings...)
+	check(tb, err)
+	tb.Cleanup(s.Close)
+	return s
+}
+
+// New starts a server for a program that is not a test. The caller closes it. Without
+// PostgreSQL the error is a [MissingError].
+func New(settings ...string) (*Server, error) {
+	initdb, err := find("initdb", "/usr/lib/postgresql/*/bin/initdb")
 	if err != nil {
 		return nil, err
 	}
-	account, err := findAccount()
+	process, err := newProcess()
 	if err != nil {
 		return nil, err
 	}
-	folder, err := account.folder()
-	if err != nil {
-		return nil, err
+	s := &Server{process: process, postgres: filepath.Join(filepath.Dir(initdb), "postgres"), settings: settings}
+	cmd := process.command(initdb, "-D", "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		s.Close()
+		return nil, fmt.Errorf("initdb: %w: %s", err, out)
 	}
-	s := &Server{binaries: binaries, account: account, folder: folder, settings: settings}
-	if err = s.init(); err == nil {
-		err = s.first()
-	}
+	err = onFreePort(func(port int) error {
+		s.port = port
+		return s.run()
+	})
 	if err != nil {
-		s.remove()
+		s.Close()
 		return nil, err
 	}
 	return s, nil
 }
 
-// findPostgres returns the folder of the newest binaries.
-func findPostgres() (string, error) {
-	folders, err := filepath.Glob("/usr/lib/postgresql/*/bin")
-	if err != nil {
-		return "", err
-	}
-	slices.SortFunc(folders, func(a, b string) int { return cmp.Compare(version(b), version(a)) })
-	if path, err := exec.LookPath("initdb"); err == nil {
-		folders = append(folders, filepath.Dir(path))
-	}
-	for _, folder := range folders {
-		_, noInit := os.Stat(filepath.Join(folder, "initdb"))
-		_, noServer := os.Stat(filepath.Join(folder, "postgres"))
-		if noInit == nil && noServer == nil {
-			return folder, nil
-		}
-	}
-	return "", missing("PostgreSQL")
-}
-
-// version is that in a folder's path, or 0.
-func version(folder string) int {
-	n, _ := strconv.Atoi(filepath.Base(filepath.Dir(folder)))
-	return n
-}
-
-// init makes the data. It is new, so that losing it in a power cut is no loss.
-func (s *Server) init() error {
-	cmd := s.account.command(s.folder, filepath.Join(s.binaries, "initdb"),
-		"-D", s.data(), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("make a database cluster: %w: %s", err, out)
-	}
-	return nil
-}
-
-func (s *Server) data() string    { return filepath.Join(s.folder, "data") }
-func (s *Server) logPath() string { return filepath.Join(s.folder, "log") }
-
-// first starts the server for the first time, on a port that is free.
-func (s *Server) first() error {
-	var err error
-	for range ports {
-		if s.port, err = freePort(); err != nil {
-			return err
-		}
-		if err = s.run(); err == nil {
-			return nil
-		}
-	}
-	return err
-}
-
-// freePort returns a port that was free just now.
-func freePort() (int, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it does not wait
-	if err != nil {
-		return 0, err
-	}
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port, nil
-}
-
-// run starts the process, and waits until it answers.
+// run starts the server on its port, and waits until it answers.
 func (s *Server) run() error {
 	args := []string{
-		"-D", s.data(), "-p", strconv.Itoa(s.port), "-c", "listen_addresses=127.0.0.1",
+		"-D", "data", "-p", strconv.Itoa(s.port), "-c", "listen_addresses=127.0.0.1",
 		"-c", "unix_socket_directories=", "-c", "shared_buffers=16MB", "-c", "max_connections=200",
 	}
 	for _, setting := range s.settings {
 		args = append(args, "-c", setting)
 	}
-	process, err := launch(s.account.command(s.folder, filepath.Join(s.binaries, "postgres"), args...), s.logPath())
-	if err != nil {
-		return fmt.Errorf("start PostgreSQL: %w", err)
-	}
-	if err := process.ready(s.ping); err != nil {
-		return fmt.Errorf("start PostgreSQL: %w: %s", err, tail(s.logPath()))
-	}
-	s.process = process
-	return nil
+	return s.process.start(s.process.command(s.postgres, args...), s.DSN())
 }
 
-func (s *Server) ping(ctx context.Context) error { return s.exec(ctx, "postgres", "SELECT 1") }
+// Close ends the server, and removes its folder.
+func (s *Server) Close() { s.process.remove() }
 
-// exec runs statements in a database.
-func (s *Server) exec(ctx context.Context, database, statements string) error {
-	conn, err := pgx.Connect(ctx, s.address(database))
-	if err != nil {
-		return err
+// Stop stops the server without waiting for clients to disconnect.
+func (s *Server) Stop(tb testing.TB) {
+	tb.Helper()
+	check(tb, s.process.end(syscall.SIGINT))
+}
+
+// Kill ends all processes of the server at once, as kill -9 does.
+func (s *Server) Kill(tb testing.TB) {
+	tb.Helper()
+	check(tb, s.process.signalAll(syscall.SIGKILL))
+	<-s.process.ended
+}
+
+// Start starts a server that was stopped or killed, with its data and on its port.
+func (s *Server) Start(tb testing.TB) {
+	tb.Helper()
+	// For a moment the children of a killed server may hold its memory, or an outgoing
+	// connection its port.
+	deadline := time.Now().Add(startTimeout)
+	err := s.run()
+	for err != nil && time.Now().Before(deadline) {
+		err = s.run()
 	}
-	defer conn.Close(ctx) //nolint:errcheck // the statement counts
-	_, err = conn.Exec(ctx, statements)
-	return err
+	check(tb, err)
+}
+
+// Pause stops all processes of the server where they are: connections stay open, and
+// nothing answers.
+func (s *Server) Pause(tb testing.TB) {
+	tb.Helper()
+	check(tb, s.process.signalAll(syscall.SIGSTOP))
+}
+
+// Resume continues a paused server.
+func (s *Server) Resume(tb testing.TB) {
+	tb.Helper()
+	check(tb, s.process.signalAll(syscall.SIGCONT))
 }
 
 // DSN is the address of the server's own database.
-func (s *Server) DSN() string { return s.address("postgres") }
+func (s *Server) DSN() string { return s.dsn("postgres") }
 
-func (s *Server) address(database string) string {
+func (s *Server) dsn(database string) string {
 	return fmt.Sprintf("postgres://postgres@127.0.0.1:%d/%s?sslmode=disable", s.port, database)
-}
-
-// Database returns the address of an empty database, which is the test's until it
-// ends. Then its connections are closed and its schema public is emptied for the
-// next test: to make a database takes PostgreSQL much longer.
-func (s *Server) Database(tb testing.TB) string {
-	tb.Helper()
-	name, isNew := s.takeDatabase()
-	if isNew {
-		ctx, cancel := context.WithTimeout(tb.Context(), startTime)
-		defer cancel()
-		if err := s.exec(ctx, "postgres", "CREATE DATABASE "+name); err != nil {
-			tb.Fatalf("make a database: %v", err)
-		}
-	}
-	tb.Cleanup(func() { s.giveBackDatabase(name) })
-	return s.address(name)
-}
-
-// takeDatabase returns the name of a database that is free, or is to be made.
-func (s *Server) takeDatabase() (name string, isNew bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if n := len(s.free); n > 0 {
-		name, s.free = s.free[n-1], s.free[:n-1]
-		return name, false
-	}
-	s.databases++
-	return fmt.Sprintf("test%d", s.databases), true
 }
 
 const emptyDatabase = `
@@ -236,93 +153,59 @@ SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity WHERE datname = cur
 DROP SCHEMA public CASCADE;
 CREATE SCHEMA public`
 
-// giveBackDatabase empties a database. One that it cannot empty, for the test left
-// its server stopped, is not given out again.
-func (s *Server) giveBackDatabase(name string) {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-	defer cancel()
-	if err := s.exec(ctx, name, emptyDatabase); err != nil {
-		return
-	}
+// Database returns the address of an empty database, which belongs to the test until
+// its end. Then it is emptied for the next test, which is faster than to create one.
+func (s *Server) Database(tb testing.TB) string {
+	tb.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.free = append(s.free, name)
-}
-
-// Stop stops the server as an administrator would who does not wait for clients.
-func (s *Server) Stop(tb testing.TB) {
-	tb.Helper()
-	if err := s.end(syscall.SIGINT); err != nil {
-		tb.Fatalf("stop PostgreSQL: %v", err)
+	if len(s.free) == 0 {
+		s.databases++
+		name := fmt.Sprintf("test%d", s.databases)
+		ctx, cancel := context.WithTimeout(tb.Context(), startTimeout)
+		defer cancel()
+		check(tb, execute(ctx, s.DSN(), "CREATE DATABASE "+name))
+		s.free = append(s.free, name)
 	}
-}
-
-// Start starts a server again that was stopped or killed, on the same data and
-// port.
-func (s *Server) Start(tb testing.TB) {
-	tb.Helper()
-	err := errors.New("it runs already")
-	for deadline := time.Now().Add(startTime); s.process == nil; {
-		// What is left of a killed server may keep the memory for a moment, and
-		// somebody's outgoing connection the port.
-		if err = s.run(); time.Now().After(deadline) {
-			break
+	last := len(s.free) - 1
+	name := s.free[last]
+	s.free = s.free[:last]
+	tb.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		defer cancel()
+		if err := execute(ctx, s.dsn(name), emptyDatabase); err != nil {
+			return // the test has left the server stopped
 		}
-	}
-	if err != nil {
-		tb.Fatal(err)
-	}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.free = append(s.free, name)
+	})
+	return s.dsn(name)
 }
 
-// Kill ends all processes of the server at once, as kill -9 does.
-func (s *Server) Kill(tb testing.TB) {
+// shared is the server of all tests of a package.
+var shared struct {
+	once   sync.Once
+	server *Server
+	err    error
+}
+
+// Database returns the address of an empty database on a server that all tests of a
+// package share, without fsync. The package calls os.Exit(postgrestest.Main(m)) in its
+// TestMain.
+func Database(tb testing.TB) string {
 	tb.Helper()
-	err := s.process.signal(syscall.SIGKILL)
-	<-s.process.ended
-	s.process = nil
-	if err != nil {
-		tb.Fatalf("kill PostgreSQL: %v", err)
-	}
+	shared.once.Do(func() { shared.server, shared.err = New("fsync=off") })
+	check(tb, shared.err)
+	return shared.server.Database(tb)
 }
 
-// Pause stops all processes of the server where they are: its connections stay
-// open, and nothing answers.
-func (s *Server) Pause(tb testing.TB) {
-	tb.Helper()
-	if err := s.process.signal(syscall.SIGSTOP); err != nil {
-		tb.Fatalf("pause PostgreSQL: %v", err)
-	}
-}
-
-// Resume lets a paused server go on.
-func (s *Server) Resume(tb testing.TB) {
-	tb.Helper()
-	if err := s.process.signal(syscall.SIGCONT); err != nil {
-		tb.Fatalf("resume PostgreSQL: %v", err)
-	}
-}
-
-// end ends the server with a signal that it understands.
-func (s *Server) end(sig syscall.Signal) error {
-	if s.process == nil {
-		return nil
-	}
-	p := s.process
-	s.process = nil
-	return p.end(sig)
-}
-
-// remove ends the server, and leaves nothing behind.
-func (s *Server) remove() {
-	_ = s.end(syscall.SIGQUIT) // its data is of no use any more
-	_ = os.RemoveAll(s.folder)
-}
-
-// tail is the end of a log.
-func tail(path string) string {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return err.Error()
-	}
-	return strings.TrimSpace(string(text[max(0, len(text)-2000):]))
+// Main runs the tests of a package, and ends the server that they share.
+func Main(m *testing.M) int {
+	defer func() {
+		if shared.server != nil {
+			shared.server.Close()
+		}
+	}()
+	return m.Run()
 }

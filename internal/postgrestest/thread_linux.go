@@ -5,6 +5,6 @@ import (
 	"syscall"
 )
 
-// endWithThread lets the process end with the thread that starts it, also when
-// the tests end in a panic. SIGQUIT ends PostgreSQL and its children.
+// endWithThread ends the process with the thread that starts it, even if the tests
+// panic. PostgreSQL ends its children on SIGQUIT.
 func endWithThread(cmd *exec.Cmd) { cmd.SysProcAttr.Pdeathsig = syscall.SIGQUIT }
