@@ -93,5 +93,5 @@ func ExampleConnector_Compose() {
 	// Output:
 	// noreply@mail.example.com to user@example.com
 	// locale pt-BR: there is no template for Register in this language.
-	// The template listed first stands in.
+	// The first template in the list is used.
 }

@@ -103,15 +103,15 @@ func newTypeSet(usageType string, own, shared []entry, defaultLanguage string) *
 		own: newTier(own), shared: newTier(shared),
 		none: ": there is no template for " + usageType + " in this language.",
 	}
-	reason := "The template listed first stands in"
+	reason := "The first template in the list is used"
 	entries := slices.Concat(own, shared)
 	neutral := slices.IndexFunc(entries, func(e entry) bool { return e.template.source.LanguageTag == "" })
 	standard, found, _ := ts.match(defaultLanguage)
 	switch {
 	case neutral >= 0:
-		ts.standIn, reason = entries[neutral], "The template without a language stands in"
+		ts.standIn, reason = entries[neutral], "The template without a language is used"
 	case found:
-		ts.standIn, reason = standard, "The template in the default language stands in"
+		ts.standIn, reason = standard, "The template in the default language is used"
 	default:
 		ts.standIn = entries[0]
 	}
@@ -205,7 +205,7 @@ func (s *Set) Choose(usageType, locale, uiLocales string) (Choice, bool) {
 	ts := s.types[usageType]
 	if ts == nil && usageType != generic {
 		ts, c.generic = s.types[generic], true
-		c.say("There is no template for this usage type; those for Generic stand in.")
+		c.say("There is no template for this usage type; the ones for Generic are used.")
 	}
 	if ts == nil {
 		c.say("There is no template for Generic.")
@@ -244,7 +244,7 @@ func (c *chooser) usageType(usageType string) string {
 // prefer looks for a template in one of the reader's languages.
 func (c *chooser) prefer(ts *typeSet, locale, uiLocales string) bool {
 	if len(ts.own.bases)+len(ts.shared.bases) == 0 {
-		c.say("No template for this usage type is for one language only.")
+		c.say("No template for this usage type has a language.")
 		return false
 	}
 	if c.look(ts, "locale", locale) {

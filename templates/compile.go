@@ -99,7 +99,7 @@ func (c *compiler) plain(field, source string, esc escape) program {
 // html compiles a text that is HTML.
 func (c *compiler) html(field, source string) program {
 	if c.raw {
-		c.warnField(field, `is filled in as it is ("escape": "none"): whoever chooses a name chooses the mail's HTML`)
+		c.warnField(field, `does not escape values ("escape": "none"): whoever chooses a name can write HTML into the mail`)
 		return c.plain(field, source, escapePlain)
 	}
 	c.begin(field, source, false)
@@ -178,7 +178,7 @@ func (c *compiler) warnLiteral(source string, at, end int) {
 			text = after[len(inside):]
 			near = inside + "}}"
 		}
-		c.warn(place, excerpt("{{"+near)+" is no placeholder and stays as written")
+		c.warn(place, excerpt("{{"+near)+" is not a placeholder and is left as written")
 	}
 }
 
@@ -201,7 +201,7 @@ func excerpt(s string) string {
 }
 
 func (c *compiler) warnUnpaired(source string, m mark) {
-	c.warn(m.start, fmt.Sprintf("%s has no counterpart that it nests with, and stays as written", excerpt(source[m.start:m.end])))
+	c.warn(m.start, fmt.Sprintf("%s has no matching tag and is left as written", excerpt(source[m.start:m.end])))
 }
 
 // warnPlaces warns of marks that do not do in their place what they do in text.
@@ -213,11 +213,11 @@ func (c *compiler) warnPlaces(a *analysis) {
 		case m.kind != kindValue && p.literal && p.where == "":
 			c.warnUnpaired(a.source, m)
 		case m.kind != kindValue && p.literal:
-			c.warn(m.start, fmt.Sprintf("%s stands in %s, where sections do not work, and stays as written", written, p.where))
+			c.warn(m.start, fmt.Sprintf("%s is in %s, where sections do not work, and is left as written", written, p.where))
 		case m.kind == kindValue && p.escape == escapeNothing:
-			c.warn(m.start, fmt.Sprintf("%s stands in %s: nothing of its value is shown there", written, p.where))
+			c.warn(m.start, fmt.Sprintf("%s is in %s: its value is not shown there", written, p.where))
 		case m.kind == kindValue && p.escape == escapeWord:
-			c.warn(m.start, fmt.Sprintf("%s stands in %s: only letters and digits of its value are shown there", written, p.where))
+			c.warn(m.start, fmt.Sprintf("%s is in %s: only letters and digits of its value are shown there", written, p.where))
 		}
 	}
 	for _, v := range a.values {

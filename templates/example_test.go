@@ -33,7 +33,7 @@ func ExampleCompile() {
 	for _, w := range warnings {
 		fmt.Println(w.Field, w.Line, w.Detail)
 	}
-	// Output: content 1 {{color}} stands in the attribute style: only letters and digits of its value are shown there
+	// Output: content 1 {{color}} is in the attribute style: only letters and digits of its value are shown there
 }
 
 // A set chooses the template by usage type and by the reader's languages.

@@ -110,7 +110,7 @@ func (a *analysis) strict(element, name string, attr attribute, all []attribute)
 	case attr.quote == 0:
 		return "an attribute without quotes"
 	case attr.repeated:
-		return "an attribute that is there twice"
+		return "a repeated attribute"
 	case name == "style", strings.HasPrefix(name, "on"), name == "srcdoc":
 		return "the attribute " + name
 	case a.foreign > 0 || element == "svg" || element == "math":
@@ -118,7 +118,7 @@ func (a *analysis) strict(element, name string, attr attribute, all []attribute)
 	case element == "script":
 		return "a script"
 	case element == "meta" && slices.ContainsFunc(all, isPragma):
-		return "a <meta> that directs the reader's program"
+		return "a <meta> pragma"
 	}
 	return ""
 }

@@ -74,7 +74,7 @@ func Compile(src Source) (*Template, []Warning) {
 	if src.ContentType == plainText {
 		t.text = c.plain("content", src.Content, escapePlain)
 		if src.Text != "" {
-			c.warnField("text", "is not used, as the content is plain text already")
+			c.warnField("text", "is not used: the content is already plain text")
 		}
 	} else {
 		t.html = c.html("content", src.Content)

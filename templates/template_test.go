@@ -53,7 +53,7 @@ func TestPlainTextContentIgnoresText(t *testing.T) {
 	if diff := cmp.Diff(templates.Rendered{Text: "<i> & <b>"}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	want := []templates.Warning{{Field: "text", Detail: "is not used, as the content is plain text already"}}
+	want := []templates.Warning{{Field: "text", Detail: "is not used: the content is already plain text"}}
 	if diff := cmp.Diff(want, warnings); diff != "" {
 		t.Errorf("warnings (-want +got):\n%s", diff)
 	}
