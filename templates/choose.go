@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"iter"
 	"slices"
 	"strings"
 
@@ -8,7 +9,7 @@ import (
 )
 
 const (
-	generic = "Generic" // stands in for every other usage type
+	generic = "Generic" // is used for every usage type without templates
 	test    = "Test"    // Logto's former name for it
 )
 
@@ -27,10 +28,10 @@ type Set struct {
 
 // A typeSet holds the templates of one usage type.
 type typeSet struct {
-	own, shared   tier
-	standIn       entry  // if no language fits
-	standInReason string // why that one
-	none          string // what is said of a language without a template
+	usageType      string
+	own, shared    tier
+	fallback       entry // if no language fits
+	fallbackReason string
 }
 
 // A tier holds those of a typeSet's templates that are from one of the two lists,
@@ -41,7 +42,7 @@ type tier struct {
 }
 
 // A baseSet holds the templates of one base language, such as zh: a reader of
-// Croatian is not to get Serbian, however close they are.
+// Croatian must not get Serbian, however close they are.
 type baseSet struct {
 	tags    []language.Tag
 	entries []entry
@@ -54,6 +55,14 @@ type entry struct {
 	shared   bool
 }
 
+// origin ends the sentence about why a template was chosen.
+func (e entry) origin() string {
+	if e.shared {
+		return ", one of the email templates."
+	}
+	return "."
+}
+
 // A Choice is the template chosen for a message, and why.
 type Choice struct {
 	Template *Template
@@ -61,7 +70,7 @@ type Choice struct {
 	Shared   bool     // which of the two lists
 	Steps    []string // what was looked at, a plain sentence each; the last says why this one
 
-	Generic   bool // one for Generic stands in for a usage type that has none
+	Generic   bool // one for Generic is used for a usage type that has none
 	Unmatched bool // the message asks for languages, and it is in none of them
 }
 
@@ -71,12 +80,11 @@ type Choice struct {
 func NewSet(own, shared []*Template, defaultLanguage string) *Set {
 	ownByType, sharedByType := byType(own, false), byType(shared, true)
 	s := &Set{types: make(map[string]*typeSet, len(ownByType)+len(sharedByType))}
-	for usageType, entries := range ownByType {
-		s.types[usageType] = newTypeSet(usageType, entries, sharedByType[usageType], defaultLanguage)
-	}
-	for usageType, entries := range sharedByType {
-		if s.types[usageType] == nil {
-			s.types[usageType] = newTypeSet(usageType, nil, entries, defaultLanguage)
+	for _, listed := range []map[string][]entry{ownByType, sharedByType} {
+		for usageType := range listed {
+			if s.types[usageType] == nil {
+				s.types[usageType] = newTypeSet(usageType, ownByType[usageType], sharedByType[usageType], defaultLanguage)
+			}
 		}
 	}
 	return s
@@ -85,75 +93,55 @@ func NewSet(own, shared []*Template, defaultLanguage string) *Set {
 func byType(templates []*Template, shared bool) map[string][]entry {
 	listed := make(map[string][]entry)
 	for i, t := range templates {
-		usageType := canonicalType(t.source.UsageType)
+		usageType := t.source.UsageType
+		if usageType == test {
+			usageType = generic
+		}
 		listed[usageType] = append(listed[usageType], entry{t, i, shared})
 	}
 	return listed
 }
 
-func canonicalType(usageType string) string {
-	if usageType == test {
-		return generic
-	}
-	return usageType
-}
-
 func newTypeSet(usageType string, own, shared []entry, defaultLanguage string) *typeSet {
-	ts := &typeSet{
-		own: newTier(own), shared: newTier(shared),
-		none: ": there is no template for " + usageType + " in this language.",
-	}
-	reason := "The first template in the list is used"
+	ts := &typeSet{usageType: usageType, own: newTier(own), shared: newTier(shared)}
 	entries := slices.Concat(own, shared)
 	neutral := slices.IndexFunc(entries, func(e entry) bool { return e.template.source.LanguageTag == "" })
 	standard, found, _ := ts.match(defaultLanguage)
 	switch {
 	case neutral >= 0:
-		ts.standIn, reason = entries[neutral], "The template without a language is used"
+		ts.fallback, ts.fallbackReason = entries[neutral], "The template without a language is used"
 	case found:
-		ts.standIn, reason = standard, "The template in the default language is used"
+		ts.fallback, ts.fallbackReason = standard, "The template in the default language is used"
 	default:
-		ts.standIn = entries[0]
+		ts.fallback, ts.fallbackReason = entries[0], "The first template in the list is used"
 	}
-	ts.standInReason = reason + ts.standIn.end()
+	ts.fallbackReason += ts.fallback.origin()
 	return ts
-}
-
-// end ends the sentence about why a template was chosen.
-func (e entry) end() string {
-	if e.shared {
-		return ", one of the email templates."
-	}
-	return "."
 }
 
 func newTier(entries []entry) tier {
 	t := tier{exact: make(map[string]entry), bases: make(map[language.Base]*baseSet)}
 	for _, e := range entries {
-		t.add(e)
+		tag, base, ok := parseTag(e.template.source.LanguageTag)
+		if !ok {
+			continue
+		}
+		bs := t.bases[base]
+		if bs == nil {
+			bs = &baseSet{}
+			t.bases[base] = bs
+		}
+		if slices.Contains(bs.tags, tag) {
+			continue
+		}
+		bs.tags = append(bs.tags, tag)
+		bs.entries = append(bs.entries, e)
+		t.exact[tag.String()] = e
 	}
 	for _, bs := range t.bases {
 		bs.matcher = language.NewMatcher(bs.tags)
 	}
 	return t
-}
-
-func (t tier) add(e entry) {
-	tag, base, ok := parseTag(e.template.source.LanguageTag)
-	if !ok {
-		return
-	}
-	bs := t.bases[base]
-	if bs == nil {
-		bs = &baseSet{}
-		t.bases[base] = bs
-	}
-	if slices.Contains(bs.tags, tag) {
-		return
-	}
-	bs.tags = append(bs.tags, tag)
-	bs.entries = append(bs.entries, e)
-	t.exact[tag.String()] = e
 }
 
 // parseTag reads a language tag that says which language it means.
@@ -178,111 +166,91 @@ func (ts *typeSet) match(written string) (e entry, found, valid bool) {
 	if !valid {
 		return entry{}, false, false
 	}
-	if e, found = ts.own.match(tag, base); !found {
-		e, found = ts.shared.match(tag, base)
+	for _, t := range []tier{ts.own, ts.shared} {
+		bs := t.bases[base]
+		if bs == nil {
+			continue
+		}
+		if _, i, confidence := bs.matcher.Match(tag); confidence != language.No {
+			return bs.entries[i], true, true
+		}
 	}
-	return e, found, true
-}
-
-func (t tier) match(tag language.Tag, base language.Base) (entry, bool) {
-	bs := t.bases[base]
-	if bs == nil {
-		return entry{}, false
-	}
-	_, i, confidence := bs.matcher.Match(tag)
-	if confidence == language.No {
-		return entry{}, false
-	}
-	return bs.entries[i], true
+	return entry{}, false, true
 }
 
 // Choose returns the template for a usage type and a reader's languages: locale
-// is one tag, uiLocales a list of them, apart by spaces, both in the order of
+// is one tag, uiLocales a list of them, separated by spaces, in the order of
 // preference. It reports false if there is none for the type, nor for Generic.
 func (s *Set) Choose(usageType, locale, uiLocales string) (Choice, bool) {
-	c := chooser{steps: make([]string, 0, 4)}
-	usageType = c.usageType(usageType)
+	c := Choice{Index: -1, Steps: make([]string, 0, 4)}
+	say := func(step string) { c.Steps = append(c.Steps, step) }
+	if usageType == test {
+		say("Test is Logto's former name for Generic.")
+		usageType = generic
+	}
 	ts := s.types[usageType]
 	if ts == nil && usageType != generic {
-		ts, c.generic = s.types[generic], true
-		c.say("There is no template for this usage type; the ones for Generic are used.")
+		say("There is no template for this usage type; the ones for Generic are used.")
+		ts = s.types[generic]
+		c.Generic = ts != nil
 	}
 	if ts == nil {
-		c.say("There is no template for Generic.")
-		return Choice{Index: -1, Steps: c.steps}, false
+		say("There is no template for Generic.")
+		return c, false
 	}
-	if c.prefer(ts, locale, uiLocales) {
-		return c.choice(), true
+	chosen, asked, found := ts.prefer(locale, uiLocales, say)
+	if !found {
+		chosen, c.Unmatched = ts.fallback, asked
+		say(ts.fallbackReason)
 	}
-	c.chosen, c.unmatched = ts.standIn, c.looked > 0
-	c.say(ts.standInReason)
-	return c.choice(), true
+	c.Template, c.Index, c.Shared = chosen.template, chosen.index, chosen.shared
+	return c, true
 }
 
-// A chooser keeps the trace of one choice.
-type chooser struct {
-	chosen entry
-	looked int
-	steps  []string
-
-	generic, unmatched bool
-}
-
-func (c *chooser) say(step string) { c.steps = append(c.steps, step) }
-
-func (c *chooser) choice() Choice {
-	return Choice{c.chosen.template, c.chosen.index, c.chosen.shared, c.steps, c.generic, c.unmatched}
-}
-
-func (c *chooser) usageType(usageType string) string {
-	if usageType == test {
-		c.say("Test is Logto's former name for Generic.")
-	}
-	return canonicalType(usageType)
-}
-
-// prefer looks for a template in one of the reader's languages.
-func (c *chooser) prefer(ts *typeSet, locale, uiLocales string) bool {
+// prefer looks for a template in one of the reader's languages, one after the
+// other. asked says whether there were any.
+func (ts *typeSet) prefer(locale, uiLocales string, say func(string)) (chosen entry, asked, found bool) {
 	if len(ts.own.bases)+len(ts.shared.bases) == 0 {
-		c.say("No template for this usage type has a language.")
-		return false
+		say("No template for this usage type has a language.")
+		return entry{}, false, false
 	}
-	if c.look(ts, "locale", locale) {
-		return true
-	}
-	for tag := range strings.FieldsSeq(uiLocales) {
-		if c.looked == maxTags {
-			c.say("Only the first languages were looked at.")
+	looked := 0
+	for field, tag := range preferences(locale, uiLocales) {
+		if looked == maxTags {
+			say("Only the first languages were looked at.")
 			break
 		}
-		if c.look(ts, "uiLocales", tag) {
-			return true
+		looked++
+		e, found, valid := ts.match(tag)
+		switch {
+		case !valid: // it may hold anything, so it is not repeated
+			say(field + " has a malformed language tag, which is skipped.")
+		case !found:
+			say(field + " " + tag + ": there is no template for " + ts.usageType + " in this language.")
+		case e.template.source.LanguageTag == tag:
+			say(field + " " + tag + ": there is a template in this language" + e.origin())
+			return e, true, true
+		default:
+			say(field + " " + tag + ": the template in " + e.template.source.LanguageTag + " fits" + e.origin())
+			return e, true, true
 		}
 	}
-	if c.looked == 0 {
-		c.say("The message asks for no language.")
+	if looked == 0 {
+		say("The message asks for no language.")
 	}
-	return false
+	return entry{}, looked > 0, false
 }
 
-// look looks for a template in one language.
-func (c *chooser) look(ts *typeSet, field, tag string) bool {
-	if tag == "" {
-		return false
+// preferences are the reader's languages, with the field that names each.
+func preferences(locale, uiLocales string) iter.Seq2[string, string] {
+	return func(yield func(field, tag string) bool) {
+		if locale != "" && !yield("locale", locale) {
+			return
+		}
+		for tag := range strings.FieldsSeq(uiLocales) {
+			if !yield("uiLocales", tag) {
+				return
+			}
+		}
 	}
-	c.looked++
-	e, found, valid := ts.match(tag)
-	switch {
-	case !valid: // it may hold anything, so it is not repeated
-		c.say(field + " has a malformed language tag, which is skipped.")
-	case !found:
-		c.say(field + " " + tag + ts.none)
-	case e.template.source.LanguageTag == tag:
-		c.chosen = e
-		c.say(field + " " + tag + ": there is a template in this language" + e.end())
-	default:
-		c.chosen = e
-		c.say(field + " " + tag + ": the template in " + e.template.source.LanguageTag + " fits" + e.end())
-	}
-	return found
 }

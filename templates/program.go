@@ -5,6 +5,116 @@ import (
 	"sync"
 )
 
+// A program is a compiled text: steps to be taken one after the other.
+type program struct {
+	steps []step
+	size  int // of its literal parts
+}
+
+type step struct {
+	do   action
+	text string // the literal, or what stands for a variable that is missing
+	// variable is set for values and sections.
+	variable variable
+	escape   escape
+	// next is where a hidden section ends.
+	next int
+	// value is set for the ends of attribute values.
+	value *attributeValue
+}
+
+type action uint8
+
+const (
+	writeText action = iota
+	writeValue
+	showIfValue   // else go to next
+	showIfNone    // else go to next
+	openAttribute // remember where an attribute's value begins
+	closeAttribute
+)
+
+// link makes the program of a text from its marks and their places.
+func link(source string, marks []mark, placed []placement, values []*attributeValue) program {
+	b := builder{source: source, values: values, stepOf: make([]int, len(marks))}
+	for i, m := range marks {
+		p := placed[i]
+		if p.literal {
+			continue
+		}
+		b.literal(m.start)
+		b.stepOf[i] = len(b.steps)
+		switch m.kind {
+		case kindValue:
+			b.add(step{do: writeValue, text: missingText(source, m, p), variable: newVariable(m.path), escape: p.escape})
+		case kindSection:
+			b.add(step{do: showIfValue, variable: newVariable(m.path)})
+		case kindInverted:
+			b.add(step{do: showIfNone, variable: newVariable(m.path)})
+		case kindEnd:
+			b.steps[b.stepOf[p.partner]].next = len(b.steps)
+		}
+		b.at = m.end
+	}
+	b.literal(len(source))
+	return program{b.steps, b.size}
+}
+
+// missingText returns what stands for a variable that the values do not carry:
+// what is written, spelled so that it does not change its surroundings.
+func missingText(source string, m mark, p placement) string {
+	written := source[m.start:m.end]
+	switch p.escape {
+	case escapeNothing:
+		return ""
+	case escapeWord:
+		return "{{" + m.path + "}}"
+	case escapeHTML, escapeComment:
+		return string(p.escape.append(nil, written))
+	}
+	return written
+}
+
+// A builder appends steps in the order of the source.
+type builder struct {
+	source string
+	values []*attributeValue // not yet opened
+	open   *attributeValue
+	at     int // up to where the source is in steps
+	steps  []step
+	stepOf []int
+	size   int
+}
+
+func (b *builder) add(s step) { b.steps = append(b.steps, s) }
+
+// literal adds the source up to a place, and the ends of attribute values.
+func (b *builder) literal(to int) {
+	for {
+		switch {
+		case b.open != nil && b.open.end <= to:
+			b.text(b.open.end)
+			b.add(step{do: closeAttribute, value: b.open})
+			b.open = nil
+		case b.open == nil && len(b.values) > 0 && b.values[0].start <= to:
+			b.open, b.values = b.values[0], b.values[1:]
+			b.text(b.open.start)
+			b.add(step{do: openAttribute})
+		default:
+			b.text(to)
+			return
+		}
+	}
+}
+
+func (b *builder) text(to int) {
+	if b.at < to {
+		b.add(step{do: writeText, text: b.source[b.at:to]})
+		b.size += to - b.at
+		b.at = to
+	}
+}
+
 // Missing says what stands for a variable that the values do not carry.
 type Missing int
 
