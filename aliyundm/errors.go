@@ -77,31 +77,25 @@ func (e *Error) LogValue() slog.Value {
 // [Retry] without a Code is another thing: nobody was reached.
 func (e *Error) Throttled() bool { return e.Class == Retry && find(e.Code).class == Retry }
 
-// Denied reports whether Direct Mail refused the call for want of a permission of
-// the access key's RAM user.
+// Denied reports whether Direct Mail refused the call because the access key's RAM
+// user lacks a permission.
 func (e *Error) Denied() bool {
-	switch {
-	case strings.HasPrefix(e.Code, "Forbidden.RiskControl"), strings.HasPrefix(e.Code, "Forbidden.AccessKey"):
-		return false
-	case e.Code == "UnsupportedSourceControl":
-		return true
-	}
-	return strings.HasPrefix(e.Code, "Forbidden") || strings.HasPrefix(e.Code, "NoPermission") || strings.HasPrefix(e.Code, "RAM.")
+	return e.hasCode("Forbidden", "NoPermission", "RAM.", "UnsupportedSourceControl") && !e.hasCode("Forbidden.RiskControl", "Forbidden.AccessKey")
 }
 
 // KeyRefused reports whether Direct Mail refused the access key itself, or the
 // signature made with it.
 func (e *Error) KeyRefused() bool {
-	prefixes := []string{
-		"InvalidAccessKeyId", "MissingAccessKeyId", "Forbidden.AccessKey", "SignatureDoesNotMatch", "IncompleteSignature",
-		"InvalidSecurityToken", "MissingSecurityToken",
-	}
-	return slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(e.Code, prefix) })
+	return e.hasCode("InvalidAccessKeyId", "MissingAccessKeyId", "Forbidden.AccessKey", "SignatureDoesNotMatch", "IncompleteSignature",
+		"InvalidSecurityToken", "MissingSecurityToken")
 }
 
 // ClockRefused reports whether Direct Mail refused the call's timestamp.
 func (e *Error) ClockRefused() bool {
-	prefixes := []string{"InvalidTimeStamp", "InvalidTimestamp", "IllegalTimestamp"}
+	return e.hasCode("InvalidTimeStamp", "InvalidTimestamp", "IllegalTimestamp")
+}
+
+func (e *Error) hasCode(prefixes ...string) bool {
 	return slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(e.Code, prefix) })
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -79,64 +80,40 @@ func (c *Client) DescAccountSummary(ctx context.Context) (*AccountSummary, error
 // FindMailAddress returns the sender address of that name, whatever its case, or
 // nil if the region has none. It needs the permission dm:QueryMailAddressByParam.
 func (c *Client) FindMailAddress(ctx context.Context, name string) (*MailAddress, error) {
-	for page := 1; page <= queryPages; page++ {
-		var a struct {
-			TotalCount number
-			Data       struct {
-				MailAddress []struct {
-					AccountName, Sendtype, ReplyAddress      string
-					AccountStatus, DomainStatus, ReplyStatus number
-				}
-			}
-		}
-		if err := c.list(ctx, "QueryMailAddressByParam", addressKeyword(name), page, &a); err != nil {
-			return nil, err
-		}
-		for _, m := range a.Data.MailAddress {
-			if strings.EqualFold(m.AccountName, name) {
-				return &MailAddress{
-					AccountName: m.AccountName, SendType: m.Sendtype, ReplyAddress: m.ReplyAddress,
-					Frozen: m.AccountStatus.or(0) != 0, DomainInvalid: m.DomainStatus.or(0) == 1, ReplyUnchecked: m.ReplyStatus.or(0) != 0,
-				}, nil
-			}
-		}
-		if page*queryPage >= a.TotalCount.or(0) {
-			break
-		}
+	type entry struct {
+		AccountName, Sendtype, ReplyAddress      string
+		AccountStatus, DomainStatus, ReplyStatus number
 	}
-	return nil, nil
+	m, err := findEntry(ctx, c, "QueryMailAddressByParam", "mailAddress", addressKeyword(name), func(e entry) bool {
+		return strings.EqualFold(e.AccountName, name)
+	})
+	if m == nil {
+		return nil, err
+	}
+	return &MailAddress{
+		AccountName: m.AccountName, SendType: m.Sendtype, ReplyAddress: m.ReplyAddress,
+		Frozen: m.AccountStatus.or(0) != 0, DomainInvalid: m.DomainStatus.or(0) == 1, ReplyUnchecked: m.ReplyStatus.or(0) != 0,
+	}, nil
 }
 
 // FindDomain returns the sender domain of that name, whatever its case, or nil if
 // the region has none. It needs the permission dm:QueryDomainByParam.
 func (c *Client) FindDomain(ctx context.Context, name string) (*Domain, error) {
-	for page := 1; page <= queryPages; page++ {
-		var a struct {
-			TotalCount number
-			Data       struct {
-				Domain []struct {
-					DomainName                                string
-					DomainStatus, SpfAuthStatus, MxAuthStatus number
-				}
-			}
-		}
-		if err := c.list(ctx, "QueryDomainByParam", last(name, maxDomainKeyword), page, &a); err != nil {
-			return nil, err
-		}
-		for _, d := range a.Data.Domain {
-			if strings.EqualFold(d.DomainName, name) {
-				return &Domain{
-					// 2 to 4 lack a record or the filing, and send all the same.
-					Name: d.DomainName, Sendable: d.DomainStatus.or(1) != 1,
-					SPFOK: d.SpfAuthStatus.or(1) == 0, MXOK: d.MxAuthStatus.or(1) == 0,
-				}, nil
-			}
-		}
-		if page*queryPage >= a.TotalCount.or(0) {
-			break
-		}
+	type entry struct {
+		DomainName                                string
+		DomainStatus, SpfAuthStatus, MxAuthStatus number
 	}
-	return nil, nil
+	d, err := findEntry(ctx, c, "QueryDomainByParam", "domain", last(name, maxDomainKeyword), func(e entry) bool {
+		return strings.EqualFold(e.DomainName, name)
+	})
+	if d == nil {
+		return nil, err
+	}
+	return &Domain{
+		// 2 to 4 lack a record or the filing, and send all the same.
+		Name: d.DomainName, Sendable: d.DomainStatus.or(1) != 1,
+		SPFOK: d.SpfAuthStatus.or(1) == 0, MXOK: d.MxAuthStatus.or(1) == 0,
+	}, nil
 }
 
 const (
@@ -159,21 +136,38 @@ func addressKeyword(address string) string {
 
 func last(s string, length int) string { return s[max(0, len(s)-length):] }
 
-// list reads one page of what fits the keyword into v.
-func (c *Client) list(ctx context.Context, action, keyword string, page int, v any) error {
-	var shape struct {
-		Data json.RawMessage `json:"data"`
+// findEntry searches the pages of a list, which is a member of the answer's data,
+// for the first entry that is wanted. It returns nil if there is none.
+func findEntry[T any](ctx context.Context, c *Client, action, member, keyword string, wanted func(T) bool) (*T, error) {
+	for page := 1; page <= queryPages; page++ {
+		a, err := c.query(ctx, action, map[string]string{
+			"KeyWord": keyword, "PageNo": strconv.Itoa(page), "PageSize": strconv.Itoa(queryPage),
+		})
+		if err != nil {
+			return nil, err
+		}
+		var list struct {
+			TotalCount number
+			Data       json.RawMessage
+		}
+		var lists map[string]json.RawMessage
+		if json.Unmarshal(a.body, &list) != nil || list.Data == nil || json.Unmarshal(list.Data, &lists) != nil {
+			return nil, foreign(a)
+		}
+		for name, raw := range lists {
+			var entries []T
+			if strings.EqualFold(name, member) && json.Unmarshal(raw, &entries) != nil {
+				return nil, foreign(a)
+			}
+			if i := slices.IndexFunc(entries, wanted); i >= 0 {
+				return &entries[i], nil
+			}
+		}
+		if page*queryPage >= list.TotalCount.or(0) {
+			break
+		}
 	}
-	a, err := c.query(ctx, action, map[string]string{
-		"KeyWord": keyword, "PageNo": strconv.Itoa(page), "PageSize": strconv.Itoa(queryPage),
-	})
-	if err != nil {
-		return err
-	}
-	if json.Unmarshal(a.body, &shape) != nil || shape.Data == nil || json.Unmarshal(a.body, v) != nil {
-		return foreign(a)
-	}
-	return nil
+	return nil, nil
 }
 
 // query makes a call and returns its answer, or the error as an [*Error].

@@ -12,16 +12,10 @@ import (
 // only replaced as a whole.
 type accounts map[string]*account
 
+// An account is an [Account], with its addresses and domains in lower case.
 type account struct {
-	secret  string
-	token   string
-	denied  bool
+	Account
 	senders []sender // empty means any
-
-	sendOnly   bool
-	status     int
-	frozen     []string // lower case
-	unverified []string // lower case
 }
 
 // A sender is an address that exists, in one region or, if that is empty, in all.
@@ -36,29 +30,22 @@ func newAccounts(list []Account) accounts {
 		if a.AccessKeyID == "" || a.AccessKeySecret == "" {
 			continue
 		}
+		var senders []sender
+		for _, address := range lowered(a.Senders) {
+			senders = append(senders, sender{address, a.Region})
+		}
 		have, again := known[a.AccessKeyID]
-		if !again {
-			known[a.AccessKeyID] = &account{
-				secret: a.AccessKeySecret, token: a.SecurityToken, denied: a.Denied, sendOnly: a.SendOnly,
-				senders: sendersOf(a), status: a.Status, frozen: lowered(a.Frozen), unverified: lowered(a.Unverified),
-			}
-			continue
-		}
-		if len(a.Senders) == 0 || len(have.senders) == 0 {
+		switch {
+		case !again:
+			a.Frozen, a.Unverified = lowered(a.Frozen), lowered(a.Unverified)
+			known[a.AccessKeyID] = &account{a, senders}
+		case len(senders) == 0 || len(have.senders) == 0:
 			have.senders = nil
-			continue
+		default:
+			have.senders = append(have.senders, senders...)
 		}
-		have.senders = append(have.senders, sendersOf(a)...)
 	}
 	return known
-}
-
-func sendersOf(a Account) []sender {
-	list := make([]sender, len(a.Senders))
-	for i, address := range lowered(a.Senders) {
-		list[i] = sender{address, a.Region}
-	}
-	return list
 }
 
 // owns reports whether the sender address exists for the account in the region; a
@@ -83,12 +70,12 @@ func (a *account) in(region string) []string {
 }
 
 func (a *account) froze(sender string) bool {
-	return slices.Contains(a.frozen, strings.ToLower(sender))
+	return slices.Contains(a.Frozen, strings.ToLower(sender))
 }
 
 // verified reports whether the domain of the address, or the domain itself, is.
 func (a *account) verified(name string) bool {
-	return !slices.Contains(a.unverified, strings.ToLower(name[strings.IndexByte(name, '@')+1:]))
+	return !slices.Contains(a.Unverified, strings.ToLower(name[strings.IndexByte(name, '@')+1:]))
 }
 
 func lowered(list []string) []string {

@@ -108,11 +108,11 @@ func (s *Sandbox) checkSignature(c *call) *refusal {
 		return refuse("InvalidTimeStamp.Expired")
 	case c.account == nil:
 		return refuse("InvalidAccessKeyId.NotFound")
-	case c.account.token != "" && c.sign.token == "":
+	case c.account.SecurityToken != "" && c.sign.token == "":
 		return missing("SecurityToken")
-	case c.account.token != c.sign.token:
+	case c.account.SecurityToken != c.sign.token:
 		return refuse("InvalidSecurityToken.MismatchWithAccessKey")
-	case !c.sign.matches(c.account.secret):
+	case !c.sign.matches(c.account.AccessKeySecret):
 		return refuse("SignatureDoesNotMatch").about(c)
 	case !s.nonces.use(c.sign.keyID, c.sign.nonce, now):
 		return refuse("SignatureNonceUsed")
@@ -125,7 +125,7 @@ func (s *Sandbox) checkRateAndPermission(c *call) *refusal {
 		return refuse("Throttling.User")
 	}
 	sends := c.sign.action == sendAction
-	if c.account.denied && sends || c.account.sendOnly && !sends {
+	if c.account.Denied && sends || c.account.SendOnly && !sends {
 		return refuse("Forbidden.RAM")
 	}
 	return nil
@@ -149,7 +149,7 @@ func checkRequired(c *call) *refusal {
 func checkSender(c *call) *refusal {
 	sender := c.params["AccountName"]
 	switch {
-	case c.account.status != 0:
+	case c.account.Status != 0:
 		return refuse("InvalidUserStatus.Malformed")
 	case !c.account.owns(sender, c.params["RegionId"]):
 		return refuse("InvalidMailAddress.NotFound")

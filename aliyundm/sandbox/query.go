@@ -101,7 +101,7 @@ func (s *Sandbox) describeAccount(c *call) any {
 	}
 	senders := c.account.in(c.params["RegionId"])
 	return summary{
-		RequestID: c.id, UserStatus: c.account.status, QuotaLevel: 2, MaxQuotaLevel: 10,
+		RequestID: c.id, UserStatus: c.account.Status, QuotaLevel: 2, MaxQuotaLevel: 10,
 		DailyQuota: daily, MonthQuota: daily * daysOfMonth, RemainFreeQuota: freeQuota, DailyRemainFreeQuota: dailyFree,
 		Domains: len(domainsOf(senders)), MailAddresses: len(senders),
 	}
