@@ -9,7 +9,7 @@ import (
 // An answer of Direct Mail or STS is a receipt, an error, or what a query asked
 // for. JSON is asked for, but gateways have answered in XML all the same.
 type answer struct {
-	XMLName   xml.Name `json:"-"`
+	XMLName   xml.Name `json:"-" xml:""`
 	EnvID     text     `json:"EnvId" xml:"EnvId"`
 	RequestID text     `json:"RequestId" xml:"RequestId"`
 	Code      text     `json:"Code" xml:"Code"`

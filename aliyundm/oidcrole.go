@@ -102,8 +102,8 @@ func (s sts) token() (string, error) {
 	var text []byte
 	f, err := os.Open(s.TokenFile)
 	if err == nil {
-		defer f.Close()
 		text, err = readAtMost(f, maxTokenFile)
+		err = errors.Join(err, f.Close())
 	}
 	if cause, ok := errors.AsType[*os.PathError](err); ok {
 		err = cause.Err

@@ -147,8 +147,8 @@ func findEntry[T any](ctx context.Context, c *Client, action, member, keyword st
 			return nil, err
 		}
 		var list struct {
-			TotalCount number
-			Data       json.RawMessage
+			TotalCount number          `json:"TotalCount"`
+			Data       json.RawMessage `json:"data"`
 		}
 		var lists map[string]json.RawMessage
 		if json.Unmarshal(a.body, &list) != nil || list.Data == nil || json.Unmarshal(list.Data, &lists) != nil {

@@ -59,7 +59,7 @@ func (r *role) credentials(ctx context.Context) (Credentials, *Error) {
 	due := !valid || !now.Before(r.renewAt)
 	if due && r.fetching == nil && !now.Before(r.retryAt) {
 		r.fetching = make(chan struct{})
-		go r.renew(r.fetching)
+		go r.renew(r.fetching) //nolint:gosec // on a context of its own, as all who wait share it
 	}
 	key, fetching, failure := r.key, r.fetching, r.failure
 	r.mu.Unlock()
@@ -83,7 +83,7 @@ func (r *role) credentials(ctx context.Context) (Credentials, *Error) {
 	}
 }
 
-// renew fetches one key. It runs on a context of its own, as all who wait share it.
+// renew fetches one key.
 func (r *role) renew(done chan struct{}) {
 	ctx, cancel := context.WithTimeout(context.Background(), fetchTimeout)
 	defer cancel()

@@ -90,25 +90,7 @@ func checkCredentials(cfg *Config, opts ParseOptions, report *Report) {
 		return strings.TrimSpace(value)
 	}
 	for _, m := range role.members() {
-		pointer := "/credentials/" + m.name
-		if report.covers(pointer) {
-			continue
-		}
-		if m.roleType != role.Type {
-			if *m.value != "" {
-				report.errorf(pointer, "Remove it: it is for the type %s", m.roleType)
-			}
-			continue
-		}
-		if *m.value == "" && m.variable != "" {
-			*m.value = environment(m.variable)
-		}
-		switch {
-		case *m.value == "" && m.required != "":
-			report.errorf(pointer, "Enter %s, here or in the environment variable %s", m.required, m.variable)
-		case *m.value != "" && m.ok != nil && !m.ok(*m.value):
-			report.errorf(pointer, "%s", m.advice)
-		}
+		m.check(role.Type, environment, report)
 	}
 	if role.Type == ECSRole {
 		if environment("ALIBABA_CLOUD_ECS_METADATA_DISABLED") == "true" {
@@ -124,4 +106,27 @@ func checkCredentials(cfg *Config, opts ParseOptions, report *Report) {
 		role.STSEndpoint = cmp.Or(role.STSEndpoint, host+region+".aliyuncs.com")
 	}
 	checkHost("/credentials/stsEndpoint", role.STSEndpoint, opts.AllowedEndpoints, report)
+}
+
+// check fills in the member's default, and reports what is wrong with it.
+func (m roleMember) check(roleType string, environment func(string) string, report *Report) {
+	pointer := "/credentials/" + m.name
+	if report.covers(pointer) {
+		return
+	}
+	if m.roleType != roleType {
+		if *m.value != "" {
+			report.errorf(pointer, "Remove it: it is for the type %s", m.roleType)
+		}
+		return
+	}
+	if *m.value == "" && m.variable != "" {
+		*m.value = environment(m.variable)
+	}
+	switch {
+	case *m.value == "" && m.required != "":
+		report.errorf(pointer, "Enter %s, here or in the environment variable %s", m.required, m.variable)
+	case *m.value != "" && m.ok != nil && !m.ok(*m.value):
+		report.errorf(pointer, "%s", m.advice)
+	}
 }

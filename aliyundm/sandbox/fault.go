@@ -87,13 +87,8 @@ func activate(f Fault, replaced chan struct{}) (*activeFault, error) {
 	case f.Status != 0 && f.Status != 200 && (f.Status < 400 || f.Status > 599):
 		return nil, errors.New("status is neither 200 nor from 400 to 599")
 	}
-	if f.Action != "" && f.Action != sendAction {
-		if queries[f.Action] == nil {
-			return nil, errors.New("action is not one that the sandbox answers")
-		}
-		if f.To != "" || !slices.Contains([]string{"delay", "hang", "reset", "error", "html", "empty"}, f.Kind) {
-			return nil, errors.New("a query has no recipient and no receipt")
-		}
+	if err := checkAction(f); err != nil {
+		return nil, err
 	}
 	if f.Accept == nil {
 		f.Accept = &accept
@@ -114,6 +109,18 @@ func activate(f Fault, replaced chan struct{}) (*activeFault, error) {
 		return nil, fmt.Errorf("duration is for delay and dribble, and goes up to %v", maxFaultDelay)
 	}
 	return a, nil
+}
+
+func checkAction(f Fault) error {
+	switch {
+	case f.Action == "" || f.Action == sendAction:
+		return nil
+	case queries[f.Action] == nil:
+		return errors.New("action is not one that the sandbox answers")
+	case f.To != "" || !slices.Contains([]string{"delay", "hang", "reset", "error", "html", "empty"}, f.Kind):
+		return errors.New("a query has no recipient and no receipt")
+	}
+	return nil
 }
 
 // matches reports whether the fault is for such a call to these recipients.
