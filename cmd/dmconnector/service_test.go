@@ -80,7 +80,7 @@ func TestServiceHasMetrics(t *testing.T) {
 	for _, line := range []string{
 		`dmconnector_sends_total{code="",connector="default",mode="direct",outcome="sent",type="SignIn"} 1`,
 		`dmconnector_attempts_total{class="accepted",connector="default"} 1`,
-		`dmconnector_state_duration_seconds_count{operation="admit"} 1`,
+		`dmconnector_state_duration_seconds_count{operation="accept"} 1`,
 		`dmconnector_requests_refused_total{code="unauthorized"} 1`,
 		`dmconnector_breaker_open{connector="default"} 0`,
 		`dmconnector_state_up 1`,

@@ -53,7 +53,7 @@ func TestServiceIsTraced(t *testing.T) {
 	for _, span := range request.ResourceSpans[0].ScopeSpans[0].Spans {
 		names = append(names, span.Name)
 	}
-	one := []string{"admit", "compose", "wait", "SingleSendMail", "settle", "message", "POST /api/send"}
+	one := []string{"accept", "compose", "wait", "SingleSendMail", "complete", "message", "POST /api/send"}
 	if want := slices.Concat(one, one); !slices.Equal(names, want) {
 		t.Errorf("spans %q", names)
 	}
