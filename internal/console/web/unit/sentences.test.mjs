@@ -6,14 +6,17 @@ import { test } from "node:test";
 
 globalThis.localStorage = { getItem: () => "ja" };
 const { load } = await import("./modules.mjs");
-const { sentences, translated } = await load(`export * from "./src/pages/sentences.ts"`);
+const { sentences, translated, words } = await load(`
+  export { words } from "./src/pages/doctor-words.ts";
+  export * from "./src/pages/sentences.ts";
+`);
 
 const repository = new URL("../../../../", import.meta.url).pathname;
 
-/** All sources of the packages whose sentences the page shows. */
-async function sources() {
+/** The Go sources of the packages. */
+async function sources(...folders) {
   const texts = [];
-  for (const folder of ["connector", "templates", "aliyundm", "internal/httpapi", "internal/registry", "internal/delivery"]) {
+  for (const folder of folders) {
     for (const name of await readdir(join(repository, folder))) {
       if (name.endsWith(".go") && !name.endsWith("_test.go")) texts.push(await readFile(join(repository, folder, name), "utf8"));
     }
@@ -26,12 +29,20 @@ const ofTheSystem = ["^connection refused$", "^connection reset by peer$", "^no 
 
 // When the service rewords a sentence, its translation must follow.
 test("the sources have every sentence that is translated", async () => {
-  const said = (await sources()).toLowerCase();
+  const said = (await sources("connector", "templates", "aliyundm", "internal/httpapi", "internal/registry", "internal/delivery")).toLowerCase();
   const unsaid = sentences.map(([pattern]) => pattern.source).filter((source) => {
     const literals = source.replace(/\\[Sdw][+*]|\([^()]*\)\??/g, "\0").replace(/\\(.)/g, "$1").split(/[\0^$*+?|,;"]|\.(?=[*+$]|$)/);
     return !said.includes(literals.sort((a, b) => b.length - a.length)[0].toLowerCase());
   });
   assert.deepEqual(unsaid, ofTheSystem);
+});
+
+test("every finding of the doctor is translated", async () => {
+  const said = await sources("internal/doctor");
+  const untranslated = ["config_errors", "config_warnings"]; // they list sentences
+  const found = Array.from(said.matchAll(/Finding\b[^"`\n]*"([a-z_]+)"(?!\])/g), ([, finding]) => finding);
+  assert.deepEqual(found.filter((finding) => !untranslated.includes(finding) && !Object.hasOwn(words, finding)), []);
+  assert.deepEqual(Object.keys(words).filter((finding) => !said.includes(`"${finding}"`)), []);
 });
 
 test("values are kept, and a sentence without a translation stays English", () => {

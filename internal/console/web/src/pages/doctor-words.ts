@@ -4,7 +4,7 @@ import { language } from "../i18n";
 import { advise } from "./advice";
 
 // The finding, then what to do about it.
-const words: Record<string, { zh: [string, string?]; ja: [string, string?] }> = {
+export const words: Record<string, { zh: [string, string?]; ja: [string, string?] }> = {
   config_good: { zh: ["连接器没有错误。"], ja: ["コネクターに誤りはありません。"] },
   name_good: { zh: ["{host} 可以解析。"], ja: ["{host} は名前解決できます。"] },
   name_address: { zh: ["{host} 是地址，无需解析。"], ja: ["{host} はアドレスのため、名前解決は不要です。"] },
