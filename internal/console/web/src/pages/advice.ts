@@ -357,7 +357,7 @@ const topics = {
   },
   alias: {
     en: ["Aliyun does not accept the sender name", "Shorten the sender name (fromAlias, or the template's sendFrom): at most 15 characters, 14 to be safe, and no special characters."],
-    zh: ["阿里云不接受发件人名称", "缩短发件人名称（fromAlias，或模板的 sendFrom）：最多 15 个字符，14 个以内最稳妥，不含特殊字符。"],
+    zh: ["阿里云不接受发信人名称", "缩短发信人名称（fromAlias，或模板的 sendFrom）：最多 15 个字符，14 个以内最稳妥，不含特殊字符。"],
     ja: ["差出人名が受け付けられません", "差出人名（fromAlias、またはテンプレートの sendFrom）を短くします。最大 15 文字、安全なのは 14 文字以内で、特殊文字は使えません。"],
   },
   reply: {

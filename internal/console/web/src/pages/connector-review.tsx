@@ -14,8 +14,8 @@ import { changedKeys, textOf, withSecretsHidden } from "./draft";
 const t = texts({
   en: { title: "Review changes", changed: "Changed", stored: "Stored", yours: "Yours", back: "Back to editing", save: "Save", secret: "(a new secret)", none: "nothing",
     at: "They take effect immediately.", region: "Differences between the stored version and yours" },
-  zh: { title: "核对更改", changed: "更改", stored: "已存储", yours: "您的修改", back: "继续编辑", save: "保存", secret: "（新密钥）", none: "无",
-    at: "保存后立即生效。", region: "已存储版本与您的修改之间的差异" },
+  zh: { title: "核对更改", changed: "更改", stored: "已存储", yours: "您的更改", back: "继续编辑", save: "保存", secret: "（新密钥）", none: "无",
+    at: "保存后立即生效。", region: "已存储版本与您的更改之间的差异" },
   ja: { title: "変更の確認", changed: "変更", stored: "保存済み", yours: "あなたの変更", back: "編集に戻る", save: "保存", secret: "（新しいシークレット）", none: "なし",
     at: "保存するとすぐに反映されます。", region: "保存済みの内容とあなたの変更の差分" },
 });

@@ -13,7 +13,7 @@ const t = texts({
     delete: "Delete", deleteOne: "Delete {id}", ask: "Delete the connector {id}?", askHelp: "It can no longer send mail, and its secret is lost for good. Its messages stay in the list.",
     sure: "Delete it", cancel: "Keep it", deleted: "The connector {id} is deleted.", ownEndpoint: "own endpoint" },
   zh: { title: "连接器", create: "新建连接器", name: "连接器", sender: "发信地址", region: "地域", source: "来源", state: "状态", actions: "操作",
-    empty: "还没有连接器。", emptyHelp: "连接器包含阿里云密钥、发信地址和模板。可以在这里新建，也可以用 --connectors 指定JSON 文件所在的目录来启动服务。",
+    empty: "还没有连接器。", emptyHelp: "连接器包含阿里云密钥、发信地址和模板。可以在这里新建，也可以用 --connectors 指定 JSON 文件所在的目录来启动服务。",
     delete: "删除", deleteOne: "删除 {id}", ask: "要删除连接器 {id} 吗？", askHelp: "删除后无法再用它发送邮件，其密钥也无法找回。邮件记录仍会保留。",
     sure: "删除", cancel: "保留", deleted: "连接器 {id} 已删除。", ownEndpoint: "自定义接入点" },
   ja: { title: "コネクター", create: "コネクターを作成", name: "コネクター", sender: "送信元", region: "リージョン", source: "登録元", state: "状態", actions: "操作",

@@ -55,7 +55,7 @@ export const sentences: [RegExp, string, string][] = [
   [/^The template without a language is used.*$/, "由不限语言的模板代替。", "言語を限定しないテンプレートで代用します。"],
   [/^The template in the default language is used.*$/, "由默认语言的模板代替。", "既定の言語のテンプレートで代用します。"],
   [/^The first template in the list is used.*$/, "由列表中的第一个模板代替。", "一覧の最初のテンプレートで代用します。"],
-  [/^the sender's name had (\d+) characters and was cut to (\d+)$/, "发件人名称有 $1 个字符，已截断为 $2 个", "差出人名が $1 文字あったため、$2 文字に切り詰めました"],
+  [/^the sender's name had (\d+) characters and was cut to (\d+)$/, "发信人名称有 $1 个字符，已截断为 $2 个", "差出人名が $1 文字あったため、$2 文字に切り詰めました"],
   [/^the subject had (\d+) characters and was cut to (\d+)$/, "主题有 $1 个字符，已截断为 $2 个", "件名が $1 文字あったため、$2 文字に切り詰めました"],
   [/^the template's replyTo did not become one mail address.*$/, "模板的 replyTo 没有得出一个邮箱地址，改用连接器的 replyAddress", "テンプレートの replyTo が 1 つのメールアドレスにならなかったため、コネクターの replyAddress を使います"],
   [/^the attribute (\S+) of (\S+) became #: (\S+) is not allowed$/, "$2 的属性 $1 变成了 #：不允许 $3", "$2 の属性 $1 は # になりました：$3 は使えません"],

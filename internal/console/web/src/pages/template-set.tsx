@@ -12,7 +12,7 @@ import { type Setting, Workbench } from "./template-workbench";
 
 const t = texts({
   en: { all: "All templates", copy: "Copy…", remove: "Delete", sure: "Delete the template “{name}”?", add: "Add a template…", none: "There are no templates yet.", other: "Template" },
-  zh: { all: "全部模板", copy: "复制…", remove: "删除", sure: "删除模板“{name}”？", add: "添加模板…", none: "还没有模板。", other: "模板" },
+  zh: { all: "全部模板", copy: "复制…", remove: "删除", sure: "要删除模板“{name}”吗？", add: "添加模板…", none: "还没有模板。", other: "模板" },
   ja: { all: "すべてのテンプレート", copy: "複製…", remove: "削除", sure: "テンプレート「{name}」を削除しますか？", add: "テンプレートを追加…", none: "テンプレートはまだありません。", other: "テンプレート" },
 });
 

@@ -19,8 +19,8 @@ const t = texts({
   },
   zh: {
     subject: "主题", content: "正文", contentText: "正文（纯文本）", text: "纯文本版本", textHint: "供不支持 HTML 的邮件客户端使用。没有时，它们会把 HTML 显示为文字，或什么都不显示。",
-    hint: "输入 {{ 可选择该流程发送的变量。", more: "发件人、类型与语言", type: "正文类型", html: "HTML", plain: "纯文本", sendFrom: "发件人名称",
-    sendFromHint: "留空则用连接器的。最多 15 个字符。", replyTo: "回复至", replyToHint: "一个邮箱地址。留空则用连接器的。", escape: "HTML 中的值",
+    hint: "输入 {{ 可选择该流程发送的变量。", more: "发件人、类型与语言", type: "正文类型", html: "HTML", plain: "纯文本", sendFrom: "发信人名称",
+    sendFromHint: "留空则用连接器的。最多 15 个字符。", replyTo: "回信地址", replyToHint: "一个邮箱地址。留空则用连接器的。", escape: "HTML 中的值",
     escapeHTML: "按上下文转义（安全）", escapeNone: "不转义，与 Logto 相同（能设置名称的人就能注入 HTML）", usageType: "用途", languageTag: "语言标签", anyLanguage: "留空：用于所有语言。",
   },
   ja: {
