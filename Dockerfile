@@ -1,5 +1,5 @@
-# Builds the image with a container engine; make image does without one, and makes
-# the same. A test holds the two together.
+# Builds the image with a container engine. make image builds the same image without
+# one; a test compares the two.
 FROM golang:1.26 AS build
 WORKDIR /src
 COPY go.mod go.sum ./

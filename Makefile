@@ -1,5 +1,6 @@
-# .ci/run is what a change must pass, make lint test its short part. What a machine
-# lacks is said aloud and left out, unless DMCONNECTOR_TEST_ALL is set.
+# .ci/run has all checks that a change must pass; make lint test runs the fast ones.
+# Tests that need a missing program are reported as SKIPPED. With DMCONNECTOR_TEST_ALL
+# set they fail.
 
 GO    ?= go
 TOOLS := $(GO) tool -modfile=tools/go.mod
@@ -7,11 +8,11 @@ GORELEASER := $(GO) tool -modfile=tools/goreleaser/go.mod goreleaser
 PEERS := internal/logtopeers
 WEB   := internal/console/web
 
-# The race detector also checks pointers, of which SQLite, C that was made into Go,
-# has so many that its tests would take twice as long. That is left out.
+# Without checkptr in modernc.org/sqlite, which is C translated to Go: its pointer checks
+# double the time of the tests.
 RACE  := $(shell command -v "$$($(GO) env CC)" >/dev/null 2>&1 && echo -race -gcflags=modernc.org/...=-d=checkptr=0)
 
-# How long each fuzz target runs.
+# The time for each fuzz target.
 FUZZTIME ?= 10s
 
 .PHONY: build test faults chaos race-detector postgres pooler rules lint size fmt fuzz bench vuln setup \
@@ -20,54 +21,53 @@ FUZZTIME ?= 10s
 build:
 	$(GO) build -trimpath -o bin/dmconnector ./cmd/dmconnector
 
-# All tests but the fault suite, of which it has a few scenarios. A program with the
-# race detector waits for a second before it ends, if not told otherwise; the tests of
-# the commands start more than a hundred.
+# All tests but the fault suite, of which a few scenarios run. A program with the race
+# detector sleeps for 1 s at exit by default, and the command tests start over a hundred.
 test: race-detector postgres pooler $(PEERS)/node_modules/.installed
 	GORACE=atexit_sleep_ms=10 $(GO) test $(RACE) -shuffle=on -skip '^TestFaultSuite' ./...
 
-# The fault suite against the running program, in its short form.
+# The short fault suite, against the running program.
 faults: race-detector postgres
 	$(GO) test $(RACE) -count=1 ./internal/chaos
 
-# The same, longer; writes docs/reliability.md.
+# The long fault suite. Writes docs/reliability.md.
 chaos:
 	$(GO) test ./internal/chaos -count=1 -timeout 60m -v -chaos.long -chaos.write
 
 race-detector:
-	@test -n "$(RACE)" || { echo "make: SKIPPED the race detector: there is no C compiler"; test -z "$$DMCONNECTOR_TEST_ALL"; }
+	@test -n "$(RACE)" || { echo "make: SKIPPED the race detector: needs a C compiler"; test -z "$$DMCONNECTOR_TEST_ALL"; }
 
 postgres:
 	@ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || command -v postgres >/dev/null 2>&1 || \
-		{ echo "make: SKIPPED the tests on PostgreSQL: it is not installed"; test -z "$$DMCONNECTOR_TEST_ALL"; }
+		{ echo "make: SKIPPED the tests on PostgreSQL: not installed"; test -z "$$DMCONNECTOR_TEST_ALL"; }
 
 pooler:
 	@PATH="$$PATH:/usr/sbin" command -v pgbouncer >/dev/null 2>&1 || \
-		{ echo "make: SKIPPED the tests with a pooler: there is no pgbouncer"; test -z "$$DMCONNECTOR_TEST_ALL"; }
+		{ echo "make: SKIPPED the tests with a pooler: needs pgbouncer"; test -z "$$DMCONNECTOR_TEST_ALL"; }
 
-# Logto's own packages, as peers in tests. Without npm those tests are skipped.
+# Logto's npm packages, which tests compare with this program. Needs npm.
 $(PEERS)/node_modules/.installed: $(PEERS)/package-lock.json
 	@if ! command -v npm >/dev/null 2>&1; then \
-		echo "make test: SKIPPED the tests against Logto's npm packages: there is no npm"; test -z "$$DMCONNECTOR_TEST_ALL"; \
+		echo "make test: SKIPPED the tests against Logto's npm packages: needs npm"; test -z "$$DMCONNECTOR_TEST_ALL"; \
 	elif (cd $(PEERS) && npm ci --no-audit --no-fund --loglevel=error); then touch $@; \
-	else echo "make test: SKIPPED the tests against Logto's npm packages: npm could not install them"; test -z "$$DMCONNECTOR_TEST_ALL"; fi
+	else echo "make test: SKIPPED the tests against Logto's npm packages: npm ci failed"; test -z "$$DMCONNECTOR_TEST_ALL"; fi
 
-# The console's types from openapi.json and its built files, which are committed: go
-# build needs no Node.
+# Generates the console's types from openapi.json, and builds it. Both are committed, so
+# that go build needs no Node.
 console: $(WEB)/node_modules/.installed
 	cd $(WEB) && npm run --silent types && npm run --silent build
 
-# Proves that the committed files are what their sources make.
+# Checks the console's sources, and that the committed files match them.
 console-check: $(WEB)/node_modules/.installed
 	cd $(WEB) && npm run --silent check && npm run --silent unit
 	@dist=$$(mktemp -d) && trap 'rm -rf "$$dist"' EXIT && (cd $(WEB) && DIST="$$dist/" npm run --silent build) && \
-		diff -r "$$dist" internal/console/dist || { echo "internal/console/dist is not what its sources make: run make console"; exit 1; }
+		diff -r "$$dist" internal/console/dist || { echo "internal/console/dist is out of date: run make console"; exit 1; }
 
-# The console in a real Chromium.
+# Tests the console in Chromium.
 e2e: build $(WEB)/node_modules/.installed
 	cd $(WEB) && DMCONNECTOR=$(CURDIR)/bin/dmconnector npm run --silent e2e
 
-# The same, keeping the pictures of the docs.
+# The same tests, which also write docs/screenshots.
 screenshots: build $(WEB)/node_modules/.installed
 	cd $(WEB) && DMCONNECTOR=$(CURDIR)/bin/dmconnector SCREENSHOTS=1 npm run --silent e2e
 
@@ -75,11 +75,11 @@ $(WEB)/node_modules/.installed: $(WEB)/package-lock.json
 	cd $(WEB) && npm ci --no-audit --no-fund --loglevel=error
 	touch $@
 
-# The alerts, by Prometheus' own tool (Debian's package prometheus has it).
+# Tests the alerts with promtool, from Debian's package prometheus.
 rules:
 	@cd deploy/prometheus && if command -v promtool >/dev/null 2>&1; then \
 		promtool check rules alerts.yaml && promtool test rules alerts_test.yaml; \
-	else echo "make rules: SKIPPED the alerts: there is no promtool"; test -z "$$DMCONNECTOR_TEST_ALL"; fi
+	else echo "make rules: SKIPPED the alerts: needs promtool"; test -z "$$DMCONNECTOR_TEST_ALL"; fi
 
 lint:
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run make fmt"; exit 1; }
@@ -87,15 +87,15 @@ lint:
 	$(TOOLS) golangci-lint run ./...
 	cd tools/release && $(GO) tool -modfile=../go.mod golangci-lint run ./...
 
-# Lines of Go by package, blank lines and comments included. CHECK=1 fails if there
-# are more than the bounds in tools/size.awk.
+# Counts the lines of Go by package, with blank lines and comments. With CHECK=1, fails
+# if they exceed the bounds in tools/size.awk.
 size:
 	@git ls-files '*.go' ':!*_test.go' | xargs wc -l | awk -v check="$(CHECK)" -f tools/size.awk
 
 fmt:
 	$(TOOLS) golangci-lint fmt ./...
 
-# Every fuzz target of every package, one after the other.
+# Runs all fuzz targets, one after the other.
 fuzz:
 	@set -e; for pkg in $$($(GO) list ./...); do \
 		for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
@@ -119,8 +119,8 @@ completions: build
 		bin/dmconnector completion $$shell >bin/share/completions/dmconnector.$$shell || exit 1; \
 	done
 
-# The container image, without a container engine: bin/image/dmconnector-ARCH.tar.
-# For the same commit it is the same, byte by byte.
+# Builds the container image bin/image/dmconnector-ARCH.tar without a container engine.
+# It is reproducible: one commit always gives the same bytes.
 ARCHES ?= amd64 arm64
 image: CREATED = $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 image: VERSION = $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
@@ -132,7 +132,7 @@ image:
 			-version $(VERSION) -tag dmconnector:latest -out ../../bin/image/dmconnector-$$arch.tar ../../LICENSE ../../NOTICE); \
 	done
 
-# Builds every package, and tries what can be tried here; into dist and bin.
+# Builds all packages into dist and bin, and tests those that run on this machine.
 release-check: image
 	cd tools/release && $(GO) mod tidy -diff && $(GO) vet ./...
 	cd tools/release && $(GO) test ./image -count=1 -v -image $(CURDIR)/bin/image/dmconnector-$$($(GO) env GOARCH).tar
@@ -141,12 +141,11 @@ release-check: image
 	$(GORELEASER) release --snapshot --clean
 	cd tools/release && $(GO) test ./packages -count=1 -v -dist $(CURDIR)/dist
 
-# Needs the vulnerability database on the net.
+# Downloads the vulnerability database.
 vuln:
 	$(TOOLS) govulncheck ./...
 
-# What tests and linters need, ahead of time. The browser and the fonts of its pages
-# are Debian's.
+# Downloads what tests and linters need. The browser and its fonts are Debian packages.
 setup: $(PEERS)/node_modules/.installed $(WEB)/node_modules/.installed
 	@command -v chromium >/dev/null 2>&1 || if command -v apt-get >/dev/null 2>&1 && test "$$(id -u)" = 0; then \
 		apt-get update -q && apt-get install -qy --no-install-recommends chromium fonts-noto-cjk; \

@@ -32,7 +32,7 @@ func connect(t *testing.T, dsn string) *pgx.Conn {
 	return conn
 }
 
-// ask returns the one value that a query finds.
+// ask returns the single value of a query.
 func ask(ctx context.Context, t *testing.T, conn *pgx.Conn, query string) string {
 	t.Helper()
 	var value string
@@ -54,7 +54,7 @@ func TestServerSurvives(t *testing.T) {
 	dsn := server.Database(t)
 	conn := connect(t, dsn)
 	if got := ask(t.Context(), t, conn, "SHOW fsync"); got != "on" {
-		t.Errorf("fsync is %s: a server is to be durable by default", got)
+		t.Errorf("fsync is %s: a server must be durable by default", got)
 	}
 	run(t, conn, "CREATE TABLE note (n int)")
 	for n, end := range []func(testing.TB){server.Kill, server.Stop} {
@@ -62,32 +62,31 @@ func TestServerSurvives(t *testing.T) {
 		pid := ask(t.Context(), t, conn, "SELECT pg_backend_pid()::text")
 		end(t)
 		if _, err := pgx.Connect(t.Context(), dsn); err == nil {
-			t.Error("it still answers")
+			t.Error("the server still answers")
 		}
 		awaitEnd(t, pid)
 		server.Start(t)
 		conn = connect(t, dsn)
 		if got, want := ask(t.Context(), t, conn, "SELECT count(*)::text FROM note"), fmt.Sprint(n+1); got != want {
-			t.Errorf("%s rows are left, want %s", got, want)
+			t.Errorf("%s rows after the restart, want %s", got, want)
 		}
 	}
 }
 
-// awaitEnd waits for the end of a process that was killed together with the server:
-// on a busy machine it takes a moment.
+// awaitEnd waits for the end of a child of the server, which may come a moment later.
 func awaitEnd(t *testing.T, pid string) {
 	t.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for deadline := time.Now().Add(10 * time.Second); processRuns(t, pid); <-tick.C {
 		if time.Now().After(deadline) {
-			t.Errorf("process %s of the server still runs", pid)
+			t.Errorf("child %s of the server still runs", pid)
 			return
 		}
 	}
 }
 
-// processRuns reports whether a process runs and does something.
+// processRuns reports whether a process runs, and is not a zombie.
 func processRuns(t *testing.T, pid string) bool {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), "ps", "-o", "stat=", "-p", pid).Output()
@@ -124,7 +123,7 @@ func TestPauseStopsAllConnections(t *testing.T) {
 	}
 }
 
-func TestDatabasesAreApart(t *testing.T) {
+func TestDatabasesAreSeparate(t *testing.T) {
 	addresses := make([]string, 4)
 	var making sync.WaitGroup
 	for i := range addresses {
@@ -135,13 +134,13 @@ func TestDatabasesAreApart(t *testing.T) {
 		conn := connect(t, dsn)
 		run(t, conn, "CREATE TABLE note (n int)") // the name is free in each
 		if got := ask(t.Context(), t, conn, "SHOW fsync"); got != "off" {
-			t.Errorf("fsync is %s in the server for many tests", got)
+			t.Errorf("fsync is %s in the shared server", got)
 		}
 	}
 }
 
-// A test may get the database of one before it, of which nothing is left.
-func TestDatabaseIsUsedAgain(t *testing.T) {
+// A test may get the emptied database of an earlier test.
+func TestDatabaseIsReused(t *testing.T) {
 	var before string
 	var left *pgx.Conn
 	t.Run("one test", func(t *testing.T) {
@@ -155,10 +154,10 @@ func TestDatabaseIsUsedAgain(t *testing.T) {
 	t.Run("the next", func(t *testing.T) {
 		dsn := postgrestest.Database(t)
 		if dsn != before {
-			t.Errorf("it gets %s after %s", dsn, before)
+			t.Errorf("the second test gets %s, the first got %s", dsn, before)
 		}
 		if err := left.Ping(t.Context()); err == nil {
-			t.Error("a connection of the test before is still open")
+			t.Error("a connection of the first test is still open")
 		}
 		run(t, connect(t, dsn), "CREATE TABLE note (n int)") // the name is free again
 	})
@@ -182,7 +181,7 @@ func TestServerEndsWithItsTests(t *testing.T) {
 		panicWithServer(t)
 	}
 	if runtime.GOOS != "linux" {
-		t.Skip("only Linux ends a process with another's thread")
+		t.Skip("only Linux ends a process with the thread that started it")
 	}
 	postgrestest.Start(t, "fsync=off") // or this test is skipped
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^"+t.Name()+"$")

@@ -17,7 +17,7 @@ import (
 	"golang.org/x/crypto/x509roots/fallback/bundle"
 )
 
-// userID is nobody's: no account of the host has it.
+// userID belongs to no account of the host.
 const userID = 65532
 
 type options struct {
@@ -26,8 +26,8 @@ type options struct {
 	extra         []file // such as the licence
 }
 
-// build returns the image: one layer that seldom changes, with the certificates of
-// authorities, the folder for the data and the extra files, and one with the program.
+// build returns the image. A base layer that seldom changes has the root certificates,
+// the data folder and the extra files; the top layer has the program.
 func build(program []byte, opts options) (v1.Image, error) {
 	base, err := layer(append(baseFiles(), opts.extra...), opts.created)
 	if err != nil {
@@ -44,7 +44,7 @@ func build(program []byte, opts options) (v1.Image, error) {
 	return mutate.ConfigFile(img, configFile(img, opts))
 }
 
-// configFile says the same as the Dockerfile.
+// configFile returns the same settings as the Dockerfile.
 func configFile(img v1.Image, opts options) *v1.ConfigFile {
 	config := &v1.ConfigFile{
 		OS: "linux", Architecture: opts.arch, Created: v1.Time{Time: opts.created},
@@ -68,7 +68,7 @@ func configFile(img v1.Image, opts options) *v1.ConfigFile {
 			},
 		},
 	}
-	// An image that mutate has made has both.
+	// Keep what mutate has added to the image.
 	if built, err := img.ConfigFile(); err == nil {
 		config.RootFS, config.History = built.RootFS, built.History
 	}
@@ -103,18 +103,18 @@ func baseFiles() []file {
 		{name: "etc/ssl/", mode: 0o755},
 		{name: "etc/ssl/certs/", mode: 0o755},
 		{name: "etc/ssl/certs/ca-certificates.crt", mode: 0o644, data: authorities()},
-		// A new volume takes its owner from here.
+		// A new volume gets its owner from here.
 		{name: "data/", mode: 0o700, owner: userID},
 	}
 }
 
-// authorities returns Mozilla's certificate authorities, as the Go project keeps
-// them. Those that are trusted under conditions alone cannot be had in this form.
+// authorities returns Mozilla's root certificates, from the Go project. Those with
+// constraints are left out: PEM cannot express them.
 func authorities() []byte {
 	var out bytes.Buffer
 	for root := range bundle.Roots() {
 		if root.Constraint == nil {
-			// A buffer takes everything.
+			// Writing to a buffer does not fail.
 			_ = pem.Encode(&out, &pem.Block{Type: "CERTIFICATE", Bytes: root.Certificate})
 		}
 	}
@@ -147,7 +147,7 @@ func layer(files []file, created time.Time) (v1.Layer, error) {
 	}, tarball.WithCompressionLevel(9))
 }
 
-// compressedSize is what a pull of the whole image takes.
+// compressedSize returns the bytes that a pull of the image transfers.
 func compressedSize(img v1.Image) (int64, error) {
 	manifest, err := img.Manifest()
 	if err != nil {

@@ -26,11 +26,11 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 )
 
-var imageFile = flag.String("image", "", "the image's archive `file` to test; without it one is built of the source")
+var imageFile = flag.String("image", "", "the image's archive `file` to test; without it one is built from the source")
 
 const maxSize = 30e6
 
-// theImage returns the image to test, and where it was built here its program.
+// theImage returns the image to test: the one of -image, or one built from the source.
 func theImage(t *testing.T) v1.Image {
 	t.Helper()
 	if *imageFile != "" {
@@ -91,7 +91,7 @@ func TestAuthorities(t *testing.T) {
 	}
 }
 
-// The Dockerfile and this program make images that are run the same way.
+// Images of the Dockerfile and of this program have the same settings.
 func TestDockerfileSaysTheSame(t *testing.T) {
 	data, err := os.ReadFile(filepath.Join("..", "..", "..", "Dockerfile"))
 	if err != nil {
@@ -194,9 +194,9 @@ func TestImageRuns(t *testing.T) {
 	if err := serve.Wait(); err != nil {
 		t.Errorf("the end: %v", err)
 	}
-	// A failed check is told by its status.
+	// A failed check has another exit status.
 	if err := run.command(ctx, config.Config.Healthcheck.Test[1], "healthcheck", "--listen", "127.0.0.1:"+port).Run(); err == nil {
-		t.Error("a service that is gone is well")
+		t.Error("healthcheck succeeds without a service")
 	}
 }
 
