@@ -6,8 +6,8 @@ import (
 )
 
 // classify says what an answer without a receipt means. Direct Mail refuses with
-// a 4xx and a code; whoever answers without one (a gateway, a proxy) need not
-// know what became of the mail, and neither does a 5xx.
+// a 4xx and a code; an answer without one (of a gateway or proxy)
+// says nothing about the mail, and neither does a 5xx.
 func classify(status int, code string) Class {
 	switch {
 	case status >= 400 && status < 500 && code != "":
@@ -63,7 +63,7 @@ func find(code string) rule {
 // Direct Mail and of Alibaba Cloud's API gateway, and by answers people have
 // reported: https://www.alibabacloud.com/help/doc-detail/29447.htm
 var rules = []rule{
-	// Retry: certainly not accepted, and nobody's fault.
+	// Retry: certainly not accepted, for a reason that passes.
 	{Retry, "Throttling* InvalidSendSms", "Too many calls came at once: Direct Mail takes about 100 a second from one account. Wait a moment. " +
 		"If it goes on, find out what else sends with this account, or ask Alibaba Cloud for a higher rate."},
 	// Unknown: every call has a nonce of its own, so that Direct Mail has had this
@@ -121,7 +121,7 @@ var rules = []rule{
 	{Operator, "Forbidden* NoPermission* RAM.* UnsupportedSourceControl", "The access key may not send mail. Give its RAM user or role the permission dm:SingleSendMail " +
 		"(AliyunDirectMailFullAccess has it). If it has that, see in the console whether risk control blocks the account."},
 
-	// Operator: what stands between this service and Direct Mail.
+	// Operator: the way between this service and Direct Mail.
 	{Operator, "InvalidAction* InvalidApi* InvalidVersion InvalidProtocol* UnsupportedHTTPMethod InvalidSignatureMethod InvalidSignatureVersion InvalidParameter* Missing*", "Direct Mail did not understand the call. Check that the endpoint is one of Direct Mail's, " +
 		"and that no proxy changes calls on their way."},
 

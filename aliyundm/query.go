@@ -186,7 +186,7 @@ func (c *Client) query(ctx context.Context, action string, parameters map[string
 func foreign(a answer) *Error { return answer{status: a.status}.failure() }
 
 // number is a JSON number, or one in a string: Direct Mail's documents have both
-// for the same member. What is neither is empty.
+// for the same member. Anything else is empty.
 type number string
 
 // UnmarshalJSON never fails, so that one odd member does not hide the others.

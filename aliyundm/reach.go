@@ -49,9 +49,23 @@ const reachTimeout = 10 * time.Second
 func (c *Client) Reach(ctx context.Context) (*Reach, error) {
 	ctx, cancel := context.WithTimeout(ctx, reachTimeout)
 	defer cancel()
-	way := &way{stage: StageName}
 	reach := &Reach{Host: c.url.Host, Plain: c.url.Scheme == "http", Stage: StageName}
-	r, err := http.NewRequestWithContext(way.watch(ctx), http.MethodGet, c.url.String(), nil)
+	// The transport dials on goroutines of its own, which may outlast the request.
+	var (
+		mu      sync.Mutex
+		stage   = StageName
+		address string
+	)
+	at := func(s Stage, a string) {
+		mu.Lock()
+		defer mu.Unlock()
+		stage, address = s, a
+	}
+	r, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		ConnectStart:      func(string, string) { at(StageConnect, "") },
+		TLSHandshakeStart: func() { at(StageTLS, "") },
+		GotConn:           func(got httptrace.GotConnInfo) { at(StageAnswer, got.Conn.RemoteAddr().String()) },
+	}), http.MethodGet, c.url.String(), nil)
 	if err != nil {
 		return reach, unanswered(ctx, Retry, err)
 	}
@@ -62,85 +76,47 @@ func (c *Client) Reach(ctx context.Context) (*Reach, error) {
 	}
 	begun := time.Now()
 	resp, err := c.http.Do(r)
+	mu.Lock()
+	reach.Stage, reach.Address = stage, address
+	mu.Unlock()
 	if err != nil {
-		reach.Stage, reach.Address = way.end()
 		if _, ok := errors.AsType[*net.DNSError](err); ok {
 			reach.Stage = StageName
 		}
 		return reach, unanswered(ctx, Retry, err)
 	}
 	defer resp.Body.Close()
-	reach.Took = time.Since(begun)
+	reach.Stage, reach.Took = StageDone, time.Since(begun)
 	reach.At = begun.Add(reach.Took / 2)
 	// The body does not matter, only that the connection can be used again.
 	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, maxAnswer))
-	_, reach.Address = way.end()
-	reach.answered(resp)
+	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
+		reach.Date = date
+	}
+	if resp.TLS != nil {
+		reach.TLS = tls.VersionName(resp.TLS.Version)
+		if len(resp.TLS.PeerCertificates) > 0 {
+			reach.Expires = resp.TLS.PeerCertificates[0].NotAfter
+		}
+	}
 	return reach, nil
 }
-
-// way is how far a request came. The transport dials on goroutines of its own,
-// which may outlast the request.
-type way struct {
-	mu      sync.Mutex
-	stage   Stage
-	address string
-}
-
-func (w *way) watch(ctx context.Context) context.Context {
-	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		ConnectStart:      func(string, string) { w.at(StageConnect, "") },
-		TLSHandshakeStart: func() { w.at(StageTLS, "") },
-		GotConn:           func(got httptrace.GotConnInfo) { w.at(StageAnswer, got.Conn.RemoteAddr().String()) },
-	})
-}
-
-func (w *way) at(stage Stage, address string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.stage, w.address = stage, address
-}
-
-func (w *way) end() (Stage, string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.stage, w.address
-}
-
-func (r *Reach) answered(resp *http.Response) {
-	r.Stage = StageDone
-	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
-		r.Date = date
-	}
-	if resp.TLS == nil {
-		return
-	}
-	r.TLS = tls.VersionName(resp.TLS.Version)
-	if len(resp.TLS.PeerCertificates) > 0 {
-		r.Expires = resp.TLS.PeerCertificates[0].NotAfter
-	}
-}
-
-// noAddress is where a probe's mail would go: it has no @, so that no mail can be
-// made of it.
-const noAddress = "nobody"
 
 // A Probe is what a call showed that could not lead to a mail.
 type Probe struct {
 	// Passed says that only the recipient was refused, so that the key may send
 	// and the sender is accepted.
 	Passed bool
-	// Sent says that the call was accepted, which none of Direct Mail's documents
-	// would have it be.
+	// Sent says that the call was accepted, against Direct Mail's documents.
 	Sent bool
 }
 
-// Probe calls SingleSendMail as a mail of this sender would, with a recipient that
-// is no address: it tells what of the rest is refused, and nothing is sent. Direct
-// Mail does not document in which order it looks at a call, so that a probe that
-// passed does not prove the sender. The error is an [*Error].
+// Probe calls SingleSendMail like a mail of this sender, with a recipient that is not
+// an address: it tells what else is refused, and nothing is sent. Direct Mail does
+// not document the order of its checks, so a probe that passed does not prove the
+// sender. The error is an [*Error].
 func (c *Client) Probe(ctx context.Context, m Mail) (Probe, error) {
-	m.To, m.Subject, m.TextBody, m.HTMLBody = noAddress, "Test", "Test", ""
+	m.To, m.Subject, m.TextBody, m.HTMLBody = "nobody", "Test", "Test", "" // without an @ it can reach no one
 	_, err := c.SingleSendMail(ctx, &m)
 	failure, ok := errors.AsType[*Error](err)
 	switch {

@@ -58,7 +58,7 @@ func FindRegion(id string) (Region, bool) {
 	return Region{}, false
 }
 
-// ParseEndpoint reads what may stand in for a region's host: a host
+// ParseEndpoint reads what may replace a region's host: a host
 // ("dm-vpc.cn-hangzhou.aliyuncs.com"), or a URL of nothing but scheme, host and
 // port ("https://dm.example.com", "http://127.0.0.1:8025"). Plain http is for
 // loopback only, as the mail holds a code. Errors say what to

@@ -37,7 +37,7 @@ func ParseAddress(s string) (string, error) {
 
 func checkLocalPart(local string) error {
 	if local == "" || local == "." {
-		return errors.New("nothing stands before the @")
+		return errors.New("nothing is before the @")
 	}
 	if len(local) > 64 {
 		return errors.New("the part before the @ is longer than 64 bytes")
@@ -55,7 +55,7 @@ func isLocal(r rune) bool {
 		strings.ContainsRune(".!#$%&'*+-/=?^_`{|}~", r)
 }
 
-var errDomain = errors.New("the part behind the @ is no domain name")
+var errDomain = errors.New("the part behind the @ is not a domain name")
 
 func asciiDomain(domain string) (string, error) {
 	if len(domain) > 254 {

@@ -167,7 +167,7 @@ func CheckTree(tree any, opts ParseOptions) (*Config, Report) {
 }
 
 // BuiltinTemplates are the ready-made templates, which `"templates": "builtin"`
-// stands for.
+// means.
 func BuiltinTemplates() []Template {
 	sources := templates.Builtin()
 	list := make([]Template, len(sources))

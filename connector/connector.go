@@ -55,7 +55,7 @@ type Trace struct {
 	Notes         []string `json:"notes,omitempty"`         // what was changed to keep the mail safe or acceptable
 
 	// What operators count.
-	Generic   bool `json:"-"` // a template for Generic stands in for a usage type that has none
+	Generic   bool `json:"-"` // a template for Generic is used for a usage type that has none
 	Unmatched bool `json:"-"` // the message asks for languages, and the chosen template is in none of them
 }
 

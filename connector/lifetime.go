@@ -17,7 +17,7 @@ import (
 const DefaultCodeLifetime = 10 * time.Minute
 
 // statedTime finds a number with a unit right behind it, in English, Chinese and
-// Japanese. What must not stand around it, the pattern cannot say.
+// Japanese. What must not be around it, inMiddle and endsTime say.
 var statedTime = regexp.MustCompile(`(?i)` + number + `(?:` + minutes + `|(` + hours + `)(?:(?:[\s,]|and)*` + number + minutes + `)?)`)
 
 const (

@@ -51,8 +51,8 @@ func (r *Report) warnAt(pointer string, line int, format string, args ...any) {
 	r.Warnings = append(r.Warnings, Problem{Pointer: pointer, Line: line, Detail: fmt.Sprintf(format, args...)})
 }
 
-// covers reports whether an error stands at pointer or above it, so that its
-// consequences need not be told as well.
+// covers reports whether there is an error at pointer or above it, whose
+// consequences need not be reported as well.
 func (r *Report) covers(pointer string) bool {
 	for _, p := range r.Errors {
 		if pointer == p.Pointer || strings.HasPrefix(pointer, p.Pointer+"/") {
@@ -62,7 +62,7 @@ func (r *Report) covers(pointer string) bool {
 	return false
 }
 
-// touches reports whether an error stands at pointer or below it.
+// touches reports whether there is an error at pointer or below it.
 func (r *Report) touches(pointer string) bool {
 	for _, p := range r.Errors {
 		if p.Pointer == pointer || strings.HasPrefix(p.Pointer, pointer+"/") {

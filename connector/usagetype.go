@@ -67,7 +67,7 @@ var usageTypes = []UsageType{
 	},
 	{
 		Name: Generic, Purpose: "Generic", Required: true,
-		// It stands in for any type.
+		// It is used for any type.
 		Variables: []string{"code", "locale", "uiLocales", "application", "organization", "user", "inviter", "link"},
 		sample:    []string{"code"},
 	},

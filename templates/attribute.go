@@ -105,7 +105,7 @@ func (a *analysis) attribute(element string, attr attribute, all []attribute, s 
 	a.place(attr.end, esc, where, -1)
 }
 
-// strict says why only a word may stand in an attribute's value.
+// strict says why an attribute's value takes only a word.
 func (a *analysis) strict(element, name string, attr attribute, all []attribute) string {
 	switch {
 	case attr.quote == 0:

@@ -141,8 +141,8 @@ func (w wording) source(layouts *template.Template, lang, usageType string) (Sou
 	}, nil
 }
 
-// choices says which variables a name in an alternative stands for: the first
-// that has a value, or none if one marked ! has.
+// choices are the variables that a name in an alternative means: the first that
+// has a value, or none if one marked ! has.
 var choices = map[string][]string{
 	"app":     {"application.displayName", "application.name"},
 	"inviter": {"inviter.name", "inviter.username", "inviter.primaryEmail"},
@@ -154,7 +154,7 @@ var choices = map[string][]string{
 var alternative = regexp.MustCompile(`\[(app|inviter|organization|user)\|([^|\]]*)\|?([^|\]]*)\]`)
 
 // expand writes each [name|with $|without] as sections of the template
-// language: "with" if there is a value for name, which stands in place of $,
+// language: "with" if there is a value for name, which replaces $,
 // else "without", which may be left out.
 func expand(s string) string {
 	return alternative.ReplaceAllStringFunc(s, func(found string) string {

@@ -73,7 +73,7 @@ var special = func() (table [256]bool) {
 	return table
 }()
 
-// replace returns what stands for a character, if not itself.
+// replace returns what replaces a character, if anything does.
 func (e escape) replace(r rune) (string, bool) {
 	switch r {
 	case '\t', '\n':

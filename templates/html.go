@@ -11,14 +11,13 @@ import (
 // A placement says what becomes of a mark in its place.
 type placement struct {
 	escape  escape
-	where   string // what is there, for a warning, if it is no ordinary place
+	where   string // what is there, for a warning, if it is not an ordinary place
 	literal bool   // a section's tag that is left as written
 	partner int    // of a section's tag
-	region  int    // the HTML text that a section's tag stands in, or -1
+	region  int    // the HTML text around a section's tag, or -1
 }
 
-// An analysis finds out in which context of its HTML each mark of a template
-// stands. It puts a letter in place of each mark and lets the tokenizer say
+// An analysis finds the context of each mark in the template's HTML. It puts a letter in place of each mark and lets the tokenizer say
 // what that letter is part of. A mark that would be part of the HTML's
 // structure is taken out, a section's tag there is put back as it is written,
 // and the analysis starts anew, until what it looks at has the structure of
@@ -49,16 +48,8 @@ type surrounding struct {
 	depth  int    // of raw text read as HTML
 }
 
-// maxDepth keeps a template of nothing but <noscript> from costing its square.
+// maxDepth bounds the cost of a template of nested <noscript>.
 const maxDepth = 3
-
-func newAnalysis(source string, marks []mark) *analysis {
-	return &analysis{
-		source: source, marks: marks,
-		placed: make([]placement, len(marks)),
-		at:     make([]int, len(marks)), width: make([]int, len(marks)),
-	}
-}
 
 // patience is how often the analysis starts anew for one mark. After that it
 // settles all marks of a round, sensible templates being long done.
@@ -67,19 +58,14 @@ const patience = 64
 func (a *analysis) run() {
 	for round := 0; ; round++ {
 		before := slices.Clone(a.placed)
-		a.look()
+		a.build()
+		a.next, a.regions, a.odd, a.foreign = 0, 0, false, 0
+		a.values = a.values[:0]
+		a.scan(0, len(a.doc), surrounding{most: escapeHTML})
 		if !a.settle(before, round < patience) && !a.pair() {
 			return
 		}
 	}
-}
-
-// look places all marks anew.
-func (a *analysis) look() {
-	a.build()
-	a.next, a.regions, a.odd, a.foreign = 0, 0, false, 0
-	a.values = a.values[:0]
-	a.scan(0, len(a.doc), surrounding{most: escapeHTML})
 }
 
 func (a *analysis) build() {
@@ -129,7 +115,7 @@ func (a *analysis) settle(before []placement, first bool) bool {
 }
 
 // pair finds the sections' tags that belong together. It reports whether some
-// were put back for want of a partner.
+// were put back because they have no partner.
 func (a *analysis) pair() bool {
 	partner := pair(a.marks,
 		func(i int) bool { return a.placed[i].literal },
@@ -166,7 +152,7 @@ func (a *analysis) hasMarks(end int) bool {
 // reports whether that ends where HTML text does.
 func (a *analysis) scan(start, end int, s surrounding) (complete bool) {
 	z := html.NewTokenizer(strings.NewReader(a.doc[start:end]))
-	raw := "" // the element whose content is no HTML
+	raw := "" // the element whose content is not HTML
 	for at := start; ; {
 		token := z.Next()
 		to := at + len(z.Raw())
@@ -178,8 +164,10 @@ func (a *analysis) scan(start, end int, s surrounding) (complete bool) {
 		switch {
 		case token == html.TextToken && raw != "":
 			ok = a.rawText(at, to, raw, s)
+		case token == html.TextToken && a.foreign > 0:
+			a.place(to, escapeWord, "SVG or MathML", -1)
 		case token == html.TextToken:
-			a.text(to, s)
+			a.place(to, s.most, s.where, s.region)
 		case token == html.StartTagToken || token == html.SelfClosingTagToken:
 			raw = a.startTag(at, to, token, s)
 		case token == html.EndTagToken:
@@ -187,8 +175,9 @@ func (a *analysis) scan(start, end int, s surrounding) (complete bool) {
 			a.endTag(at, to)
 		case token == html.CommentToken && strings.HasPrefix(a.doc[at:to], "<!--"):
 			ok = a.comment(at, to, s)
-		default:
-			ok = a.declaration(at, to)
+		default: // <!DOCTYPE>, <?xml?> and what browsers take for a comment without being one
+			a.place(to, escapeNothing, "a declaration", -1)
+			ok = !a.odd || !strings.HasPrefix(a.doc[at:to], "<![CDATA[")
 		}
 		at = to
 		if !ok {
@@ -198,15 +187,7 @@ func (a *analysis) scan(start, end int, s surrounding) (complete bool) {
 	}
 }
 
-func (a *analysis) text(to int, s surrounding) {
-	if a.foreign > 0 {
-		a.place(to, escapeWord, "SVG or MathML", -1)
-		return
-	}
-	a.place(to, s.most, s.where, s.region)
-}
-
-// startTag returns the element's name if what follows it is no HTML.
+// startTag returns the element's name if what follows is not HTML.
 func (a *analysis) startTag(start, end int, token html.TokenType, s surrounding) string {
 	element, found := attributes(a.doc, start, end)
 	switch element {
@@ -227,18 +208,11 @@ func (a *analysis) startTag(start, end int, token html.TokenType, s surrounding)
 		}
 		a.place(end, escapeNothing, "a tag or an attribute's name", -1)
 	}
-	if isRaw(element) {
+	switch element {
+	case "title", "textarea", "script", "style", "xmp", "iframe", "noembed", "noframes", "noscript", "plaintext":
 		return element
 	}
 	return ""
-}
-
-func isRaw(element string) bool {
-	switch element {
-	case "title", "textarea", "script", "style", "xmp", "iframe", "noembed", "noframes", "noscript", "plaintext":
-		return true
-	}
-	return false
 }
 
 func (a *analysis) endTag(start, end int) {
@@ -264,7 +238,7 @@ func (a *analysis) sourceAt(at int) int {
 	return a.marks[i].end + at - a.at[i] - a.width[i]
 }
 
-// rawText places the marks in the content of an element that is no HTML. It
+// rawText places the marks in an element's content that is not HTML. It
 // reports whether all readers agree where it ends.
 func (a *analysis) rawText(start, end int, element string, s surrounding) bool {
 	content := a.doc[start:end]
@@ -400,11 +374,4 @@ func conditionalComment(text string) (start, end int, ok bool) {
 		return 0, 0, false
 	}
 	return start, end, true
-}
-
-// declaration places the marks of <!DOCTYPE>, <?xml?> and what browsers take
-// for a comment without being one.
-func (a *analysis) declaration(start, end int) bool {
-	a.place(end, escapeNothing, "a declaration", -1)
-	return !a.odd || !strings.HasPrefix(a.doc[start:end], "<![CDATA[")
 }

@@ -13,7 +13,7 @@ type program struct {
 
 type step struct {
 	do   action
-	text string // the literal, or what stands for a variable that is missing
+	text string // the literal, or what is shown for a missing variable
 	// variable is set for values and sections.
 	variable variable
 	escape   escape
@@ -60,7 +60,7 @@ func link(source string, marks []mark, placed []placement, values []*attributeVa
 	return program{b.steps, b.size}
 }
 
-// missingText returns what stands for a variable that the values do not carry:
+// missingText returns what is shown for a variable that the values do not carry:
 // what is written, spelled so that it does not change its surroundings.
 func missingText(source string, m mark, p placement) string {
 	written := source[m.start:m.end]
@@ -115,7 +115,7 @@ func (b *builder) text(to int) {
 	}
 }
 
-// Missing says what stands for a variable that the values do not carry.
+// Missing says what is shown for a variable that the values do not carry.
 type Missing int
 
 // The ways to show a variable that is missing.

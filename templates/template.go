@@ -12,7 +12,7 @@ import (
 
 // A Source is one template as it is written in a connector's JSON.
 type Source struct {
-	// UsageType is what the mail is for, such as "SignIn"; "Generic" stands in
+	// UsageType is what the mail is for, such as "SignIn"; "Generic" is used
 	// for every type that has no template of its own.
 	UsageType string `json:"usageType"`
 	// LanguageTag is a BCP 47 tag, or empty for any language.
@@ -68,7 +68,7 @@ type Template struct {
 	uses      []Use
 }
 
-// Compile prepares a template. It never fails: what is no placeholder is text,
+// Compile prepares a template. It never fails: what is not a placeholder is text,
 // as in Logto. The warnings are in the order of the fields.
 func Compile(src Source) (*Template, []Warning) {
 	t := &Template{source: src}
@@ -170,7 +170,10 @@ func (c *compiler) html(field, source string) program {
 	c.begin(field, source, false)
 	marks := parse(source)
 	c.note(source, marks)
-	a := newAnalysis(source, marks)
+	a := &analysis{
+		source: source, marks: marks,
+		placed: make([]placement, len(marks)), at: make([]int, len(marks)), width: make([]int, len(marks)),
+	}
 	a.run()
 	c.warnPlaces(a)
 	c.use(marks, a.placed)
@@ -198,10 +201,10 @@ func (c *compiler) isNew(use Use) bool {
 	return true
 }
 
-// maxUnder keeps sections in sections from costing their square.
+// maxUnder bounds the cost of nested sections.
 const maxUnder = 8
 
-// use keeps how the variables are used. What is left as written is no use.
+// use keeps how the variables are used, except in what is left as written.
 func (c *compiler) use(marks []mark, placed []placement) {
 	var open []string
 	for i, m := range marks {
@@ -227,7 +230,7 @@ func (c *compiler) use(marks []mark, placed []placement) {
 	}
 }
 
-// warnLiteral warns of braces in source[at:end] that are no placeholder.
+// warnLiteral warns of braces in source[at:end] that are not a placeholder.
 func (c *compiler) warnLiteral(source string, at, end int) {
 	text := source[at:end]
 	for len(c.warnings) < manyWarnings {

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"mime"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 )
@@ -133,38 +134,15 @@ func appendEscaped(b []byte, s string) []byte {
 	return b
 }
 
-// unescape decodes form encoding. A malformed escape is kept as it is, and what
-// is no UTF-8 becomes U+FFFD; in both cases the signature cannot match, since
-// the client signed something else.
+// unescape decodes form encoding. With a malformed escape the text is left as it is,
+// and what is not UTF-8 becomes U+FFFD; in both cases the signature cannot match,
+// since the client signed something else.
 func unescape(s string) string {
-	if strings.IndexByte(s, '%') < 0 && strings.IndexByte(s, '+') < 0 {
-		return strings.ToValidUTF8(s, "\uFFFD")
+	decoded, err := url.QueryUnescape(s)
+	if err != nil {
+		decoded = s
 	}
-	var b strings.Builder
-	b.Grow(len(s))
-	for i := 0; i < len(s); i++ {
-		switch c := s[i]; {
-		case c == '+':
-			b.WriteByte(' ')
-		case c == '%' && i+2 < len(s) && isHex(s[i+1]) && isHex(s[i+2]):
-			b.WriteByte(hexValue(s[i+1])<<4 | hexValue(s[i+2]))
-			i += 2
-		default:
-			b.WriteByte(c)
-		}
-	}
-	return strings.ToValidUTF8(b.String(), "\uFFFD")
-}
-
-func isHex(c byte) bool {
-	return isDigit(c) || 'a' <= c|0x20 && c|0x20 <= 'f'
-}
-
-func hexValue(c byte) byte {
-	if c <= '9' {
-		return c - '0'
-	}
-	return c | 0x20 - 'a' + 10
+	return strings.ToValidUTF8(decoded, "\uFFFD")
 }
 
 func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }

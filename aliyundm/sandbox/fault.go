@@ -15,7 +15,7 @@ import (
 )
 
 // A Fault is something that goes wrong. It is injected only into calls that would
-// have been accepted: what a check refuses is refused as ever.
+// have been accepted: what a check refuses is refused without it.
 type Fault struct {
 	// Kind is one of "delay", "hang", "reset", "error", "html", "empty",
 	// "broken-json", "huge", "dribble" and "xml".

@@ -42,7 +42,7 @@ func checkQuery(c *call) *refusal {
 	return nil
 }
 
-// positive is the number that s is, or 0 if it is none from 1 on.
+// positive is the number in s, or 0 if it is not one from 1 on.
 func positive(s string) int {
 	n, err := strconv.Atoi(s)
 	if err != nil {

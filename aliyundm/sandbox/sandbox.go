@@ -48,7 +48,7 @@ type Account struct {
 	SendOnly bool
 
 	// Status is the account's UserStatus, a sum: 1 frozen, 2 overdue, 4 restricted,
-	// 8 deleted. Another than 0 keeps it from sending.
+	// 8 deleted. With any but 0 it cannot send.
 	Status int
 
 	// Frozen are the senders that are frozen, Unverified the sender domains that
