@@ -20,9 +20,9 @@
 // What it needs for that is in [Error]: a [Class] that says whether the mail was
 // certainly refused or may have been accepted.
 //
-// Of the Aliyun SDK it uses the request types and the signing, not the client:
-// that one has data races, no context, plain HTTP by default, one host for
-// almost all regions, and puts the whole mail into the URL.
+// Of the Aliyun SDK it uses the signer alone. The SDK's client has data races, no
+// context, plain HTTP by default, one host for almost all regions, and puts the
+// whole mail into the URL.
 package aliyundm
 
 // A Mail is one mail to one recipient. Empty fields are left out of the call.
@@ -41,8 +41,7 @@ type Mail struct {
 	TagName      string // a tag that exists in the console
 }
 
-// A Receipt is Direct Mail's word that it accepted a mail. That the mail was
-// delivered it does not say.
+// A Receipt says that Direct Mail accepted a mail, not that it was delivered.
 type Receipt struct {
 	EnvID     string `json:"envId"`     // names the mail in Direct Mail's delivery events
 	RequestID string `json:"requestId"` // names the call in Aliyun's support and diagnosis
