@@ -219,6 +219,38 @@ type Backlog struct {
 	Late   time.Duration // how long the oldest has been due
 }
 
+// A StatisticsQuery chooses the messages that are counted.
+type StatisticsQuery struct {
+	Since, Until    time.Time     // created since then, and before then
+	Step            time.Duration // the length of a bucket
+	Connector, Type string        // empty means any
+}
+
+// Buckets is how many buckets there are. The last one may end after Until.
+func (q StatisticsQuery) Buckets() int { return int((q.Until.Sub(q.Since)-1)/q.Step) + 1 }
+
+// Statistics count messages in buckets of time.
+type Statistics struct {
+	Series  []Series   `json:"series"`  // by connector, type and state
+	Latency []*Latency `json:"latency"` // of each bucket; nil if nothing was sent
+}
+
+// A Series is how many messages of one kind were created in each bucket.
+type Series struct {
+	Connector string `json:"connector"`
+	Type      string `json:"type"`
+	State     State  `json:"state"`
+	Counts    []int  `json:"counts"`
+}
+
+// A Latency is how long messages took from their request until they were sent, in
+// milliseconds. Quantiles are right within 10 %.
+type Latency struct {
+	P50 int64 `json:"p50"`
+	P95 int64 `json:"p95"`
+	Max int64 `json:"max"`
+}
+
 const (
 	// maxPending bounds the outcomes that wait to be recorded.
 	maxPending = 10_000

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"regexp"
-	"time"
 
 	"github.com/go-chi/chi/v5"
 
@@ -20,10 +19,8 @@ type Messages interface {
 	Messages(ctx context.Context, f delivery.Filter) ([]delivery.Record, error)
 	// Message reports false if there is none of that id.
 	Message(ctx context.Context, id string) (delivery.Record, bool, error)
-	// Tally calls f for the newest messages created from since on and before until,
-	// from the newest on, up to a number. Of each record it gives only connector,
-	// type, state and times. It reports whether these were all.
-	Tally(ctx context.Context, since, until time.Time, most int, f func(delivery.Record)) (complete bool, err error)
+	// Statistics counts the messages that the query chooses.
+	Statistics(ctx context.Context, q delivery.StatisticsQuery) (delivery.Statistics, error)
 	// Retry has a message sent again. If it cannot be, the error is a
 	// [*delivery.Error] with the code message_not_found, payload_gone or
 	// not_retryable.

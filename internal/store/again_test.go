@@ -15,7 +15,7 @@ import (
 func TestOldKeyIsOneMessageAgain(t *testing.T) {
 	onEveryKind(t, func(t *testing.T, s *Store) {
 		for range 5 {
-			mustAdmit(t, s, order{key: "k", body: "same"})
+			mustAccept(t, s, order{key: "k", body: "same"})
 			s.run(t, `UPDATE message SET created_at = created_at - $1`, (24*time.Hour + time.Minute).Microseconds())
 			var mu sync.Mutex
 			admitted, known := 0, map[string]bool{}
@@ -48,7 +48,7 @@ func TestOldKeyIsOneMessageAgain(t *testing.T) {
 
 // A queued message that was not sent frees its key; others keep it, though they are
 // erased.
-func TestKeyOfWhatHasExpired(t *testing.T) {
+func TestKeyOfAnExpiredMessage(t *testing.T) {
 	tests := map[string]struct {
 		state delivery.State
 		free  bool
@@ -59,7 +59,7 @@ func TestKeyOfWhatHasExpired(t *testing.T) {
 	}
 	onEveryKind(t, func(t *testing.T, s *Store) {
 		for name, tt := range tests {
-			e := mustAdmit(t, s, order{mode: delivery.Queued, key: name})
+			e := mustAccept(t, s, order{mode: delivery.Queued, key: name})
 			s.run(t, `UPDATE message SET state = $1, expires_at = $2 WHERE id = $3`, string(tt.state), micros(s.engine.now()), e.ID)
 			if err := s.expire(t.Context()); err != nil {
 				t.Fatal(err)
@@ -75,10 +75,9 @@ func TestKeyOfWhatHasExpired(t *testing.T) {
 	})
 }
 
-// What a message has given back is not given back again when an admin has had it
-// sent again.
-func TestRetriedGivesBackOnce(t *testing.T) {
-	ends := map[string]func(t *testing.T, s *Store, id string, limits []delivery.Charge){
+// What a message was refunded is not refunded again after an admin's retry.
+func TestRetriedRefundsOnce(t *testing.T) {
+	ends := map[string]func(t *testing.T, s *Store, id string, charges []delivery.Charge){
 		"dead again": func(t *testing.T, s *Store, _ string, _ []delivery.Charge) {
 			w := mustClaim(t, s, 1)[0]
 			mustComplete(t, s, delivery.Outcome{ID: w.ID, Attempt: w.Attempt, State: delivery.StateDead, Refund: w.Charges, KeepPayload: true})
@@ -89,24 +88,24 @@ func TestRetriedGivesBackOnce(t *testing.T) {
 				t.Fatal(err)
 			}
 		},
-		"superseded": func(t *testing.T, s *Store, _ string, limits []delivery.Charge) {
-			newer := mustAdmit(t, s, order{person: "p", limits: limits})
-			mustComplete(t, s, delivery.Outcome{ID: newer.ID, Attempt: 1, State: delivery.StateFailed, Refund: limits})
+		"superseded": func(t *testing.T, s *Store, _ string, charges []delivery.Charge) {
+			newer := mustAccept(t, s, order{supersede: "p", charges: charges})
+			mustComplete(t, s, delivery.Outcome{ID: newer.ID, Attempt: 1, State: delivery.StateFailed, Refund: charges})
 		},
 	}
 	onEveryKind(t, func(t *testing.T, s *Store) {
 		for name, end := range ends {
 			limit := s.limit("recipient", name, 4)
-			limits := []delivery.Charge{limit}
-			e := mustAdmit(t, s, order{mode: delivery.Queued, person: "p", limits: limits})
-			mustAdmit(t, s, order{limits: limits})
-			mustAdmit(t, s, order{limits: limits})
+			charges := []delivery.Charge{limit}
+			e := mustAccept(t, s, order{mode: delivery.Queued, supersede: "p", charges: charges})
+			mustAccept(t, s, order{charges: charges})
+			mustAccept(t, s, order{charges: charges})
 			w := mustClaim(t, s, 1)[0]
 			mustComplete(t, s, delivery.Outcome{ID: e.ID, Attempt: w.Attempt, State: delivery.StateDead, Refund: w.Charges, KeepPayload: true})
 			if err := s.Retry(t.Context(), "admin", e.ID); err != nil {
 				t.Fatal(err)
 			}
-			end(t, s, e.ID, limits)
+			end(t, s, e.ID, charges)
 			if r := mustMessage(t, s, e.ID); !r.State.Kind().Final {
 				t.Fatalf("%s: %s", name, r.State)
 			}

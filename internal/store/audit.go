@@ -16,7 +16,7 @@ func change(by, action, subject string) registry.Change {
 // noDetail stands for a change without details.
 const noDetail = "null"
 
-// audit adds a line to the trail.
+// audit adds an entry to the audit trail.
 func audit(t *tx, c registry.Change, now time.Time) error {
 	detail := cmp.Or(string(c.Detail), noDetail)
 	_, err := t.exec(`INSERT INTO audit (id, at, actor, action, subject, detail) VALUES ($1, $2, $3, $4, $5, $6)`,
@@ -24,9 +24,9 @@ func audit(t *tx, c registry.Change, now time.Time) error {
 	return err
 }
 
-// configurationChanged moves the revision on, and tells everybody.
+// configurationChanged increments the revision, and tells every process.
 func configurationChanged(t *tx) error {
-	t.notify(topicConfiguration)
+	t.signal(topicConfiguration)
 	_, err := t.exec(`UPDATE revision SET number = number + 1 WHERE name = 'configuration'`)
 	return err
 }

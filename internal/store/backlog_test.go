@@ -17,10 +17,10 @@ func TestBacklogIsWhatIsQueued(t *testing.T) {
 			}
 		}
 		want("nothing", 0, 0)
-		mustAdmit(t, s, order{})
+		mustAccept(t, s, order{})
 		want("a direct message", 0, 0)
 		for range 3 {
-			mustAdmit(t, s, order{mode: delivery.Queued})
+			mustAccept(t, s, order{mode: delivery.Queued})
 		}
 		s.run(t, `UPDATE message SET due_at = $1 WHERE state = 'queued'`, micros(s.engine.now().Add(-time.Hour)))
 		want("three that are late", 3, time.Hour)
@@ -34,11 +34,11 @@ func TestBacklogIsWhatIsQueued(t *testing.T) {
 func TestExpiredMessagesAreCounted(t *testing.T) {
 	onEveryKind(t, func(t *testing.T, s *Store) {
 		for range 2 {
-			mustAdmit(t, s, order{mode: delivery.Queued})
+			mustAccept(t, s, order{mode: delivery.Queued})
 		}
-		mustAdmit(t, s, order{mode: delivery.Queued, key: "dead"})
-		s.run(t, `UPDATE message SET state = 'dead' WHERE idempotency IS NOT NULL`)
-		mustAdmit(t, s, order{mode: delivery.Queued, expires: time.Hour})
+		mustAccept(t, s, order{mode: delivery.Queued, key: "dead"})
+		s.run(t, `UPDATE message SET state = 'dead' WHERE idempotency_key IS NOT NULL`)
+		mustAccept(t, s, order{mode: delivery.Queued, expires: time.Hour})
 		s.run(t, `UPDATE message SET expires_at = $1 WHERE expires_at < $2`, micros(s.engine.now()), micros(s.engine.now().Add(30*time.Minute)))
 		for range 2 {
 			if err := s.expire(t.Context()); err != nil {

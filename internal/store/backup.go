@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -41,7 +42,7 @@ var errMemory = errors.New("the state memory is forgotten when its process ends:
 
 // backUp fills an empty file.
 func backUp(ctx context.Context, source string, file *os.File) error {
-	db, err := openFile(source, "mode=rw", "_pragma=busy_timeout(5000)")
+	db, err := sql.Open("sqlite", fileName(source)+"?mode=rw&_pragma=busy_timeout(5000)")
 	if err != nil {
 		return err
 	}

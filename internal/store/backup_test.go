@@ -27,7 +27,7 @@ func TestFilesAreForTheirOwnerAlone(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "made", "here")
 	path := filepath.Join(folder, "state.db")
 	s := openTest(t, Options{State: "sqlite:" + path, Ring: testRing(t)})
-	mustAdmit(t, s, order{})
+	mustAccept(t, s, order{})
 	for _, name := range []string{path, path + "-wal", path + "-shm", path + ".lock"} {
 		if got := mode(t, name); got != 0o600 {
 			t.Errorf("%s has mode %o", filepath.Base(name), got)
@@ -42,7 +42,7 @@ func TestBackupWhileOthersWrite(t *testing.T) {
 	folder := t.TempDir()
 	path := filepath.Join(folder, "state.db")
 	s := openTest(t, Options{State: "sqlite:" + path, Ring: testRing(t)})
-	first := mustAdmit(t, s, order{mode: delivery.Queued})
+	first := mustAccept(t, s, order{mode: delivery.Queued})
 	if err := s.InsertConnector(t.Context(), testConnector("a"), change("me", "x", "a")); err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +54,7 @@ func TestBackupWhileOthersWrite(t *testing.T) {
 			case <-stop:
 				return
 			default:
-				mustAdmit(t, s, order{})
+				mustAccept(t, s, order{})
 			}
 		}
 	})

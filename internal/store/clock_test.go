@@ -60,7 +60,7 @@ func TestExpiryIsTheCallersTime(t *testing.T) {
 }
 
 // A message is tried again when its worker says, whatever the time of the state.
-func TestNextTryIsAtTheWorkersTime(t *testing.T) {
+func TestNextAttemptIsAtTheWorkersTime(t *testing.T) {
 	onEveryKind(t, func(t *testing.T, s *Store) {
 		right := s.engine
 		for clock, by := range skews {
@@ -84,46 +84,46 @@ func TestNextTryIsAtTheWorkersTime(t *testing.T) {
 
 // A limit that was longer, or a clock that was ahead, does not refuse a recipient
 // for longer than the limit does.
-func TestLimitRefusesNoLongerThanItIs(t *testing.T) {
+func TestLimitRejectsNoLongerThanItIs(t *testing.T) {
 	onEveryKind(t, func(t *testing.T, s *Store) {
 		right := s.engine
 		tests := map[string]func(limit delivery.Charge){
 			"a shortened limit": func(limit delivery.Charge) {
 				limit.Per = 24 * time.Hour
 				for range limit.Count {
-					mustAdmit(t, s, order{limits: []delivery.Charge{limit}})
+					mustAccept(t, s, order{charges: []delivery.Charge{limit}})
 				}
 			},
 			"a clock that was ahead": func(limit delivery.Charge) {
 				s.engine = skewed{right, 3 * time.Hour}
-				mustAdmit(t, s, order{limits: []delivery.Charge{limit}})
+				mustAccept(t, s, order{charges: []delivery.Charge{limit}})
 			},
 		}
 		for name, before := range tests {
 			limit, beside := s.limit("recipient", name, 10), s.limit("ip", name, 10)
 			before(limit)
 			s.engine = right
-			a, err := s.Accept(t.Context(), s.testEntry(order{limits: []delivery.Charge{limit, beside}}))
+			a, err := s.Accept(t.Context(), s.testEntry(order{charges: []delivery.Charge{limit, beside}}))
 			if err != nil || a.Exceeded == nil || a.Wait > time.Minute+clockSlack {
 				t.Fatalf("%s: %+v, %v", name, a, err)
 			}
 			s.engine = skewed{right, a.Wait}
-			mustAdmit(t, s, order{limits: []delivery.Charge{limit, beside}})
+			mustAccept(t, s, order{charges: []delivery.Charge{limit, beside}})
 			s.engine = right
-			s.refused = refusals{}
+			s.exceeded = exceededCache{}
 		}
 	})
 }
 
 // One that has waited, whose time is some seconds ago, leaves no room for the next.
-func TestEarlierTimeMintsNothing(t *testing.T) {
+func TestEarlierTimeEnlargesNoLimit(t *testing.T) {
 	onEveryKind(t, func(t *testing.T, s *Store) {
 		right := s.engine
 		limit := s.limit("recipient", "u", 1000) // one in 0.6 s
 		s.run(t, `INSERT INTO rate_limit (subject, full_at) VALUES ($1, $2)`, limit.Subject[:], micros(right.now().Add(limit.Per)))
 		for _, by := range []time.Duration{-5 * time.Second, 0} {
-			s.engine, s.refused = skewed{right, by}, refusals{}
-			a, err := s.Accept(t.Context(), s.testEntry(order{limits: []delivery.Charge{limit}}))
+			s.engine, s.exceeded = skewed{right, by}, exceededCache{}
+			a, err := s.Accept(t.Context(), s.testEntry(order{charges: []delivery.Charge{limit}}))
 			if err != nil || a.Exceeded == nil {
 				t.Errorf("%v: %+v, %v", by, a, err)
 			}

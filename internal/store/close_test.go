@@ -15,8 +15,8 @@ import (
 	"dmconnector/internal/postgrestest"
 )
 
-func (s *Store) fillNotes() {
-	for range maxNotes {
+func (s *Store) fillRejected() {
+	for range maxRejected {
 		e := s.testEntry(order{})
 		s.RecordRejected(e, delivery.Outcome{ID: e.ID, Attempt: 1, State: delivery.StateFailed, Steps: e.Steps})
 	}
@@ -47,12 +47,12 @@ func closeWhatHangs(t *testing.T, path string) {
 		_ = s.engine.write(context.Background(), func(*tx) error { close(held); <-hold; return nil })
 	})
 	<-held
-	s.fillNotes()
+	s.fillRejected()
 	begun := time.Now()
 	if err := s.Close(); !errors.Is(err, errHangs) {
 		t.Errorf("closed with %v", err)
 	}
-	if took := time.Since(begun); took > lastNotes+closeTime {
+	if took := time.Since(begun); took > rejectedCloseTime+closeTime {
 		t.Errorf("it took %v", took)
 	}
 	// Once it moves again, all is let go.
@@ -72,10 +72,10 @@ func TestCloseWithAServerThatHangs(t *testing.T) {
 	}
 	server.Pause(t)
 	defer server.Resume(t)
-	s.fillNotes()
+	s.fillRejected()
 	begun := time.Now()
 	_ = s.Close()
-	if took := time.Since(begun); took > lastNotes+3*time.Second {
+	if took := time.Since(begun); took > rejectedCloseTime+3*time.Second {
 		t.Errorf("it took %v", took)
 	}
 }
@@ -91,7 +91,7 @@ func TestSQLiteHasNoReplicas(t *testing.T) {
 		if err := s.Ready(t.Context()); err != nil {
 			t.Error(err)
 		}
-		if err := s.beat(t.Context()); err != nil || s.Replicas() != 1 {
+		if err := s.heartbeat(t.Context()); err != nil || s.Replicas() != 1 {
 			t.Errorf("it knows of %d replicas, %v", s.Replicas(), err)
 		}
 		if err := s.Close(); err != nil {

@@ -222,7 +222,7 @@ func TestRefusedChangeChangesNothing(t *testing.T) {
 			if diff := cmp.Diff(before, mustConfiguration(t, s)); diff != "" || len(actions(t, s)) != trail {
 				t.Errorf("%s: %d lines in the trail, %s", name, len(actions(t, s)), diff)
 			}
-			if err := s.healthy.failure; err != nil {
+			if err := s.health.failure; err != nil {
 				t.Errorf("%s: a refusal counts as a failure of the state: %v", name, err)
 			}
 		}
@@ -235,17 +235,17 @@ func TestRefusedWriteIsNoFailureOfTheState(t *testing.T) {
 			registry.ErrNotFound, registry.ErrExists, registry.ErrChanged, errNoMessage, errPayloadGone, errNotRetryable, context.Canceled,
 		} {
 			err := s.write(t.Context(), func(*tx) error { return fmt.Errorf("refused: %w", refusal) })
-			if !errors.Is(err, refusal) || s.healthy.failure != nil {
-				t.Errorf("%v: %v, %v", refusal, err, s.healthy.failure)
+			if !errors.Is(err, refusal) || s.health.failure != nil {
+				t.Errorf("%v: %v, %v", refusal, err, s.health.failure)
 			}
 		}
 		failure := errors.New("the disk is full")
-		if err := s.write(t.Context(), func(*tx) error { return failure }); !errors.Is(err, failure) || !errors.Is(s.healthy.failure, failure) {
-			t.Errorf("%v, %v", err, s.healthy.failure)
+		if err := s.write(t.Context(), func(*tx) error { return failure }); !errors.Is(err, failure) || !errors.Is(s.health.failure, failure) {
+			t.Errorf("%v, %v", err, s.health.failure)
 		}
 		// Nor is it a sign that the state is well again.
 		_ = s.write(t.Context(), func(*tx) error { return registry.ErrNotFound })
-		if !errors.Is(s.healthy.failure, failure) {
+		if !errors.Is(s.health.failure, failure) {
 			t.Error("a refusal counts as a success")
 		}
 	})

@@ -72,14 +72,14 @@ func openTest(t *testing.T, opts Options) *Store {
 
 // An order asks for a message in short; what it leaves out is usual.
 type order struct {
-	mode    delivery.Mode
-	to      string
-	key     string
-	body    string
-	person  string
-	limits  []delivery.Charge
-	expires time.Duration
-	hold    bool
+	mode      delivery.Mode
+	to        string
+	key       string
+	body      string
+	supersede string
+	charges   []delivery.Charge
+	expires   time.Duration
+	hold      bool
 }
 
 func (s *Store) testEntry(o order) *delivery.Entry {
@@ -93,7 +93,7 @@ func (s *Store) testEntry(o order) *delivery.Entry {
 	e := &delivery.Entry{
 		ID: id, Connector: "mine", Type: "SignIn", Mode: delivery.Mode(usual(string(o.mode), "direct")),
 		Recipient: "u***@example.com", Address: s.Hash("address", usual(o.to, "user@example.com")), Body: s.Hash("body", usual(o.body, id)),
-		Charges: o.limits, Hold: o.hold, Payload: []byte(`{"payload":{"code":"424242"}}`),
+		Charges: o.charges, Hold: o.hold, Payload: []byte(`{"payload":{"code":"424242"}}`),
 		Arrived: s.engine.now(), Expires: s.engine.now().Add(10 * time.Minute),
 		Steps: delivery.Steps{Detail: "the first attempt"},
 	}
@@ -104,9 +104,9 @@ func (s *Store) testEntry(o order) *delivery.Entry {
 		key := s.Hash("key", o.key)
 		e.Idempotency = &key
 	}
-	if o.person != "" {
-		person := s.Hash("person", o.person)
-		e.Supersede = &person
+	if o.supersede != "" {
+		supersede := s.Hash("supersede", o.supersede)
+		e.Supersede = &supersede
 	}
 	return e
 }
@@ -115,8 +115,8 @@ func (s *Store) limit(name, subject string, count int) delivery.Charge {
 	return delivery.Charge{Limit: name, Subject: s.Hash(name, subject), Count: count, Per: 10 * time.Minute}
 }
 
-// mustAdmit admits a message that nothing stands against.
-func mustAdmit(t *testing.T, s *Store, o order) *delivery.Entry {
+// mustAccept admits a message that nothing stands against.
+func mustAccept(t *testing.T, s *Store, o order) *delivery.Entry {
 	t.Helper()
 	e := s.testEntry(o)
 	if a, err := s.Accept(t.Context(), e); err != nil || a.Known != nil || a.Exceeded != nil {
@@ -134,9 +134,9 @@ func mustClaim(t *testing.T, s *Store, n int) []delivery.Job {
 	return list
 }
 
-func mustComplete(t *testing.T, s *Store, settlement delivery.Outcome) bool {
+func mustComplete(t *testing.T, s *Store, outcome delivery.Outcome) bool {
 	t.Helper()
-	applied, err := s.Complete(t.Context(), settlement)
+	applied, err := s.Complete(t.Context(), outcome)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,11 +173,11 @@ func (s *Store) sealed(t *testing.T, id string) bool {
 	return has
 }
 
-// allow reports how many of a limit are left.
-func (s *Store) left(t *testing.T, taking delivery.Charge) int {
+// left returns how many of a limit are left.
+func (s *Store) left(t *testing.T, limit delivery.Charge) int {
 	t.Helper()
 	for n := 0; ; n++ {
-		e := s.testEntry(order{limits: []delivery.Charge{taking}})
+		e := s.testEntry(order{charges: []delivery.Charge{limit}})
 		a, err := s.Accept(t.Context(), e)
 		if err != nil {
 			t.Fatal(err)
@@ -195,7 +195,7 @@ func TestLimitsAreExact(t *testing.T) {
 		var all sync.WaitGroup
 		for range 60 {
 			all.Go(func() {
-				a, err := s.Accept(context.Background(), s.testEntry(order{limits: []delivery.Charge{s.limit("recipient", "u", 10)}}))
+				a, err := s.Accept(context.Background(), s.testEntry(order{charges: []delivery.Charge{s.limit("recipient", "u", 10)}}))
 				mu.Lock()
 				defer mu.Unlock()
 				switch {
@@ -217,11 +217,11 @@ func TestLimitsAreExact(t *testing.T) {
 	})
 }
 
-func TestRefusalTakesNothingAndIsRemembered(t *testing.T) {
+func TestRejectionChargesNothingAndIsRecorded(t *testing.T) {
 	onEveryKind(t, func(t *testing.T, s *Store) {
 		wide, narrow := s.limit("recipient", "u", 5), s.limit("ip", "i", 1)
-		mustAdmit(t, s, order{limits: []delivery.Charge{narrow}})
-		refused := s.testEntry(order{limits: []delivery.Charge{wide, narrow}, key: "k", person: "p"})
+		mustAccept(t, s, order{charges: []delivery.Charge{narrow}})
+		refused := s.testEntry(order{charges: []delivery.Charge{wide, narrow}, key: "k", supersede: "p"})
 		refused.Steps.Limits = []delivery.LimitCheck{{Limit: "recipient"}, {Limit: "ip"}}
 		a, err := s.Accept(t.Context(), refused)
 		if err != nil || a.Exceeded == nil || a.Exceeded.Limit != "ip" {
@@ -234,7 +234,7 @@ func TestRefusalTakesNothingAndIsRemembered(t *testing.T) {
 		if n := s.left(t, wide); n != 5 {
 			t.Errorf("%d of 5 are left of the other limit", n)
 		}
-		mustAdmit(t, s, order{key: "k"}) // its key is free
+		mustAccept(t, s, order{key: "k"}) // its key is free
 	})
 }
 
@@ -269,47 +269,47 @@ func TestEqualKeysAreOneMessage(t *testing.T) {
 
 func TestKeyIsKnownForADay(t *testing.T) {
 	onEveryKind(t, func(t *testing.T, s *Store) {
-		first := mustAdmit(t, s, order{key: "k", body: "b"})
+		first := mustAccept(t, s, order{key: "k", body: "b"})
 		a, err := s.Accept(t.Context(), s.testEntry(order{key: "k", body: "other"}))
 		if err != nil || a.Known == nil || a.Known.ID != first.ID || a.Known.Body != first.Body || a.Known.State != delivery.StateSending {
 			t.Fatalf("%+v, %v", a, err)
 		}
 		s.run(t, `UPDATE message SET created_at = created_at - $1`, (24 * time.Hour).Microseconds())
-		mustAdmit(t, s, order{key: "k", body: "b"})
+		mustAccept(t, s, order{key: "k", body: "b"})
 		mustMessage(t, s, first.ID) // it is still told of
 	})
 }
 
-func TestSettledKeyIsKeptOrReleased(t *testing.T) {
+func TestCompletedKeyIsKeptOrReleased(t *testing.T) {
 	onEveryKind(t, func(t *testing.T, s *Store) {
-		kept := mustAdmit(t, s, order{key: "kept"})
+		kept := mustAccept(t, s, order{key: "kept"})
 		mustComplete(t, s, delivery.Outcome{ID: kept.ID, Attempt: 1, State: delivery.StateSent, Steps: kept.Steps})
 		if a, err := s.Accept(t.Context(), s.testEntry(order{key: "kept"})); err != nil || a.Known == nil || a.Known.State != delivery.StateSent {
 			t.Errorf("%+v, %v", a, err)
 		}
-		released := mustAdmit(t, s, order{key: "released"})
+		released := mustAccept(t, s, order{key: "released"})
 		mustComplete(t, s, delivery.Outcome{ID: released.ID, Attempt: 1, State: delivery.StateFailed, Code: errcode.ProviderBusy, ReleaseKey: true})
-		mustAdmit(t, s, order{key: "released"})
+		mustAccept(t, s, order{key: "released"})
 	})
 }
 
 func TestEqualRequestsThatAreQueuedAreOneMessage(t *testing.T) {
 	onEveryKind(t, func(t *testing.T, s *Store) {
-		first := mustAdmit(t, s, order{mode: delivery.Queued, body: "b"})
+		first := mustAccept(t, s, order{mode: delivery.Queued, body: "b"})
 		a, err := s.Accept(t.Context(), s.testEntry(order{mode: delivery.Queued, body: "b"}))
 		if err != nil || a.Known == nil || a.Known.ID != first.ID {
 			t.Fatalf("%+v, %v", a, err)
 		}
-		mustAdmit(t, s, order{mode: delivery.Direct, body: "b"}) // its caller waits for an answer of its own
+		mustAccept(t, s, order{mode: delivery.Direct, body: "b"}) // its caller waits for an answer of its own
 		mustClaim(t, s, 1)
-		mustAdmit(t, s, order{mode: delivery.Queued, body: "b"}) // the first does not wait any more
+		mustAccept(t, s, order{mode: delivery.Queued, body: "b"}) // the first does not wait any more
 	})
 }
 
-func TestGivenBackIsThereAgain(t *testing.T) {
+func TestRefundIsAvailableAgain(t *testing.T) {
 	onEveryKind(t, func(t *testing.T, s *Store) {
 		limit := s.limit("recipient", "u", 3)
-		e := mustAdmit(t, s, order{limits: []delivery.Charge{limit}})
+		e := mustAccept(t, s, order{charges: []delivery.Charge{limit}})
 		mustComplete(t, s, delivery.Outcome{ID: e.ID, Attempt: 1, State: delivery.StateFailed, Refund: e.Charges})
 		if n := s.left(t, limit); n != 3 {
 			t.Errorf("%d are left", n)
@@ -324,13 +324,13 @@ func TestGivenBackIsThereAgain(t *testing.T) {
 	})
 }
 
-func TestNewerCodeOvertakesWhatWaits(t *testing.T) {
+func TestNewerCodeSupersedes(t *testing.T) {
 	onEveryKind(t, func(t *testing.T, s *Store) {
 		limit := s.limit("recipient", "u", 2)
-		queued := mustAdmit(t, s, order{mode: delivery.Queued, person: "p", limits: []delivery.Charge{limit}})
-		sending := mustAdmit(t, s, order{person: "p", limits: []delivery.Charge{limit}}) // the first's place is free
-		other := mustAdmit(t, s, order{mode: delivery.Queued, person: "q"})
-		newest := mustAdmit(t, s, order{person: "p", limits: nil})
+		queued := mustAccept(t, s, order{mode: delivery.Queued, supersede: "p", charges: []delivery.Charge{limit}})
+		sending := mustAccept(t, s, order{supersede: "p", charges: []delivery.Charge{limit}}) // the first's place is free
+		other := mustAccept(t, s, order{mode: delivery.Queued, supersede: "q"})
+		newest := mustAccept(t, s, order{supersede: "p", charges: nil})
 
 		if r := mustMessage(t, s, queued.ID); r.State != delivery.StateFailed || r.Code != errcode.Superseded || s.sealed(t, queued.ID) {
 			t.Errorf("the queued one is %s %s", r.State, r.Code)
@@ -341,7 +341,7 @@ func TestNewerCodeOvertakesWhatWaits(t *testing.T) {
 			}
 		}
 		if r := mustMessage(t, s, other.ID); r.State != delivery.StateQueued {
-			t.Errorf("another person's is %s", r.State)
+			t.Errorf("another key's is %s", r.State)
 		}
 		if n := s.left(t, limit); n != 1 {
 			t.Errorf("%d are left of the limit", n)
@@ -349,11 +349,11 @@ func TestNewerCodeOvertakesWhatWaits(t *testing.T) {
 	})
 }
 
-func TestOvertakenIsNotTriedAgain(t *testing.T) {
+func TestSupersededIsNotTriedAgain(t *testing.T) {
 	onEveryKind(t, func(t *testing.T, s *Store) {
-		e := mustAdmit(t, s, order{mode: delivery.Queued, person: "p"})
+		e := mustAccept(t, s, order{mode: delivery.Queued, supersede: "p"})
 		w := mustClaim(t, s, 1)[0]
-		mustAdmit(t, s, order{mode: delivery.Direct, person: "p"})
+		mustAccept(t, s, order{mode: delivery.Direct, supersede: "p"})
 		mustComplete(t, s, delivery.Outcome{ID: e.ID, Attempt: w.Attempt, State: delivery.StateQueued, Code: errcode.ProviderBusy, Due: s.engine.now()})
 		if r := mustMessage(t, s, e.ID); r.State != delivery.StateFailed || r.Code != errcode.Superseded || s.sealed(t, e.ID) {
 			t.Errorf("it is %s %s", r.State, r.Code)
@@ -364,7 +364,7 @@ func TestOvertakenIsNotTriedAgain(t *testing.T) {
 func TestQueuedMessageComesBackWhole(t *testing.T) {
 	onEveryKind(t, func(t *testing.T, s *Store) {
 		limit := s.limit("recipient", "u", 3)
-		e := mustAdmit(t, s, order{mode: delivery.Queued, limits: []delivery.Charge{limit}})
+		e := mustAccept(t, s, order{mode: delivery.Queued, charges: []delivery.Charge{limit}})
 		list := mustClaim(t, s, 10)
 		if len(list) != 1 {
 			t.Fatalf("%d messages", len(list))
@@ -393,11 +393,11 @@ func TestQueuedMessageComesBackWhole(t *testing.T) {
 	})
 }
 
-func TestEveryQueuedMessageIsTakenUpOnce(t *testing.T) {
+func TestQueuedMessageIsClaimedOnce(t *testing.T) {
 	onEveryKind(t, func(t *testing.T, s *Store) {
 		const messages = 100
 		for range messages {
-			mustAdmit(t, s, order{mode: delivery.Queued})
+			mustAccept(t, s, order{mode: delivery.Queued})
 		}
 		var mu sync.Mutex
 		taken := map[string]int{}
@@ -438,20 +438,20 @@ func TestEveryQueuedMessageIsTakenUpOnce(t *testing.T) {
 
 // What a process that stalled knows of its try counts as long as nobody has begun
 // another.
-func TestOutcomeOfAnEarlierTry(t *testing.T) {
+func TestOutcomeOfAnEarlierAttempt(t *testing.T) {
 	tests := map[string]struct {
 		between func(t *testing.T, s *Store)
 		applied bool
 		state   delivery.State
 	}{
 		"nothing happened":     {func(*testing.T, *Store) {}, true, delivery.StateSent},
-		"the lease ended":      {func(t *testing.T, s *Store) { takeBackAll(t, s) }, true, delivery.StateSent},
-		"another has begun":    {func(t *testing.T, s *Store) { takeBackAll(t, s); mustClaim(t, s, 1) }, false, delivery.StateSending},
+		"the lease ended":      {func(t *testing.T, s *Store) { reclaimAll(t, s) }, true, delivery.StateSent},
+		"another has begun":    {func(t *testing.T, s *Store) { reclaimAll(t, s); mustClaim(t, s, 1) }, false, delivery.StateSending},
 		"another has ended it": {func(t *testing.T, s *Store) { endAnother(t, s) }, false, delivery.StateDead},
 	}
 	onEveryKind(t, func(t *testing.T, s *Store) {
 		for name, tt := range tests {
-			e := mustAdmit(t, s, order{mode: delivery.Queued})
+			e := mustAccept(t, s, order{mode: delivery.Queued})
 			mustClaim(t, s, 1)
 			tt.between(t, s)
 			applied := mustComplete(t, s, delivery.Outcome{ID: e.ID, Attempt: 1, State: delivery.StateSent})
@@ -463,16 +463,16 @@ func TestOutcomeOfAnEarlierTry(t *testing.T) {
 	})
 }
 
-func takeBackAll(t *testing.T, s *Store) {
+func reclaimAll(t *testing.T, s *Store) {
 	t.Helper()
-	if err := s.takeBack(t.Context(), everyLease); err != nil {
+	if err := s.reclaim(t.Context(), everyLease); err != nil {
 		t.Fatal(err)
 	}
 }
 
 func endAnother(t *testing.T, s *Store) {
 	t.Helper()
-	takeBackAll(t, s)
+	reclaimAll(t, s)
 	w := mustClaim(t, s, 1)[0]
 	mustComplete(t, s, delivery.Outcome{ID: w.ID, Attempt: w.Attempt, State: delivery.StateDead, KeepPayload: true})
 }
@@ -496,14 +496,14 @@ func TestWhatACrashLeftBehind(t *testing.T) {
 				t.Fatal(err)
 			}
 			s.run(t, `UPDATE message SET state = 'sending', attempts = 1, due_at = $1`, micros(s.engine.now().Add(time.Minute)))
-			if err := s.takeBack(t.Context(), endedLeases); err != nil {
+			if err := s.reclaim(t.Context(), endedLeases); err != nil {
 				t.Fatal(err)
 			}
 			if r := mustMessage(t, s, e.ID); r.State != delivery.StateSending {
 				t.Errorf("%s: taken back before its lease ended: %s", name, r.State)
 			}
 			s.run(t, `UPDATE message SET due_at = $1`, micros(s.engine.now()))
-			if err := s.takeBack(t.Context(), endedLeases); err != nil {
+			if err := s.reclaim(t.Context(), endedLeases); err != nil {
 				t.Fatal(err)
 			}
 			r := mustMessage(t, s, e.ID)
@@ -515,7 +515,7 @@ func TestWhatACrashLeftBehind(t *testing.T) {
 	})
 }
 
-func TestWhatIsOverIsErased(t *testing.T) {
+func TestExpiredPayloadIsErased(t *testing.T) {
 	tests := map[string]struct {
 		before, after delivery.State
 		left          int // of a limit of 3, of which one was taken
@@ -528,7 +528,7 @@ func TestWhatIsOverIsErased(t *testing.T) {
 	onEveryKind(t, func(t *testing.T, s *Store) {
 		for name, tt := range tests {
 			limit := s.limit("recipient", name, 3)
-			e := mustAdmit(t, s, order{mode: delivery.Queued, limits: []delivery.Charge{limit}})
+			e := mustAccept(t, s, order{mode: delivery.Queued, charges: []delivery.Charge{limit}})
 			s.run(t, `UPDATE message SET state = $1`, string(tt.before))
 			if err := s.expire(t.Context()); err != nil {
 				t.Fatal(err)
@@ -536,7 +536,7 @@ func TestWhatIsOverIsErased(t *testing.T) {
 			if r := mustMessage(t, s, e.ID); r.State != tt.before || !s.sealed(t, e.ID) {
 				t.Errorf("%s: ended while it was good: %s", name, r.State)
 			}
-			other := mustAdmit(t, s, order{mode: delivery.Queued}) // there is something to erase
+			other := mustAccept(t, s, order{mode: delivery.Queued}) // there is something to erase
 			s.run(t, `UPDATE message SET expires_at = $1`, micros(s.engine.now()))
 			if list := mustClaim(t, s, 10); len(list) != 0 {
 				t.Errorf("%s: what has expired is taken up", name)
@@ -561,11 +561,11 @@ func TestWhatIsOverIsErased(t *testing.T) {
 
 func TestRetryByHand(t *testing.T) {
 	onEveryKind(t, func(t *testing.T, s *Store) {
-		end := func(o order, settlement delivery.Outcome) string {
+		end := func(o order, outcome delivery.Outcome) string {
 			o.mode = delivery.Queued
-			e := mustAdmit(t, s, o)
-			settlement.ID, settlement.Attempt = e.ID, mustClaim(t, s, 1)[0].Attempt
-			mustComplete(t, s, settlement)
+			e := mustAccept(t, s, o)
+			outcome.ID, outcome.Attempt = e.ID, mustClaim(t, s, 1)[0].Attempt
+			mustComplete(t, s, outcome)
 			return e.ID
 		}
 		dead := end(order{}, delivery.Outcome{State: delivery.StateDead, Code: errcode.ProviderRejected, KeepPayload: true})
@@ -665,15 +665,15 @@ func TestListIsFilteredAndPaged(t *testing.T) {
 	})
 }
 
-func TestNotedRefusalsCanBeLookedUp(t *testing.T) {
+func TestRejectedMessagesCanBeLookedUp(t *testing.T) {
 	onEveryKind(t, func(t *testing.T, s *Store) {
-		e := s.testEntry(order{key: "k", person: "p"})
+		e := s.testEntry(order{key: "k", supersede: "p"})
 		s.RecordRejected(e, delivery.Outcome{ID: e.ID, Attempt: 1, State: delivery.StateFailed, Code: errcode.InvalidRecipient, Steps: e.Steps})
 		until(t, "the note is written", func() bool {
 			r, ok, err := s.Message(t.Context(), e.ID)
 			return err == nil && ok && r.State == delivery.StateFailed && r.Code == errcode.InvalidRecipient
 		})
-		mustAdmit(t, s, order{key: "k"}) // a refusal holds no key
+		mustAccept(t, s, order{key: "k"}) // a refusal holds no key
 	})
 }
 
@@ -692,12 +692,12 @@ func until(t *testing.T, what string, done func() bool) {
 
 // A recipient who is refused again and again does not reach the database each
 // time.
-func TestFloodOfRefusalsSkipsTheDatabase(t *testing.T) {
+func TestFloodOfRejectionsSkipsTheDatabase(t *testing.T) {
 	onEveryKind(t, func(t *testing.T, s *Store) {
 		limit := s.limit("recipient", "u", 1)
-		first := mustAdmit(t, s, order{limits: []delivery.Charge{limit}})
+		first := mustAccept(t, s, order{charges: []delivery.Charge{limit}})
 		refused := func() {
-			a, err := s.Accept(t.Context(), s.testEntry(order{limits: []delivery.Charge{limit}}))
+			a, err := s.Accept(t.Context(), s.testEntry(order{charges: []delivery.Charge{limit}}))
 			if err != nil || a.Exceeded == nil {
 				t.Fatalf("%+v, %v", a, err)
 			}
@@ -712,7 +712,7 @@ func TestFloodOfRefusalsSkipsTheDatabase(t *testing.T) {
 		}
 		// What is given back is there at once.
 		mustComplete(t, s, delivery.Outcome{ID: first.ID, Attempt: 1, State: delivery.StateFailed, Refund: first.Charges})
-		mustAdmit(t, s, order{limits: []delivery.Charge{limit}})
+		mustAccept(t, s, order{charges: []delivery.Charge{limit}})
 	})
 }
 
@@ -745,9 +745,9 @@ func TestSweepDeletesWhatIsOld(t *testing.T) {
 		fill(old, 3, delivery.StateSent)
 		fill(old, 1, delivery.StateQueued)
 		fill(kept, 2, delivery.StateSent)
-		mustAdmit(t, s, order{limits: []delivery.Charge{s.limit("recipient", "u", 3)}})
+		mustAccept(t, s, order{charges: []delivery.Charge{s.limit("recipient", "u", 3)}})
 		s.run(t, `UPDATE rate_limit SET full_at = 1`)
-		mustAdmit(t, s, order{limits: []delivery.Charge{s.limit("recipient", "v", 3)}})
+		mustAccept(t, s, order{charges: []delivery.Charge{s.limit("recipient", "v", 3)}})
 		if err := s.sweep(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -764,16 +764,16 @@ func TestSweepDeletesWhatIsOld(t *testing.T) {
 // The state shows neither addresses nor codes to who reads its files.
 func TestStateShowsNothing(t *testing.T) {
 	onEveryKind(t, func(t *testing.T, s *Store) {
-		e := mustAdmit(t, s, order{mode: delivery.Queued, to: "user@example.com", key: "key-of-the-caller", limits: []delivery.Charge{s.limit("ip", "203.0.113.7", 3)}})
-		var limits, report, payload string
+		e := mustAccept(t, s, order{mode: delivery.Queued, to: "user@example.com", key: "key-of-the-caller", charges: []delivery.Charge{s.limit("ip", "203.0.113.7", 3)}})
+		var charges, steps, payload string
 		err := s.engine.read(t.Context(), func(x *tx) error {
-			return x.row(`SELECT limits, report, payload FROM message WHERE id = $1`, e.ID).Scan(&limits, &report, &payload)
+			return x.row(`SELECT charges, steps, payload FROM message WHERE id = $1`, e.ID).Scan(&charges, &steps, &payload)
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, secret := range []string{"user@", "424242", "203.0.113.7", "key-of-the-caller"} {
-			for _, text := range []string{limits, report, payload} {
+			for _, text := range []string{charges, steps, payload} {
 				if strings.Contains(text, secret) {
 					t.Errorf("the state shows %s: %q", secret, text)
 				}
@@ -789,31 +789,31 @@ func TestReadiness(t *testing.T) {
 		if err := s.Ready(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		s.healthy.note(errors.New("the disk is full"))
-		s.healthy.asked = time.Time{}
+		s.health.record(errors.New("the disk is full"))
+		s.health.probed = time.Time{}
 		if err := s.Ready(t.Context()); err != nil {
 			t.Errorf("it works again: %v", err)
 		}
-		s.healthy.note(errors.New("the disk is full"))
+		s.health.record(errors.New("the disk is full"))
 		if err := s.Ready(t.Context()); err == nil {
 			t.Error("it was tried twice within a second")
 		}
-		s.healthy.asked = time.Time{}
+		s.health.probed = time.Time{}
 		if err := s.Ready(t.Context()); err != nil {
 			t.Errorf("it works again: %v", err)
 		}
-		if err := s.Retry(t.Context(), "admin", delivery.NewID()); err == nil || s.healthy.failure != nil {
-			t.Errorf("a refusal counts as a failure of the state: %v, %v", err, s.healthy.failure)
+		if err := s.Retry(t.Context(), "admin", delivery.NewID()); err == nil || s.health.failure != nil {
+			t.Errorf("a refusal counts as a failure of the state: %v, %v", err, s.health.failure)
 		}
 	})
 }
 
 // A newer code that a limit refuses leaves the one on the way alone.
-func TestRefusedCodeOvertakesNobody(t *testing.T) {
+func TestRejectedCodeSupersedesNothing(t *testing.T) {
 	onEveryKind(t, func(t *testing.T, s *Store) {
 		limit := s.limit("recipient", "u", 1)
-		older := mustAdmit(t, s, order{person: "p", limits: []delivery.Charge{limit}})
-		a, err := s.Accept(t.Context(), s.testEntry(order{person: "p", limits: []delivery.Charge{limit}}))
+		older := mustAccept(t, s, order{supersede: "p", charges: []delivery.Charge{limit}})
+		a, err := s.Accept(t.Context(), s.testEntry(order{supersede: "p", charges: []delivery.Charge{limit}}))
 		if err != nil || a.Exceeded == nil {
 			t.Fatalf("%+v, %v", a, err)
 		}

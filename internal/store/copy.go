@@ -68,36 +68,36 @@ func openAlone(ctx context.Context, opts Options) (*Store, error) {
 	return s, nil
 }
 
-// A shelf is a table as it is copied: its columns, the first of which is its key.
-type shelf struct {
-	table   string
+// A table is copied by its columns, the first of which is its key.
+type table struct {
+	name    string
 	columns []string
 	sealed  int // the column that is sealed; 0 is none
 	purpose func(key string) string
 	initial bool // a new state has rows of it already
 }
 
-// shelves are all tables but those of the running processes and of sessions: who is
-// signed in signs in again.
-func shelves() []shelf {
-	list := []shelf{
-		{table: "secret", columns: []string{"name", "value"}, initial: true},
-		{table: "revision", columns: []string{"name", "number"}, initial: true},
-		{table: "connector", columns: []string{
+// tables are all tables except those of running processes and of sessions: people sign
+// in again.
+func tables() []table {
+	list := []table{
+		{name: "secret", columns: []string{"name", "value"}, initial: true},
+		{name: "revision", columns: []string{"name", "number"}, initial: true},
+		{name: "connector", columns: []string{
 			"id", "version", "config", "metadata", "sync_profile", "enable_token_storage", "created_at", "updated_at",
 		}},
-		{table: "email_template", columns: []string{"id", "language_tag", "template_type", "details", "version", "created_at"}},
-		{table: "token", columns: []string{"id", "hash", "scope", "connector", "note", "created_at", "expires_at", "revoked_at"}},
-		{table: "audit", columns: []string{"id", "at", "actor", "action", "subject", "detail"}},
-		{table: "rate_limit", columns: []string{"subject", "full_at"}},
-		{table: "message", columns: []string{
-			"id", "connector", "type", "mode", "state", "code", "recipient", "address", "idempotency", "body", "person", "overtaken", "hold",
-			"attempts", "owner", "due_at", "expires_at", "created_at", "updated_at", "limits", "payload", "report",
+		{name: "email_template", columns: []string{"id", "language_tag", "template_type", "details", "version", "created_at"}},
+		{name: "token", columns: []string{"id", "hash", "scope", "connector", "note", "created_at", "expires_at", "revoked_at"}},
+		{name: "audit", columns: []string{"id", "at", "actor", "action", "subject", "detail"}},
+		{name: "rate_limit", columns: []string{"subject", "full_at"}},
+		{name: "message", columns: []string{
+			"id", "connector", "type", "mode", "state", "code", "detail", "recipient", "address", "body", "idempotency_key", "supersede_key", "superseded",
+			"hold", "attempts", "owner", "due_at", "expires_at", "created_at", "updated_at", "charges", "payload", "steps",
 		}},
 	}
 	for i := range list {
-		for _, v := range vaults() {
-			if v.table == list[i].table {
+		for _, v := range sealedColumns() {
+			if v.table == list[i].name {
 				list[i].sealed, list[i].purpose = slices.Index(list[i].columns, v.column), v.purpose
 			}
 		}
@@ -109,18 +109,18 @@ func copyAll(ctx context.Context, source, target *Store) ([]Copied, error) {
 	var copied []Copied
 	err := target.write(ctx, func(t *tx) error {
 		var done []Copied
-		for _, sh := range shelves() {
-			if err := sh.clear(t); err != nil {
+		for _, tb := range tables() {
+			if err := tb.clear(t); err != nil {
 				return err
 			}
-			rows, err := sh.copy(ctx, source, t, target.ring)
+			rows, err := tb.copy(ctx, source, t, target.ring)
 			if err != nil {
-				return fmt.Errorf("copy table %s: %w", sh.table, err)
+				return fmt.Errorf("copy table %s: %w", tb.name, err)
 			}
-			if sh.table == "secret" && rows == 0 {
+			if tb.name == "secret" && rows == 0 {
 				return errors.New("there is nothing to copy: no process has ever served on that state")
 			}
-			done = append(done, Copied{sh.table, rows})
+			done = append(done, Copied{tb.name, rows})
 		}
 		copied = done
 		return nil
@@ -129,17 +129,17 @@ func copyAll(ctx context.Context, source, target *Store) ([]Copied, error) {
 }
 
 // clear makes sure that the table is empty.
-func (sh *shelf) clear(t *tx) error {
-	if sh.initial {
-		_, err := t.exec(`DELETE FROM ` + sh.table)
+func (tb *table) clear(t *tx) error {
+	if tb.initial {
+		_, err := t.exec(`DELETE FROM ` + tb.name)
 		return err
 	}
 	var n int
-	if err := t.row(`SELECT count(*) FROM ` + sh.table).Scan(&n); err != nil {
+	if err := t.row(`SELECT count(*) FROM ` + tb.name).Scan(&n); err != nil {
 		return err
 	}
 	if n > 0 {
-		return fmt.Errorf("the state to copy to is not empty: table %s has %d rows", sh.table, n)
+		return fmt.Errorf("the state to copy to is not empty: table %s has %d rows", tb.name, n)
 	}
 	return nil
 }
@@ -148,23 +148,23 @@ func (sh *shelf) clear(t *tx) error {
 // any number of arguments.
 const copyChunk = 200
 
-func (sh *shelf) copy(ctx context.Context, source *Store, t *tx, ring *seal.Ring) (int, error) {
+func (tb *table) copy(ctx context.Context, source *Store, t *tx, ring *seal.Ring) (int, error) {
 	count := 0
 	var last any
 	for {
-		rows, err := sh.after(ctx, source, last)
+		rows, err := tb.after(ctx, source, last)
 		if err != nil || len(rows) == 0 {
 			return count, err
 		}
 		last = rows[len(rows)-1][0]
 		var values []any
 		for _, row := range rows {
-			if err := sh.reseal(row, source.ring, ring); err != nil {
+			if err := tb.reseal(row, source.ring, ring); err != nil {
 				return count, err
 			}
 			values = append(values, row...)
 		}
-		if _, err := t.exec(sh.insertion(len(rows)), values...); err != nil {
+		if _, err := t.exec(tb.insertion(len(rows)), values...); err != nil {
 			return count, err
 		}
 		count += len(rows)
@@ -172,17 +172,17 @@ func (sh *shelf) copy(ctx context.Context, source *Store, t *tx, ring *seal.Ring
 }
 
 // after reads the next rows behind a key; nil is before all.
-func (sh *shelf) after(ctx context.Context, source *Store, key any) ([][]any, error) {
+func (tb *table) after(ctx context.Context, source *Store, key any) ([][]any, error) {
 	where, args := "", []any{copyChunk}
 	if key != nil {
-		where, args = `WHERE `+sh.columns[0]+` > $2`, append(args, key)
+		where, args = `WHERE `+tb.columns[0]+` > $2`, append(args, key)
 	}
-	query := fmt.Sprintf(`SELECT %s FROM %s %s ORDER BY %s LIMIT $1`, strings.Join(sh.columns, ", "), sh.table, where, sh.columns[0])
+	query := fmt.Sprintf(`SELECT %s FROM %s %s ORDER BY %s LIMIT $1`, strings.Join(tb.columns, ", "), tb.name, where, tb.columns[0])
 	var list [][]any
 	err := source.engine.read(ctx, func(t *tx) error {
 		list = nil
 		return t.each(func(rows *sql.Rows) error {
-			row, places := make([]any, len(sh.columns)), make([]any, len(sh.columns))
+			row, places := make([]any, len(tb.columns)), make([]any, len(tb.columns))
 			for i := range row {
 				places[i] = &row[i]
 			}
@@ -195,33 +195,33 @@ func (sh *shelf) after(ctx context.Context, source *Store, key any) ([][]any, er
 }
 
 // reseal seals what is sealed in a row for the other state.
-func (sh *shelf) reseal(row []any, from, to *seal.Ring) error {
-	sealed, _ := row[sh.sealed].([]byte) // a message that is over has none
-	if sh.purpose == nil || sealed == nil {
+func (tb *table) reseal(row []any, from, to *seal.Ring) error {
+	sealed, _ := row[tb.sealed].([]byte) // a message that is over has none
+	if tb.purpose == nil || sealed == nil {
 		return nil
 	}
-	purpose := sh.purpose(row[0].(string))
+	purpose := tb.purpose(row[0].(string))
 	text, err := from.Open(purpose, sealed)
 	if errors.Is(err, seal.ErrOtherKey) {
 		return errOtherKey
 	}
 	if err != nil {
-		return fmt.Errorf("%s %q: %w", sh.columns[0], row[0], err)
+		return fmt.Errorf("%s %q: %w", tb.columns[0], row[0], err)
 	}
-	row[sh.sealed] = to.Seal(purpose, text)
+	row[tb.sealed] = to.Seal(purpose, text)
 	return nil
 }
 
 // insertion is the statement that inserts some rows.
-func (sh *shelf) insertion(rows int) string {
+func (tb *table) insertion(rows int) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, `INSERT INTO %s (%s) VALUES `, sh.table, strings.Join(sh.columns, ", "))
+	fmt.Fprintf(&b, `INSERT INTO %s (%s) VALUES `, tb.name, strings.Join(tb.columns, ", "))
 	n := 0
 	for row := range rows {
 		if row > 0 {
 			b.WriteString(", ")
 		}
-		for i := range sh.columns {
+		for i := range tb.columns {
 			n++
 			separator := ", "
 			if i == 0 {

@@ -20,36 +20,36 @@ import (
 // dump is all that a state has, with what is sealed opened.
 func dump(t *testing.T, s *Store) map[string][]string {
 	t.Helper()
-	tables := make(map[string][]string)
-	for _, sh := range shelves() {
-		rows, err := sh.after(t.Context(), s, nil)
+	all := make(map[string][]string)
+	for _, tb := range tables() {
+		rows, err := tb.after(t.Context(), s, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for len(rows) > 0 {
 			for _, row := range rows {
-				if sealed, ok := row[sh.sealed].([]byte); ok && sh.purpose != nil {
-					text, err := s.ring.Open(sh.purpose(row[0].(string)), sealed)
+				if sealed, ok := row[tb.sealed].([]byte); ok && tb.purpose != nil {
+					text, err := s.ring.Open(tb.purpose(row[0].(string)), sealed)
 					if err != nil {
-						t.Fatalf("%s %v: %v", sh.table, row[0], err)
+						t.Fatalf("%s %v: %v", tb.name, row[0], err)
 					}
-					row[sh.sealed] = text
+					row[tb.sealed] = text
 				}
-				tables[sh.table] = append(tables[sh.table], fmt.Sprintf("%x", row))
+				all[tb.name] = append(all[tb.name], fmt.Sprintf("%x", row))
 			}
-			if rows, err = sh.after(t.Context(), s, rows[len(rows)-1][0]); err != nil {
+			if rows, err = tb.after(t.Context(), s, rows[len(rows)-1][0]); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
-	return tables
+	return all
 }
 
 // fillAll has something in every table.
 func fillAll(t *testing.T, s *Store) []string {
 	t.Helper()
 	ids := fillSealed(t, s, copyChunk+3)
-	mustAdmit(t, s, order{key: "k", person: "p", limits: []delivery.Charge{s.limit("recipient", "u", 10)}})
+	mustAccept(t, s, order{key: "k", supersede: "p", charges: []delivery.Charge{s.limit("recipient", "u", 10)}})
 	mustCreateToken(t, s, Token{Scope: "send", Note: "Ünïcode"})
 	if _, err := s.PutTemplates(t.Context(), []registry.EmailTemplate{testTemplate("1", "en", "SignIn")}, change("me", "x", "")); err != nil {
 		t.Fatal(err)
@@ -111,14 +111,14 @@ func TestEveryTableIsCopied(t *testing.T) {
 			want[table] = append(want[table], column)
 			return err
 		}, `SELECT m.name, c.name FROM sqlite_schema m, pragma_table_info(m.name) c
-WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' AND m.name NOT IN ('replica', 'session', 'dmconnector_version') ORDER BY m.name, c.cid`)
+WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' AND m.name NOT IN ('replica', 'session', 'dmconnector_schema') ORDER BY m.name, c.cid`)
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	got := make(map[string][]string)
-	for _, sh := range shelves() {
-		got[sh.table] = sh.columns
+	for _, tb := range tables() {
+		got[tb.name] = tb.columns
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -133,7 +133,7 @@ func TestCopyThatCannotBe(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		mustAdmit(t, s, order{mode: delivery.Queued})
+		mustAccept(t, s, order{mode: delivery.Queued})
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}

@@ -13,17 +13,17 @@ import (
 
 // health knows whether the state could be written lately, and since when.
 type health struct {
-	mu      sync.Mutex
-	failure error     // of the last write
-	noted   time.Time // when that was
-	since   time.Time // when writing began to work again
-	asked   time.Time // when it was tried because somebody asked
+	mu       sync.Mutex
+	failure  error     // of the last write
+	recorded time.Time // when that was
+	since    time.Time // when writing began to work again
+	probed   time.Time // when somebody asked and it was tried
 }
 
-// note takes the result of a write. One that was refused, or given up, tells
-// nothing of the state.
-func (h *health) note(err error) {
-	if refused(err) {
+// record takes the result of a write. One that was declined or given up says nothing
+// about the state.
+func (h *health) record(err error) {
+	if declined(err) {
 		return
 	}
 	h.mu.Lock()
@@ -31,16 +31,16 @@ func (h *health) note(err error) {
 	if err == nil && (h.failure != nil || h.since.IsZero()) {
 		h.since = time.Now()
 	}
-	h.failure, h.noted = err, time.Now()
+	h.failure, h.recorded = err, time.Now()
 }
 
-// refused reports whether a step, or its caller, chose not to write.
-func refused(err error) bool {
+// declined reports whether a step, or its caller, chose not to write.
+func declined(err error) bool {
 	if _, ok := errors.AsType[*delivery.Error](err); ok {
 		return true
 	}
-	for _, refusal := range []error{registry.ErrNotFound, registry.ErrExists, registry.ErrChanged, context.Canceled, delivery.ErrSuperseded, delivery.ErrLost} {
-		if errors.Is(err, refusal) {
+	for _, reason := range []error{registry.ErrNotFound, registry.ErrExists, registry.ErrChanged, context.Canceled} {
+		if errors.Is(err, reason) {
 			return true
 		}
 	}
@@ -57,43 +57,43 @@ func (h *health) steady() time.Duration {
 	return time.Since(h.since)
 }
 
-// askEvery bounds how often a question is worth a write.
-const askEvery = time.Second
+// probeInterval bounds how often somebody who asks causes a write.
+const probeInterval = time.Second
 
-// answer returns what is known, and whether it is worth finding out more.
-func (h *health) answer(stale time.Duration) (failure error, ask bool) {
+// answer returns what is known, and whether to probe.
+func (h *health) answer(stale time.Duration) (failure error, probe bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	ask = (h.failure != nil || time.Since(h.noted) > stale) && time.Since(h.asked) > askEvery
-	if ask {
-		h.asked = time.Now()
+	probe = (h.failure != nil || time.Since(h.recorded) > stale) && time.Since(h.probed) > probeInterval
+	if probe {
+		h.probed = time.Now()
 	}
-	return h.failure, ask
+	return h.failure, probe
 }
 
-// Ready reports why the state cannot be written, if it cannot. It tries when the
-// last write failed, or was long ago where others may have failed since.
+// Ready returns why the state cannot be written, if it cannot. It tries to, if the last
+// write failed, or was long ago and others may have failed since.
 func (s *Store) Ready(ctx context.Context) error {
-	stale := 2 * beatEvery
+	stale := 2 * heartbeatInterval
 	if s.kind != Postgres {
 		stale = math.MaxInt64
 	}
-	failure, ask := s.healthy.answer(stale)
-	if ask {
-		return s.beat(ctx)
+	failure, probe := s.health.answer(stale)
+	if probe {
+		return s.heartbeat(ctx)
 	}
 	return failure
 }
 
 const (
-	beatEvery = 2 * time.Second
-	// liveFor is how long after its last beat a replica counts.
-	liveFor = 3*beatEvery + time.Second
+	heartbeatInterval = 2 * time.Second
+	// liveFor is how long after its last heartbeat a replica counts.
+	liveFor = 3*heartbeatInterval + time.Second
 )
 
-// beat tells the others that this process is there, and counts them. SQLite has no
-// others, only rows of those that ran before.
-func (s *Store) beat(ctx context.Context) error {
+// heartbeat tells the other replicas of this process, and counts them. SQLite has no
+// others, only rows of earlier processes.
+func (s *Store) heartbeat(ctx context.Context) error {
 	var live int64
 	now := s.engine.now()
 	err := s.write(ctx, func(t *tx) error {
@@ -111,7 +111,7 @@ func (s *Store) beat(ctx context.Context) error {
 	return err
 }
 
-// leave tells the others that this process is gone.
+// leave tells the other replicas that this process is gone.
 func (s *Store) leave() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()

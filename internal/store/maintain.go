@@ -1,7 +1,9 @@
 package store
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"errors"
 	"time"
@@ -10,157 +12,144 @@ import (
 )
 
 const (
-	pollEvery  = 500 * time.Millisecond
-	expiryTime = time.Second
-	sweepEvery = time.Minute
-	// chunk is what is deleted at once: SQLite's one writer must not be held up.
+	pollInterval   = 500 * time.Millisecond
+	expireInterval = time.Second
+	sweepInterval  = time.Minute
+	// chunk is how many rows are deleted at once: SQLite's one writer must not be held up.
 	chunk = 500
-	// auditRetention is how long changes are remembered.
+	// auditRetention is how long changes are kept.
 	auditRetention = 400 * 24 * time.Hour
 )
 
-// Run keeps the state in order until ctx ends: it ends what has expired and what
-// a process that is gone has left behind, tells when messages are due, and
-// deletes what is old.
+// Run maintains the state until ctx ends: it expires messages, reclaims those of
+// processes that are gone, signals when messages may be due, and deletes what is old.
 func (s *Store) Run(ctx context.Context) {
 	watching := make(chan struct{})
-	go func() { defer close(watching); s.engine.watch(ctx, s.heard) }()
+	go func() { defer close(watching); s.engine.watch(ctx) }()
 	defer func() { <-watching }()
-	poll, expiry, beat, sweep := time.NewTicker(pollEvery), time.NewTicker(expiryTime), time.NewTicker(beatEvery), time.NewTicker(sweepEvery)
-	for _, tick := range []*time.Ticker{poll, expiry, beat, sweep} {
-		defer tick.Stop()
+	poll, expire := time.NewTicker(pollInterval), time.NewTicker(expireInterval)
+	heartbeat, sweep := time.NewTicker(heartbeatInterval), time.NewTicker(sweepInterval)
+	for _, ticker := range []*time.Ticker{poll, expire, heartbeat, sweep} {
+		defer ticker.Stop()
 	}
 	for {
 		select {
 		case <-poll.C:
-			s.waiting.signal()
-		case <-expiry.C:
-			s.try(ctx, "end what has expired", s.expire)
-		case <-beat.C:
-			s.keepShared(ctx)
+			s.due.signal()
+		case <-expire.C:
+			s.try(ctx, "expire messages", s.expire)
+		case <-heartbeat.C:
+			s.keepLeases(ctx)
 		case <-sweep.C:
-			s.try(ctx, "delete what is old", s.sweep)
+			s.try(ctx, "delete old rows", s.sweep)
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-// keepShared takes back what nobody works on any more. After an outage of the
-// database, those who have sent must be able to say so before what they sent is
-// sent again: a lease that has ended is taken back when writing has worked for some
-// time, shorter if its owner, who would have beaten by then, has not.
-func (s *Store) keepShared(ctx context.Context) {
-	if s.kind == Postgres {
-		s.try(ctx, "tell the other replicas of this one", s.beat)
+// try logs a failure; the next time may do better.
+func (s *Store) try(ctx context.Context, task string, f func(context.Context) error) {
+	bounded, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	if err := f(bounded); err != nil && ctx.Err() == nil {
+		s.log.Error("cannot maintain the state, will retry", "task", task, "error", scrub(err))
 	}
-	which, steady := "", s.healthy.steady()
+}
+
+// keepLeases tells the other replicas of this one, and reclaims messages that nobody is
+// sending. After an outage of the database, processes must be able to record what they
+// have sent before it is sent again. So an ended lease is reclaimed only when writing
+// has worked for some time: a shorter time if its owner, who would have had a heartbeat
+// by then, had none.
+func (s *Store) keepLeases(ctx context.Context) {
+	if s.kind == Postgres {
+		s.try(ctx, "send a heartbeat", s.heartbeat)
+	}
+	which, steady := "", s.health.steady()
 	switch {
 	case steady > lease:
 		which = endedLeases
-	case s.kind == Postgres && steady > 2*beatEvery:
+	case s.kind == Postgres && steady > 2*heartbeatInterval:
 		which = goneLeases
 	default:
 		return
 	}
-	s.try(ctx, "take back messages of a replica that is gone", func(ctx context.Context) error { return s.takeBack(ctx, which) })
+	s.try(ctx, "reclaim messages", func(ctx context.Context) error { return s.reclaim(ctx, which) })
 }
 
-// try logs that something failed; the next time may do better.
-func (s *Store) try(ctx context.Context, what string, f func(context.Context) error) {
-	bounded, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	if err := f(bounded); err != nil && ctx.Err() == nil {
-		s.log.Error("the state could not be kept in order", "task", what, "error", scrub(err))
-	}
-}
-
-// expire ends queued messages whose time is over, and erases what dead and unknown
-// ones still hold. What was not sent did not use its limits, nor its
-// Idempotency-Key.
+// expire ends queued messages whose lifetime is over, and erases what dead and unknown
+// ones still hold. An expired message did not use its limits, nor its Idempotency-Key.
 func (s *Store) expire(ctx context.Context) error {
 	now := s.engine.now()
-	var any bool
+	var over bool
 	err := s.engine.read(ctx, func(t *tx) error {
-		return t.row(`SELECT EXISTS (SELECT 1 FROM message WHERE payload IS NOT NULL AND expires_at <= $1 AND state <> 'sending')`, micros(now)).Scan(&any)
+		return t.row(`SELECT EXISTS (SELECT 1 FROM message WHERE payload IS NOT NULL AND expires_at <= $1 AND state <> 'sending')`, micros(now)).Scan(&over)
 	})
-	if err != nil || !any {
+	if err != nil || !over {
 		return err
 	}
-	var ended int64
+	var expired int64
 	err = s.write(ctx, func(t *tx) error {
-		ended = 0
 		var unused []delivery.Charge
+		n := int64(0)
 		err := t.each(func(rows *sql.Rows) error {
-			var state, limits string
-			if err := rows.Scan(&state, &limits); err != nil {
+			var charges string
+			if err := rows.Scan(&charges); err != nil {
 				return err
 			}
-			if state != string(delivery.StateExpired) {
-				return nil
-			}
-			ended++
+			n++
 			var err error
-			unused, err = appendTakings(unused, limits)
+			unused, err = appendCharges(unused, charges)
 			return err
 		}, `
-UPDATE message SET payload = NULL, updated_at = $1,
-	state = CASE WHEN state = 'queued' THEN 'expired' ELSE state END,
-	idempotency = CASE WHEN state = 'queued' THEN NULL ELSE idempotency END
-WHERE id IN (SELECT id FROM message WHERE payload IS NOT NULL AND expires_at <= $1 AND state <> 'sending' LIMIT $2 {skip locked})
-RETURNING state, limits`, micros(now), chunk)
+UPDATE message SET state = 'expired', detail = $3, payload = NULL, idempotency_key = NULL, updated_at = $1
+WHERE id IN (SELECT id FROM message WHERE payload IS NOT NULL AND expires_at <= $1 AND state = 'queued' LIMIT $2 {skip locked})
+RETURNING charges`, micros(now), chunk, expiredDetail)
 		if err != nil {
 			return err
 		}
-		return giveBack(t, inOrder(unused))
+		expired = n
+		if err := refund(t, unused); err != nil {
+			return err
+		}
+		_, err = t.exec(`
+UPDATE message SET payload = NULL, updated_at = $1
+WHERE id IN (SELECT id FROM message WHERE payload IS NOT NULL AND expires_at <= $1 AND state NOT IN ('queued', 'sending') LIMIT $2 {skip locked})`,
+			micros(now), chunk)
+		return err
 	})
 	if err == nil {
-		s.expired.Add(ended)
+		s.expired.Add(expired)
 	}
 	return err
 }
 
-// sweep deletes what is older than it is kept, in chunks between which others
-// write.
+// Statements that delete at most $2 rows.
+const (
+	deleteMessages = `DELETE FROM message WHERE id IN (SELECT id FROM message WHERE id < $1 AND state NOT IN ('queued', 'sending') ORDER BY id LIMIT $2)`
+	deleteAudit    = `DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE id < $1 ORDER BY id LIMIT $2)`
+	deleteSessions = `DELETE FROM session WHERE hash IN (SELECT hash FROM session WHERE expires_at <= $1 ORDER BY hash LIMIT $2)`
+)
+
+// sweep deletes what is old, in chunks between which others write.
 func (s *Store) sweep(ctx context.Context) error {
 	now := s.engine.now()
-	oldest := leastID(now.Add(-max(s.retention, keyLifetime)))
-	for _, old := range []struct {
-		statement string
-		bound     any
-	}{
-		{`DELETE FROM message WHERE id IN (SELECT id FROM message WHERE id < $1 AND state NOT IN ('queued', 'sending') ORDER BY id LIMIT $2)`, oldest},
-		{`DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE id < $1 ORDER BY id LIMIT $2)`, leastID(now.Add(-auditRetention))},
-		{deleteSessions, micros(now)},
-	} {
-		if err := s.deleteAll(ctx, old.statement, old.bound); err != nil {
-			return err
-		}
+	if err := s.deleteAll(ctx, deleteMessages, leastID(now.Add(-max(s.retention, keyLifetime)))); err != nil {
+		return err
+	}
+	if err := s.deleteAll(ctx, deleteAudit, leastID(now.Add(-auditRetention))); err != nil {
+		return err
+	}
+	if err := s.deleteAll(ctx, deleteSessions, micros(now)); err != nil {
+		return err
 	}
 	if s.kind == Memory {
-		if err := s.forgetMost(ctx); err != nil {
+		if err := s.keepNewest(ctx); err != nil {
 			return err
 		}
 	}
 	return s.sweepLimits(ctx, now)
-}
-
-// maxInMemory is how many messages are remembered where that costs memory.
-const maxInMemory = 50_000
-
-// forgetMost leaves the newest messages.
-func (s *Store) forgetMost(ctx context.Context) error {
-	var bound string
-	err := s.engine.read(ctx, func(t *tx) error {
-		return t.row(`SELECT id FROM message ORDER BY id DESC LIMIT 1 OFFSET $1`, s.most).Scan(&bound)
-	})
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return s.deleteAll(ctx, `DELETE FROM message WHERE id IN (SELECT id FROM message WHERE id <= $1 AND state NOT IN ('queued', 'sending') ORDER BY id LIMIT $2)`, bound)
 }
 
 func (s *Store) deleteAll(ctx context.Context, statement string, bound any) error {
@@ -178,37 +167,41 @@ func (s *Store) deleteAll(ctx context.Context, statement string, bound any) erro
 	return ctx.Err()
 }
 
-// sweepLimits forgets limits that are whole again. They are looked for beside the
-// writer, as there is no index of them: each send would have to keep it.
+// maxInMemory is how many messages are kept where they cost memory.
+const maxInMemory = 50_000
+
+// keepNewest deletes all but the newest messages.
+func (s *Store) keepNewest(ctx context.Context) error {
+	var oldest string
+	err := s.engine.read(ctx, func(t *tx) error {
+		return t.row(`SELECT id FROM message ORDER BY id DESC LIMIT 1 OFFSET $1`, s.maxMessages-1).Scan(&oldest)
+	})
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return s.deleteAll(ctx, deleteMessages, oldest)
+}
+
+// sweepLimits deletes limits whose whole allowance is available. There is no index of
+// them, which each send would have to maintain. Subjects are hashes, so those with the
+// same first byte are a chunk. On PostgreSQL it skips rows that messages have locked:
+// they lock them in another order.
 func (s *Store) sweepLimits(ctx context.Context, now time.Time) error {
-	whole := `SELECT subject FROM rate_limit WHERE full_at <= $1 LIMIT $2`
-	// Messages take limits in another order: this waits for none of them.
-	forget := `DELETE FROM rate_limit WHERE subject IN (SELECT subject FROM rate_limit WHERE subject = $1 AND full_at <= $2 {skip locked})`
-	for ctx.Err() == nil {
-		var subjects [][]byte
-		err := s.engine.read(ctx, func(t *tx) error {
-			subjects = nil
-			return t.each(func(rows *sql.Rows) error {
-				var subject []byte
-				err := rows.Scan(&subject)
-				subjects = append(subjects, subject)
-				return err
-			}, whole, micros(now), chunk)
-		})
-		if err != nil || len(subjects) == 0 {
+	for first := range 256 {
+		least := []byte{byte(first)}
+		most := append([]byte{byte(first)}, bytes.Repeat([]byte{0xff}, sha256.Size)...)
+		err := s.write(ctx, func(t *tx) error {
+			_, err := t.exec(`
+DELETE FROM rate_limit WHERE subject IN (
+	SELECT subject FROM rate_limit WHERE subject >= $1 AND subject <= $2 AND full_at <= $3 {skip locked})`, least, most, micros(now))
 			return err
-		}
-		err = s.write(ctx, func(t *tx) error {
-			for _, subject := range subjects {
-				if _, err := t.exec(forget, subject, micros(now)); err != nil {
-					return err
-				}
-			}
-			return nil
 		})
-		if err != nil || len(subjects) < chunk {
+		if err != nil {
 			return err
 		}
 	}
-	return ctx.Err()
+	return nil
 }

@@ -6,43 +6,71 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
+	"path"
 
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
 )
 
-// Migrations only add, so that a replica of the version before goes on while the
+// Migrations are the same for both kinds of database; see [dialect] for the words in
+// braces. They only add, so that a replica of the previous version goes on while the
 // next one starts.
 //
-//go:embed migrations/sqlite/*.sql migrations/postgres/*.sql
+//go:embed migrations/*.sql
 var migrations embed.FS
 
-// newProvider finds the migrations of a folder.
-func newProvider(db *sql.DB, kind goose.Dialect, folder string, locker lock.Locker) (*goose.Provider, error) {
-	files, err := fs.Sub(migrations, "migrations/"+folder)
+const (
+	versionTable = "dmconnector_schema"
+	// unreleasedTable is the version table of states from before the first release.
+	unreleasedTable = "dmconnector_version"
+)
+
+func newProvider(db *sql.DB, d *dialect, locker lock.Locker) (*goose.Provider, error) {
+	files, err := migrations.ReadDir("migrations")
 	if err != nil {
 		return nil, err
 	}
-	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true), goose.WithTableName(versionTable)}
+	var list []*goose.Migration
+	for _, file := range files {
+		version, err := goose.NumericComponent(file.Name())
+		if err != nil {
+			return nil, err
+		}
+		text, err := migrations.ReadFile(path.Join("migrations", file.Name()))
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, goose.NewGoMigration(version, &goose.GoFunc{RunTx: func(ctx context.Context, t *sql.Tx) error {
+			_, err := t.ExecContext(ctx, d.words.Replace(string(text)))
+			return err
+		}}, nil))
+	}
+	options := []goose.ProviderOption{
+		goose.WithDisableGlobalRegistry(true), goose.WithTableName(versionTable), goose.WithGoMigrations(list...),
+	}
 	if locker != nil {
 		options = append(options, goose.WithLocker(locker))
 	}
-	return goose.NewProvider(kind, db, files, options...)
+	return goose.NewProvider(d.goose, db, nil, options...)
 }
 
-const versionTable = "dmconnector_version"
-
-// migrate brings the tables up to date. It refuses tables of a later version of
-// the program.
-func migrate(ctx context.Context, db *sql.DB, kind goose.Dialect, folder string, locker lock.Locker) error {
-	provider, err := newProvider(db, kind, folder, locker)
+// migrate brings the tables up to date. It refuses tables of a later version of the
+// program, and of unreleased ones.
+func migrate(ctx context.Context, db *sql.DB, d *dialect, locker lock.Locker) error {
+	var unreleased bool
+	if err := db.QueryRowContext(ctx, d.hasTable, unreleasedTable).Scan(&unreleased); err != nil {
+		return fmt.Errorf("look for tables of an unreleased version: %w", err)
+	}
+	if unreleased {
+		return errors.New("the state is of an unreleased version of the program: use a new data folder, or a new database or schema for PostgreSQL")
+	}
+	provider, err := newProvider(db, d, locker)
 	if err != nil {
 		return err
 	}
 	current, latest, err := provider.GetVersions(ctx)
 	if err != nil {
-		return fmt.Errorf("read the tables' version: %w", err)
+		return fmt.Errorf("read the version of the tables: %w", err)
 	}
 	if current > latest {
 		return fmt.Errorf("the state is of version %d, and this program knows only %d: start the newer program", current, latest)
@@ -56,10 +84,10 @@ func migrate(ctx context.Context, db *sql.DB, kind goose.Dialect, folder string,
 	return nil
 }
 
-// checkVersion refuses tables that another process is about to bring up to date,
-// or has brought to another version.
-func checkVersion(ctx context.Context, db *sql.DB, kind goose.Dialect, folder string, locker lock.Locker) error {
-	provider, err := newProvider(db, kind, folder, locker)
+// checkVersion refuses tables that another process is about to bring up to date, or
+// has brought to another version.
+func checkVersion(ctx context.Context, db *sql.DB, d *dialect) error {
+	provider, err := newProvider(db, d, nil)
 	if err != nil {
 		return err
 	}

@@ -9,13 +9,13 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
-	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
 
 	"dmconnector/internal/delivery"
@@ -26,8 +26,13 @@ type postgresEngine struct {
 	db     *sql.DB
 	config *pgx.ConnConfig
 	log    *slog.Logger
+	heard  func(topic string)
 	ahead  atomic.Int64 // nanoseconds that the server's clock is ahead of ours
 	pooled bool         // a pooler hands out a connection for a transaction only
+
+	queued    topic // the other processes are to hear of queued messages
+	stop      context.CancelFunc
+	notifying sync.WaitGroup
 }
 
 const (
@@ -37,10 +42,11 @@ const (
 	channel        = "dmconnector"
 )
 
-func openPostgres(ctx context.Context, address string, log *slog.Logger) (*postgresEngine, error) {
+func openPostgres(ctx context.Context, address string, log *slog.Logger, heard func(string)) (*postgresEngine, error) {
 	config, err := pgx.ParseConfig(address)
 	if err != nil {
-		return nil, errors.New("the address of PostgreSQL cannot be read: it must be postgres://user:password@host:port/database?options")
+		// Its text may hold a piece of the password.
+		return nil, errors.New("cannot parse --state: it must be postgres://user:password@host:port/database?options")
 	}
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = 2 * time.Second
@@ -50,7 +56,7 @@ func openPostgres(ctx context.Context, address string, log *slog.Logger) (*postg
 	}
 	mode := config.DefaultQueryExecMode
 	e := &postgresEngine{
-		config: config, log: log,
+		config: config, log: log, heard: heard, queued: newTopic(),
 		pooled: mode == pgx.QueryExecModeExec || mode == pgx.QueryExecModeSimpleProtocol,
 		db:     stdlib.OpenDB(*config),
 	}
@@ -60,20 +66,23 @@ func openPostgres(ctx context.Context, address string, log *slog.Logger) (*postg
 	if err := e.prepare(ctx); err != nil {
 		return nil, errors.Join(err, e.db.Close())
 	}
+	var running context.Context
+	running, e.stop = context.WithCancel(context.Background())
+	e.notifying.Go(func() { e.notify(running) })
 	return e, nil
 }
 
 func (e *postgresEngine) prepare(ctx context.Context) error {
 	// A lock in a table, not in a session: that also works through a pooler.
 	locker, err := lock.NewPostgresTableLocker(
-		lock.WithTableName("dmconnector_version_lock"), lock.WithTableLogger(slog.New(slog.DiscardHandler)),
+		lock.WithTableName(versionTable+"_lock"), lock.WithTableLogger(slog.New(slog.DiscardHandler)),
 		lock.WithTableLockTimeout(200*time.Millisecond, 300), lock.WithTableUnlockTimeout(200*time.Millisecond, 50),
 		lock.WithTableLeaseDuration(10*time.Second), lock.WithTableHeartbeatInterval(2*time.Second),
 	)
 	if err != nil {
 		return err
 	}
-	if err := migrate(ctx, e.db, goose.DialectPostgres, "postgres", locker); err != nil {
+	if err := migrate(ctx, e.db, postgresDialect, locker); err != nil {
 		return err
 	}
 	return e.readClock(ctx)
@@ -88,9 +97,9 @@ func (e *postgresEngine) write(ctx context.Context, step func(*tx) error) error 
 	}
 }
 
-// mayTryAgain reports whether a transaction certainly did nothing and may do better
-// the next time: PostgreSQL gave it up in favour of another, or its connection was
-// one of those that a restart of the server has left dead in the pool.
+// mayTryAgain reports whether a transaction certainly did nothing and may succeed the
+// next time: PostgreSQL gave it up in favour of another, or its connection was one of
+// those that a restart of the server has left dead in the pool.
 func mayTryAgain(err error) bool {
 	if errors.Is(err, delivery.ErrInDoubt) {
 		return false
@@ -120,8 +129,8 @@ func (e *postgresEngine) transact(ctx context.Context, step func(*tx) error) err
 	if err := step(t); err != nil {
 		return err
 	}
-	for _, topic := range t.topics {
-		if _, err := t.exec(`SELECT pg_notify($1, $2)`, channel, topic); err != nil {
+	if slices.Contains(t.topics, topicConfiguration) {
+		if _, err := t.exec(pgNotify, channel, topicConfiguration); err != nil {
 			return err
 		}
 	}
@@ -129,7 +138,38 @@ func (e *postgresEngine) transact(ctx context.Context, step func(*tx) error) err
 	if _, refused := errors.AsType[*pgconn.PgError](err); err != nil && !refused {
 		return errors.Join(err, delivery.ErrInDoubt)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	for _, topic := range t.topics {
+		e.heard(topic)
+		if topic == topicQueue {
+			e.queued.signal()
+		}
+	}
+	return nil
+}
+
+const (
+	pgNotify       = `SELECT pg_notify($1, $2)`
+	notifyInterval = 100 * time.Millisecond
+)
+
+// notify tells the other processes of queued messages until ctx ends. A transaction that
+// notifies holds a lock of the whole server while it commits, so this neither belongs
+// into the transactions that queue, nor is it done for each of them.
+func (e *postgresEngine) notify(ctx context.Context) {
+	for {
+		select {
+		case <-e.queued:
+		case <-ctx.Done():
+			return
+		}
+		bounded, cancel := context.WithTimeout(ctx, 2*time.Second)
+		_, _ = e.db.ExecContext(bounded, pgNotify, channel, topicQueue) // if it fails, their polls do
+		cancel()
+		sleep(ctx, notifyInterval)
+	}
 }
 
 func (e *postgresEngine) read(ctx context.Context, step func(*tx) error) error {
@@ -145,11 +185,11 @@ func (e *postgresEngine) snapshot(ctx context.Context, step func(*tx) error) err
 	return step(&tx{ctx: ctx, run: conn, dialect: postgresDialect})
 }
 
-// now is the server's time: replicas whose clocks differ must not mint budget.
+// now is the server's time: replicas whose clocks differ must not enlarge limits.
 func (e *postgresEngine) now() time.Time { return time.Now().Add(time.Duration(e.ahead.Load())) }
 
-// readClock finds out how far the server's clock is ahead: it told its time in the
-// middle of the exchange.
+// readClock finds out how far the server's clock is ahead, assuming that the server read
+// it in the middle of the exchange.
 func (e *postgresEngine) readClock(ctx context.Context) error {
 	var micros int64
 	begun := time.Now()
@@ -162,14 +202,14 @@ func (e *postgresEngine) readClock(ctx context.Context) error {
 	return nil
 }
 
-const clockEvery = 10 * time.Second
+const clockInterval = 10 * time.Second
 
-// watch listens, and keeps the time right. What it misses the polls find out.
-func (e *postgresEngine) watch(ctx context.Context, heard func(string)) {
+// watch listens, and keeps the time right. Polls find out what it misses.
+func (e *postgresEngine) watch(ctx context.Context) {
 	if !e.pooled {
-		go e.listen(ctx, heard)
+		go e.listen(ctx)
 	}
-	tick := time.NewTicker(clockEvery)
+	tick := time.NewTicker(clockInterval)
 	defer tick.Stop()
 	for {
 		select {
@@ -183,22 +223,20 @@ func (e *postgresEngine) watch(ctx context.Context, heard func(string)) {
 	}
 }
 
-// listen reports notifications, over a connection of its own, until ctx ends.
-func (e *postgresEngine) listen(ctx context.Context, heard func(string)) {
+// listen signals what other processes notify, over a connection of its own, until ctx
+// ends.
+func (e *postgresEngine) listen(ctx context.Context) {
 	for ctx.Err() == nil {
-		err := e.listenOnce(ctx, heard)
+		err := e.listenOnce(ctx)
 		if ctx.Err() != nil {
 			return
 		}
-		e.log.Warn("notifications of the state are interrupted; polls stand in", "error", scrub(err))
-		select {
-		case <-time.After(time.Second):
-		case <-ctx.Done():
-		}
+		e.log.Warn("cannot listen for notifications of the state, polling meanwhile", "error", scrub(err))
+		sleep(ctx, time.Second)
 	}
 }
 
-func (e *postgresEngine) listenOnce(ctx context.Context, heard func(string)) error {
+func (e *postgresEngine) listenOnce(ctx context.Context) error {
 	conn, err := pgx.ConnectConfig(ctx, e.config.Copy())
 	if err != nil {
 		return err
@@ -207,25 +245,29 @@ func (e *postgresEngine) listenOnce(ctx context.Context, heard func(string)) err
 	if _, err := conn.Exec(ctx, "LISTEN "+channel); err != nil {
 		return err
 	}
-	// What was said before is not heard any more.
-	heard(topicQueue)
-	heard(topicConfiguration)
+	// Earlier notifications were missed.
+	e.heard(topicQueue)
+	e.heard(topicConfiguration)
 	for {
 		notification, err := conn.WaitForNotification(ctx)
 		if err != nil {
 			return err
 		}
-		heard(notification.Payload)
+		e.heard(notification.Payload)
 	}
 }
 
-func (e *postgresEngine) close() error { return e.db.Close() }
+func (e *postgresEngine) close() error {
+	e.stop()
+	e.notifying.Wait()
+	return e.db.Close()
+}
 
-// scrub keeps what an error of the driver says of the address out of logs: the
-// address has a password, and messages of the server may repeat values.
+// scrub removes what an error of the driver says of the address, which holds a password,
+// and what the server repeats of values.
 func scrub(err error) string {
 	if refusal, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return "PostgreSQL refuses: " + refusal.Code + " " + refusal.Severity
+		return "PostgreSQL error " + refusal.Code + " " + refusal.Severity
 	}
 	before, _, found := strings.Cut(err.Error(), "postgres://")
 	if found {

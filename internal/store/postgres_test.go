@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"dmconnector/internal/delivery"
 	"dmconnector/internal/postgrestest"
 	"dmconnector/internal/seal"
@@ -34,7 +36,7 @@ func TestReplicasStartAtOnceOnAnEmptyDatabase(t *testing.T) {
 		t.FailNow()
 	}
 	for _, s := range stores {
-		if err := s.beat(t.Context()); err != nil || s.Replicas() != len(stores) {
+		if err := s.heartbeat(t.Context()); err != nil || s.Replicas() != len(stores) {
 			t.Errorf("it knows of %d replicas, %v", s.Replicas(), err)
 		}
 		if s.Hash("x") != stores[0].Hash("x") {
@@ -46,7 +48,7 @@ func TestReplicasStartAtOnceOnAnEmptyDatabase(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if err := stores[0].beat(t.Context()); err != nil || stores[0].Replicas() != 1 {
+	if err := stores[0].heartbeat(t.Context()); err != nil || stores[0].Replicas() != 1 {
 		t.Errorf("the others have left, and it knows of %d, %v", stores[0].Replicas(), err)
 	}
 	if err := stores[0].Close(); err != nil {
@@ -54,35 +56,78 @@ func TestReplicasStartAtOnceOnAnEmptyDatabase(t *testing.T) {
 	}
 }
 
-// What one replica queues, the other hears of at once.
+// What one replica queues or changes, the other hears of.
 func TestReplicasNotifyEachOther(t *testing.T) {
 	address := postgrestest.Database(t)
 	here, there := openTest(t, Options{State: address, Ring: testRing(t)}), openTest(t, Options{State: address, Ring: testRing(t)})
 	ctx, stop := context.WithCancel(t.Context())
-	heard := make(chan string, 100)
 	var listening sync.WaitGroup
-	listening.Go(func() { there.engine.watch(ctx, func(topic string) { heard <- topic }) })
+	listening.Go(func() { there.engine.watch(ctx) })
 	defer listening.Wait()
 	defer stop()
-	next := func(want string) {
+	heard := func(what string, signalled <-chan struct{}) {
 		t.Helper()
 		select {
-		case got := <-heard:
-			if got != want {
-				t.Errorf("heard of %s, want %s", got, want)
-			}
+		case <-signalled:
 		case <-time.After(10 * time.Second):
-			t.Fatalf("nothing is heard of %s", want)
+			t.Fatalf("%s was not heard of", what)
 		}
 	}
-	next(topicQueue) // it has begun to listen
-	next(topicConfiguration)
-	mustAdmit(t, here, order{mode: delivery.Queued})
-	next(topicQueue)
+	heard("the beginning", there.Wake())
+	heard("the beginning", there.ConfigurationChanged())
+	mustAccept(t, here, order{mode: delivery.Queued})
+	heard("a queued message", here.Wake()) // without the server
+	heard("a queued message", there.Wake())
 	if err := here.engine.write(t.Context(), configurationChanged); err != nil {
 		t.Fatal(err)
 	}
-	next(topicConfiguration)
+	heard("a changed configuration", here.ConfigurationChanged())
+	heard("a changed configuration", there.ConfigurationChanged())
+}
+
+// A flood of queued messages is a few notifications.
+func TestNotificationsAreFew(t *testing.T) {
+	address := postgrestest.Database(t)
+	s := openTest(t, Options{State: address, Ring: testRing(t)})
+	listener, err := pgx.Connect(t.Context(), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close(context.Background())
+	if _, err := listener.Exec(t.Context(), "LISTEN "+channel); err != nil {
+		t.Fatal(err)
+	}
+	begun := time.Now()
+	const messages = 200
+	var all sync.WaitGroup
+	for range messages {
+		all.Go(func() { mustAccept(t, s, order{mode: delivery.Queued}) })
+	}
+	all.Wait()
+	// The last one is sent after all have been counted.
+	s.engine.(*postgresEngine).queued.signal()
+	until(t, "the notifier has seen it", func() bool { return len(s.engine.(*postgresEngine).queued) == 0 })
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	most := 2 + int(time.Since(begun)/notifyInterval)
+	if _, err := listener.Exec(t.Context(), "NOTIFY "+channel+", 'end'"); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for {
+		notification, err := listener.WaitForNotification(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if notification.Payload == "end" {
+			break
+		}
+		n++
+	}
+	if n < 1 || n > most || n >= messages {
+		t.Errorf("%d notifications of %d messages, want 1 to %d", n, messages, most)
+	}
 }
 
 // Limits and keys hold across replicas.
@@ -95,11 +140,11 @@ func TestReplicasShareLimitsAndKeys(t *testing.T) {
 	for i := range 60 {
 		s := stores[i%2]
 		all.Go(func() {
-			a, err := s.Accept(context.Background(), s.testEntry(order{limits: []delivery.Charge{s.limit("recipient", "u", 10), s.limit("ip", "i", 50)}}))
+			a, err := s.Accept(context.Background(), s.testEntry(order{charges: []delivery.Charge{s.limit("recipient", "u", 10), s.limit("ip", "i", 50)}}))
 			if err != nil {
 				t.Error(err)
 			}
-			e := s.testEntry(order{key: "k", body: "b", person: "p"})
+			e := s.testEntry(order{key: "k", body: "b", supersede: "p"})
 			k, err := s.Accept(context.Background(), e)
 			if err != nil {
 				t.Error(err)
@@ -120,8 +165,8 @@ func TestReplicasShareLimitsAndKeys(t *testing.T) {
 	}
 }
 
-// Of the codes for one person that come at once, over two replicas, one is not
-// overtaken.
+// Of the codes with one supersede key that come at once, over two replicas, one is not
+// superseded.
 func TestOneCodeIsNewestAcrossReplicas(t *testing.T) {
 	address := postgrestest.Database(t)
 	stores := []*Store{openTest(t, Options{State: address, Ring: testRing(t)}), openTest(t, Options{State: address, Ring: testRing(t)})}
@@ -131,7 +176,7 @@ func TestOneCodeIsNewestAcrossReplicas(t *testing.T) {
 	for i := range 30 {
 		s := stores[i%2]
 		all.Go(func() {
-			e := s.testEntry(order{person: "p"})
+			e := s.testEntry(order{supersede: "p"})
 			if _, err := s.Accept(context.Background(), e); err != nil {
 				t.Error(err)
 			}
@@ -176,7 +221,7 @@ func TestBehindAPooler(t *testing.T) {
 			if i%2 == 0 {
 				mode = delivery.Queued
 			}
-			e := s.testEntry(order{mode: mode, limits: []delivery.Charge{s.limit("recipient", "u", 100)}, person: "p"})
+			e := s.testEntry(order{mode: mode, charges: []delivery.Charge{s.limit("recipient", "u", 100)}, supersede: "p"})
 			if _, err := s.Accept(context.Background(), e); err != nil {
 				t.Error(err)
 			}
@@ -199,35 +244,35 @@ func TestBehindAPooler(t *testing.T) {
 	}
 }
 
-func TestLeaseOfALostReplicaIsTakenBack(t *testing.T) {
+func TestLeaseOfALostReplicaIsReclaimed(t *testing.T) {
 	address := postgrestest.Database(t)
 	lost, other := openTest(t, Options{State: address, Ring: testRing(t)}), openTest(t, Options{State: address, Ring: testRing(t)})
-	e := mustAdmit(t, lost, order{mode: delivery.Queued})
+	e := mustAccept(t, lost, order{mode: delivery.Queued})
 	mustClaim(t, lost, 1)
-	other.keepShared(t.Context())
+	other.keepLeases(t.Context())
 	if r := mustMessage(t, other, e.ID); r.State != delivery.StateSending {
 		t.Fatalf("taken back within its lease: %s", r.State)
 	}
 	lost.run(t, `UPDATE message SET due_at = 1`)
-	other.keepShared(t.Context())
+	other.keepLeases(t.Context())
 	if r := mustMessage(t, other, e.ID); r.State != delivery.StateSending {
 		t.Fatalf("taken back before the others could say what they have sent: %s", r.State)
 	}
-	other.healthy.since = time.Now().Add(-2*beatEvery - time.Second)
-	other.keepShared(t.Context())
+	other.health.since = time.Now().Add(-2*heartbeatInterval - time.Second)
+	other.keepLeases(t.Context())
 	if r := mustMessage(t, other, e.ID); r.State != delivery.StateSending {
 		t.Fatalf("taken back from one who still beats: %s", r.State)
 	}
 	other.run(t, `UPDATE replica SET seen_at = 1 WHERE id = $1`, lost.self)
-	other.keepShared(t.Context())
+	other.keepLeases(t.Context())
 	if r := mustMessage(t, other, e.ID); r.State != delivery.StateQueued {
 		t.Fatalf("not taken back from one who is gone: %s", r.State)
 	}
 	mustClaim(t, lost, 1)
 	lost.run(t, `UPDATE message SET due_at = 1`)
 	lost.run(t, `UPDATE replica SET seen_at = $1`, micros(lost.engine.now()))
-	other.healthy.since = time.Now().Add(-2 * lease)
-	other.keepShared(t.Context())
+	other.health.since = time.Now().Add(-2 * lease)
+	other.keepLeases(t.Context())
 	if r := mustMessage(t, other, e.ID); r.State != delivery.StateQueued {
 		t.Errorf("not taken back: %s", r.State)
 	}
@@ -239,7 +284,7 @@ func TestRestartOfTheServerIsNotNoticed(t *testing.T) {
 	s := openTest(t, Options{State: server.Database(t), Ring: testRing(t)})
 	var all sync.WaitGroup
 	for range 20 { // fill the pool
-		all.Go(func() { mustAdmit(t, s, order{}) })
+		all.Go(func() { mustAccept(t, s, order{}) })
 	}
 	all.Wait()
 	server.Kill(t)
@@ -248,7 +293,7 @@ func TestRestartOfTheServerIsNotNoticed(t *testing.T) {
 	}
 	server.Start(t)
 	for range 5 {
-		mustAdmit(t, s, order{})
+		mustAccept(t, s, order{})
 	}
 }
 
@@ -318,7 +363,7 @@ func TestWhatStopsTheStart(t *testing.T) {
 			t.Errorf("no key: %v", err)
 		}
 		s = openTest(t, Options{State: address, Ring: testRing(t)})
-		s.run(t, `INSERT INTO dmconnector_version (version_id, is_applied) VALUES (99999, true)`)
+		s.run(t, `INSERT INTO dmconnector_schema (version_id, is_applied) VALUES (99999, true)`)
 		if kind == SQLite {
 			return // the lock stands before the version; the next test has it
 		}

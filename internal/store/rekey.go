@@ -8,15 +8,14 @@ import (
 	"dmconnector/internal/seal"
 )
 
-// A vault is a column of sealed values.
-type vault struct {
+// A sealedColumn is a column of sealed values.
+type sealedColumn struct {
 	table, key, column string
 	purpose            func(key string) string
 }
 
-// vaults are all of them.
-func vaults() []vault {
-	return []vault{
+func sealedColumns() []sealedColumn {
+	return []sealedColumn{
 		{"secret", "name", "value", func(name string) string { return name }},
 		{"connector", "id", "config", connectorPurpose},
 		{"message", "id", "payload", payloadPurpose},
@@ -30,10 +29,10 @@ func (s *Store) Reseal(ctx context.Context, ring *seal.Ring) (int, error) {
 	var count int
 	err := s.write(ctx, func(t *tx) error {
 		resealed := 0
-		for _, v := range vaults() {
-			n, err := v.reseal(t, ring)
+		for _, c := range sealedColumns() {
+			n, err := c.reseal(t, ring)
 			if err != nil {
-				return fmt.Errorf("reseal table %s: %w", v.table, err)
+				return fmt.Errorf("reseal table %s: %w", c.table, err)
 			}
 			resealed += n
 		}
@@ -46,16 +45,16 @@ func (s *Store) Reseal(ctx context.Context, ring *seal.Ring) (int, error) {
 	return count, nil
 }
 
-// A sealedValue is a value in a vault.
+// A sealedValue is a value of a sealedColumn.
 type sealedValue struct {
 	key   string
 	value []byte
 }
 
-func (v vault) reseal(t *tx, ring *seal.Ring) (count int, err error) {
+func (c sealedColumn) reseal(t *tx, ring *seal.Ring) (count int, err error) {
 	last := ""
 	for {
-		values, err := v.after(t, last)
+		values, err := c.after(t, last)
 		if err != nil || len(values) == 0 {
 			return count, err
 		}
@@ -64,9 +63,9 @@ func (v vault) reseal(t *tx, ring *seal.Ring) (count int, err error) {
 			if ring.Current(old.value) {
 				continue
 			}
-			n, err := v.replace(t, ring, old)
+			n, err := c.replace(t, ring, old)
 			if err != nil {
-				return count, fmt.Errorf("%s %q: %w", v.key, old.key, err)
+				return count, fmt.Errorf("%s %q: %w", c.key, old.key, err)
 			}
 			count += n
 		}
@@ -74,25 +73,25 @@ func (v vault) reseal(t *tx, ring *seal.Ring) (count int, err error) {
 }
 
 // after returns the next values behind a key.
-func (v vault) after(t *tx, key string) ([]sealedValue, error) {
+func (c sealedColumn) after(t *tx, key string) ([]sealedValue, error) {
 	var list []sealedValue
 	err := t.each(func(rows *sql.Rows) error {
 		var next sealedValue
 		err := rows.Scan(&next.key, &next.value)
 		list = append(list, next)
 		return err
-	}, fmt.Sprintf(`SELECT %[1]s, %[2]s FROM %[3]s WHERE %[2]s IS NOT NULL AND %[1]s > $1 ORDER BY %[1]s LIMIT $2`, v.key, v.column, v.table), key, chunk)
+	}, fmt.Sprintf(`SELECT %[1]s, %[2]s FROM %[3]s WHERE %[2]s IS NOT NULL AND %[1]s > $1 ORDER BY %[1]s LIMIT $2`, c.key, c.column, c.table), key, chunk)
 	return list, err
 }
 
 // replace seals a value anew, unless a process that shares the state has just
 // changed it, and so sealed it anew itself, or erased it.
-func (v vault) replace(t *tx, ring *seal.Ring, old sealedValue) (int, error) {
-	text, err := ring.Open(v.purpose(old.key), old.value)
+func (c sealedColumn) replace(t *tx, ring *seal.Ring, old sealedValue) (int, error) {
+	text, err := ring.Open(c.purpose(old.key), old.value)
 	if err != nil {
 		return 0, err
 	}
-	n, err := t.exec(fmt.Sprintf(`UPDATE %s SET %s = $3 WHERE %s = $1 AND %[2]s = $2`, v.table, v.column, v.key),
-		old.key, old.value, ring.Seal(v.purpose(old.key), text))
+	n, err := t.exec(fmt.Sprintf(`UPDATE %s SET %s = $3 WHERE %s = $1 AND %[2]s = $2`, c.table, c.column, c.key),
+		old.key, old.value, ring.Seal(c.purpose(old.key), text))
 	return int(n), err
 }

@@ -129,7 +129,7 @@ func TestResealYieldsToOthers(t *testing.T) {
 	s := openTest(t, Options{State: "memory", Ring: both})
 	ids := fillSealed(t, s, 3)
 	stale := sealedValue{key: ids[1], value: ringOf(t, older).Seal(payloadPurpose(ids[1]), []byte("yesterday's"))}
-	messages := vaults()[2]
+	messages := sealedColumns()[2]
 	err := s.write(t.Context(), func(x *tx) error {
 		if n, err := messages.replace(x, both, stale); n != 0 || err != nil {
 			return fmt.Errorf("%d, %w", n, err)

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// OpenSession remembers that a browser was signed in with a token, both known by
-// their hashes, and returns when that ends by itself.
+// OpenSession stores that a browser was signed in with a token, both by their hashes. It
+// returns when the session ends by itself.
 func (s *Store) OpenSession(ctx context.Context, session, token [sha256.Size]byte, life time.Duration) (time.Time, error) {
 	now := s.engine.now()
 	expires := fromMicros(micros(now.Add(life)))
@@ -21,8 +21,8 @@ func (s *Store) OpenSession(ctx context.Context, session, token [sha256.Size]byt
 	return expires, err
 }
 
-// Session returns the hash of the token that a session was opened with, and when
-// it ends. It reports false if there is none, or none any more.
+// Session returns the hash of the token that a session was opened with, and when it ends.
+// It reports false if there is no such session, or it has ended.
 func (s *Store) Session(ctx context.Context, session [sha256.Size]byte) (token [sha256.Size]byte, expires time.Time, ok bool, err error) {
 	var (
 		found []byte
@@ -50,7 +50,7 @@ func (s *Store) Session(ctx context.Context, session [sha256.Size]byte) (token [
 
 // EndSession ends a session, if there is one.
 func (s *Store) EndSession(ctx context.Context, session [sha256.Size]byte) error {
-	// Anybody may ask for it, so that it is worth a write only where there is one.
+	// Anybody may call it, so it writes only if there is a session.
 	if _, _, ok, err := s.Session(ctx, session); err != nil || !ok {
 		return err
 	}
@@ -59,6 +59,3 @@ func (s *Store) EndSession(ctx context.Context, session [sha256.Size]byte) error
 		return err
 	})
 }
-
-// deleteSessions deletes a number of those that have expired.
-const deleteSessions = `DELETE FROM session WHERE hash IN (SELECT hash FROM session WHERE expires_at <= $1 ORDER BY hash LIMIT $2)`

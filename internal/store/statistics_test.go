@@ -3,6 +3,7 @@
 package store
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -11,69 +12,107 @@ import (
 	"dmconnector/internal/delivery"
 )
 
-// fillNumbered has messages of one second each, with numbers in their ids.
-func fillNumbered(t *testing.T, s *Store, start time.Time, n int) {
+var statisticsStart = time.Date(2026, 1, 31, 8, 0, 0, 0, time.UTC)
+
+// insertAt inserts a message of some time after the start that took so long.
+func (s *Store) insertAt(t *testing.T, after time.Duration, connector, usageType string, state delivery.State, took time.Duration) {
 	t.Helper()
-	for i := range n {
-		id := leastID(start.Add(time.Duration(i) * time.Second))
-		at := micros(start.Add(time.Duration(i) * time.Second))
-		s.run(t, `
-INSERT INTO message (id, connector, type, mode, state, code, recipient, address, body, overtaken, hold,
-	attempts, owner, due_at, expires_at, created_at, updated_at, limits, report)
-VALUES ($1, 'mine', 'SignIn', 'direct', 'sent', '', 'u***@example.com', $2, $2, 0, 0, 1, '', 0, 0, $3, $4, '', '{}')`,
-			id, []byte{1}, at, at+250_000)
-	}
+	created := statisticsStart.Add(after)
+	s.run(t, `
+INSERT INTO message (id, connector, type, mode, state, code, detail, recipient, address, body, superseded, hold,
+	attempts, owner, due_at, expires_at, created_at, updated_at, charges, steps)
+VALUES ($1, $2, $3, 'direct', $4, '', '', 'u***@example.com', $5, $5, 0, 0, 1, '', 0, 0, $6, $7, '[]', '{}')`,
+		delivery.NewID(), connector, usageType, string(state), []byte{1}, micros(created), micros(created.Add(took)))
 }
 
-func TestTally(t *testing.T) {
-	start := time.Date(2026, 1, 31, 8, 0, 0, 0, time.UTC)
-	const all = tallyChunk + 5
+func TestStatistics(t *testing.T) {
+	minutes := func(n int) delivery.StatisticsQuery {
+		return delivery.StatisticsQuery{Since: statisticsStart, Until: statisticsStart.Add(time.Duration(n) * time.Minute), Step: time.Minute}
+	}
+	series := func(connector, usageType string, state delivery.State, counts ...int) delivery.Series {
+		return delivery.Series{Connector: connector, Type: usageType, State: state, Counts: counts}
+	}
+	ofConnector, ofType, longer := minutes(3), minutes(3), minutes(3)
+	ofConnector.Connector, ofType.Type = "other", "Generic"
+	longer.Step, longer.Since = 100*time.Second, longer.Since.Add(-time.Minute)
+	none := minutes(3)
+	none.Connector = "no\x00ne"
+	zero, ms := &delivery.Latency{}, func(p50, p95, most int64) *delivery.Latency {
+		return &delivery.Latency{P50: p50, P95: p95, Max: most}
+	}
 	tests := map[string]struct {
-		since, until int // seconds
-		most         int
-		newest, n    int
-		complete     bool
+		query delivery.StatisticsQuery
+		want  delivery.Statistics
 	}{
-		"all":                  {0, all, all, all - 1, all, true},
-		"more than all":        {-10, all + 10, all + 10, all - 1, all, true},
-		"too many":             {0, all, all - 1, all - 1, all - 1, false},
-		"too many for a chunk": {0, all, 3, all - 1, 3, false},
-		"a chunk":              {0, tallyChunk, tallyChunk, tallyChunk - 1, tallyChunk, true},
-		"a chunk of more":      {0, all, tallyChunk, all - 1, tallyChunk, false},
-		"a range":              {5, 8, all, 7, 3, true},
-		"none":                 {all, all + 1, all, 0, 0, true},
+		"all": {minutes(3), delivery.Statistics{
+			Series: []delivery.Series{
+				series("mine", "Generic", "queued", 0, 1, 0), series("mine", "SignIn", "failed", 2, 0, 1),
+				series("mine", "SignIn", "sent", 0, 1, 1), series("other", "Register", "sent", 0, 0, 1),
+			},
+			Latency: []*delivery.Latency{nil, zero, ms(39, 1000, 1000)},
+		}},
+		"a connector": {ofConnector, delivery.Statistics{
+			Series: []delivery.Series{series("other", "Register", "sent", 0, 0, 1)}, Latency: []*delivery.Latency{nil, nil, ms(1000, 1000, 1000)},
+		}},
+		"a type": {ofType, delivery.Statistics{
+			Series: []delivery.Series{series("mine", "Generic", "queued", 0, 1, 0)}, Latency: make([]*delivery.Latency, 3),
+		}},
+		"another step": {longer, delivery.Statistics{
+			Series: []delivery.Series{
+				series("mine", "Generic", "queued", 0, 1, 0), series("mine", "SignIn", "failed", 2, 1, 0),
+				series("mine", "SignIn", "sent", 1, 1, 1), series("other", "Register", "sent", 0, 0, 1),
+			},
+			Latency: []*delivery.Latency{zero, zero, ms(39, 1000, 1000)},
+		}},
+		"nothing": {none, delivery.Statistics{Series: []delivery.Series{}, Latency: make([]*delivery.Latency, 3)}},
 	}
 	onEveryKind(t, func(t *testing.T, s *Store) {
-		fillNumbered(t, s, start, all)
+		before, after := -time.Microsecond, time.Duration(0)
+		if s.kind == Postgres { // its clock is read with some error
+			before, after = -time.Second/2, time.Second/2
+		}
+		s.insertAt(t, before, "mine", "SignIn", "sent", 0)
+		s.insertAt(t, after, "mine", "SignIn", "failed", 0)
+		s.insertAt(t, time.Second, "mine", "SignIn", "failed", 0)
+		s.insertAt(t, 119*time.Second, "mine", "Generic", "queued", 0)
+		s.insertAt(t, 119*time.Second, "mine", "SignIn", "sent", 0)
+		s.insertAt(t, 120*time.Second+after, "mine", "SignIn", "failed", time.Hour)
+		s.insertAt(t, 179*time.Second, "mine", "SignIn", "sent", 40*time.Millisecond)
+		s.insertAt(t, 180*time.Second+before, "other", "Register", "sent", time.Second)
+		s.insertAt(t, 180*time.Second+after, "mine", "SignIn", "sent", 0)
 		for name, tt := range tests {
-			at := func(n int) time.Time { return start.Add(time.Duration(n) * time.Second) }
-			var got []delivery.Record
-			complete, err := s.Tally(t.Context(), at(tt.since), at(tt.until), tt.most, func(r delivery.Record) { got = append(got, r) })
-			if err != nil || complete != tt.complete || len(got) != tt.n {
-				t.Errorf("%s: %d messages, complete %v, %v", name, len(got), complete, err)
+			right := s.engine
+			if name == "a type" { // callers do not know the state's clock
+				s.engine = skewed{right, time.Hour}
+				tt.query.Since, tt.query.Until = tt.query.Since.Add(-time.Hour), tt.query.Until.Add(-time.Hour)
 			}
-			for i, r := range got {
-				created := at(tt.newest - i)
-				want := delivery.Record{
-					ID: leastID(created), Connector: "mine", Type: "SignIn", State: delivery.StateSent,
-					Created: created, Updated: created.Add(250 * time.Millisecond),
-				}
-				if diff := cmp.Diff(want, r); diff != "" {
-					t.Fatalf("%s, message %d (-want +got):\n%s", name, i, diff)
-				}
+			got, err := s.Statistics(t.Context(), tt.query)
+			if diff := cmp.Diff(tt.want, got); err != nil || diff != "" {
+				t.Errorf("%s: %v (-want +got):\n%s", name, err, diff)
 			}
+			s.engine = right
 		}
 	})
 }
 
-func TestTallyReadsTheIndexOfIDs(t *testing.T) {
-	s := openTest(t, Options{State: "memory"})
-	var plan string
-	err := s.engine.read(t.Context(), func(x *tx) error {
-		var id, parent, unused int
-		return x.row(`EXPLAIN QUERY PLAN `+tallyQuery, "0", "1", 10).Scan(&id, &parent, &unused, &plan)
+// Quantiles are right within 10 %, and the longest is exact.
+func TestLatencyQuantiles(t *testing.T) {
+	onEveryKind(t, func(t *testing.T, s *Store) {
+		for n, unit := range []time.Duration{time.Millisecond, 37 * time.Millisecond, time.Minute} {
+			s.run(t, `DELETE FROM message`)
+			for range 18 {
+				s.insertAt(t, time.Minute, "mine", "SignIn", "sent", time.Duration(n+1)*unit)
+			}
+			s.insertAt(t, time.Minute, "mine", "SignIn", "sent", 7*time.Duration(n+1)*unit)
+			s.insertAt(t, time.Minute, "mine", "SignIn", "sent", 8*time.Duration(n+1)*unit)
+			got, err := s.Statistics(t.Context(), delivery.StatisticsQuery{Since: statisticsStart, Until: statisticsStart.Add(time.Hour), Step: time.Hour})
+			if err != nil {
+				t.Fatal(err)
+			}
+			l, ms := got.Latency[0], float64((time.Duration(n+1) * unit).Milliseconds())
+			if math.Abs(float64(l.P50)/ms-1) > 0.1 || math.Abs(float64(l.P95)/(7*ms)-1) > 0.1 || float64(l.Max) != 8*ms {
+				t.Errorf("%v ms: %+v", ms, *l)
+			}
+		}
 	})
-	if want := "SEARCH message USING INDEX sqlite_autoindex_message_1 (id>? AND id<?)"; err != nil || plan != want {
-		t.Errorf("%s, %v", plan, err)
-	}
 }

@@ -1,10 +1,10 @@
-// Package store remembers: messages, which are claim, delivery log and queue in
-// one table, limits, connectors, email templates, callers' tokens and the audit
-// trail. One set of statements runs on SQLite, for one process, and on
-// PostgreSQL, which several may share; nothing above this package knows which.
+// Package store keeps the state: messages (one table is idempotency, delivery log and
+// queue), limits, connectors, email templates, callers' tokens, sessions and the audit
+// trail. One set of statements runs on SQLite, for one process, and on PostgreSQL, which
+// several processes may share; nothing above this package knows which.
 //
-// Addresses, IPs and keys are kept as keyed hashes, and what must be read again,
-// such as a connector's secrets or a queued message, is sealed.
+// Addresses, IPs and keys are stored as keyed hashes. What must be read again, such as a
+// connector's secrets or a queued message, is sealed.
 package store
 
 import (
@@ -15,7 +15,6 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -27,17 +26,15 @@ import (
 
 // Options say which state to open, and how.
 type Options struct {
-	// State is "sqlite:<path>", "postgres://…", or "memory" for what is forgotten
-	// at the end.
+	// State is "sqlite:<path>", "postgres://…", or "memory", which is lost at the end.
 	State string
-	// Ring seals and opens. Nil means a fresh key, for memory only.
+	// Ring has the sealing keys. Nil means a new key, for memory only.
 	Ring *seal.Ring
 	Log  *slog.Logger
-	// LockWait is how long to wait for another process to let go of a SQLite
-	// file.
+	// LockWait is how long to wait for another process to release a SQLite file.
 	LockWait time.Duration
-	// Shared opens the state beside a process that may be serving on it, for a
-	// command that is soon done. What a crash left behind stays as it is.
+	// Shared opens the state beside a process that may be serving on it, for a short
+	// command. It reclaims nothing.
 	Shared bool
 	// Retention is how long messages are kept; 0 means 30 days.
 	Retention time.Duration
@@ -53,17 +50,15 @@ type Store struct {
 	secret []byte // of the hashes
 	self   string // this process, among those that share the state
 
-	retention time.Duration
-	most      int // messages in memory
-	refused   refusals
-	notes     chan note
-	noted     sync.WaitGroup
-	stopNotes func()
-	replicas  atomic.Int64
-	expired   atomic.Int64 // queued messages
-	healthy   health
-	waiting   topic // messages may be due
-	changed   topic // the configuration may have changed
+	retention   time.Duration
+	maxMessages int // in memory
+	exceeded    exceededCache
+	rejected    rejectedLog
+	replicas    atomic.Int64
+	expired     atomic.Int64 // queued messages
+	health      health
+	due         topic // messages may be due
+	configured  topic // the configuration may have changed
 }
 
 // A Kind is a kind of state.
@@ -76,7 +71,7 @@ const (
 	Postgres Kind = "postgres"
 )
 
-// KindOf tells the kind that a --state names.
+// KindOf returns the kind that a --state names.
 func KindOf(state string) (Kind, error) {
 	switch {
 	case state == string(Memory):
@@ -86,30 +81,29 @@ func KindOf(state string) (Kind, error) {
 	case strings.HasPrefix(state, "postgres://"), strings.HasPrefix(state, "postgresql://"):
 		return Postgres, nil
 	}
-	// It is not repeated, for it may hold a password.
+	// The text may hold a password.
 	return "", errors.New("--state must be sqlite:<path>, postgres://… or memory")
 }
 
-// An engine runs steps on one kind of database.
+// An engine runs steps on one kind of database. When a transaction is committed, it
+// signals the transaction's topics.
 type engine interface {
-	// write runs a step in a transaction, perhaps more than once: its last run
-	// counts. After an error it may still be running, and what it sets must not be
-	// looked at.
+	// write runs a step in a transaction, perhaps more than once: its last run counts.
+	// After an error it may still be running, and what it sets must not be looked at.
 	write(ctx context.Context, step func(*tx) error) error
-	// read runs a step that only reads.
+	// read runs a step that only reads. The same holds after an error.
 	read(ctx context.Context, step func(*tx) error) error
 	// snapshot is read with all statements seeing the state as of one moment.
 	snapshot(ctx context.Context, step func(*tx) error) error
 	// now is the state's time.
 	now() time.Time
-	// watch reports topics that other processes notify, and keeps now right, until
-	// ctx ends.
-	watch(ctx context.Context, heard func(topic string))
+	// watch signals the topics of other processes, and keeps now right, until ctx ends.
+	watch(ctx context.Context)
 	close() error
 }
 
-// Open opens the state, brings its tables up to date, and takes up what a crash
-// of this process's predecessor left behind.
+// Open opens the state, brings its tables up to date, and reclaims what a crash of this
+// process's predecessor left behind.
 func Open(ctx context.Context, opts Options) (*Store, error) {
 	s, err := open(ctx, opts)
 	if err != nil {
@@ -129,8 +123,7 @@ func open(ctx context.Context, opts Options) (*Store, error) {
 	}
 	s := &Store{
 		kind: kind, ring: opts.Ring, log: opts.Log, shared: opts.Shared, self: uuid.NewString(),
-		retention: opts.Retention, most: maxInMemory, notes: make(chan note, maxNotes),
-		waiting: newTopic(), changed: newTopic(),
+		retention: opts.Retention, maxMessages: maxInMemory, due: newTopic(), configured: newTopic(),
 	}
 	s.replicas.Store(1)
 	if s.retention == 0 {
@@ -150,7 +143,7 @@ func open(ctx context.Context, opts Options) (*Store, error) {
 	opts.Log = s.log
 	switch kind {
 	case Postgres:
-		s.engine, err = openPostgres(ctx, opts.State, s.log)
+		s.engine, err = openPostgres(ctx, opts.State, s.log, s.heard)
 	case SQLite:
 		s.engine, err = openSQLite(ctx, strings.TrimPrefix(opts.State, "sqlite:"), opts, s.heard)
 	default:
@@ -159,11 +152,11 @@ func open(ctx context.Context, opts Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the state: %w", err)
 	}
-	s.startNotes()
+	s.startRejectedLog()
 	return s, nil
 }
 
-// prepare reads the key of the hashes, and takes up what was left behind.
+// prepare reads the key of the hashes, and reclaims what was left behind.
 func (s *Store) prepare(ctx context.Context) error {
 	if err := s.readHashKey(ctx); err != nil {
 		return err
@@ -172,26 +165,26 @@ func (s *Store) prepare(ctx context.Context) error {
 		return nil
 	}
 	if s.kind == Postgres {
-		return s.beat(ctx)
+		return s.heartbeat(ctx)
 	}
-	return s.takeBack(ctx, everyLease)
+	return s.reclaim(ctx, everyLease)
 }
 
-// Close ends the store. Nothing may be under way any more. A state that hangs is
-// waited for some seconds, and then the error says so.
+// Close ends the store, when nothing uses it any more. It waits some seconds for a state
+// that hangs, and then says so in the error.
 func (s *Store) Close() error {
-	s.stopNotes()
+	s.rejected.stop()
 	if s.kind == Postgres && !s.shared {
 		s.leave()
 	}
 	return s.engine.close()
 }
 
-// hashKeyName is where the key of the hashes stands, in table secret.
+// hashKeyName names the key of the hashes in table secret.
 const hashKeyName = "hash"
 
-// readHashKey reads the key of the hashes, which is made at the first start. It
-// is sealed, so that a wrong key ends the start here.
+// readHashKey reads the key of the hashes, which the first start makes. It is sealed, so
+// that a start with a wrong key ends here.
 func (s *Store) readHashKey(ctx context.Context) error {
 	var sealed []byte
 	err := s.engine.write(ctx, func(t *tx) error {
@@ -228,21 +221,21 @@ func (s *Store) Hash(parts ...string) delivery.Hash {
 	return delivery.Hash(mac.Sum(nil))
 }
 
-// Kind tells the kind of the state.
+// Kind returns the kind of the state.
 func (s *Store) Kind() Kind { return s.kind }
 
 // Replicas is how many processes share the state, this one included.
 func (s *Store) Replicas() int { return int(s.replicas.Load()) }
 
-// Waiting is signalled when a queued message may be due.
-func (s *Store) Wake() <-chan struct{} { return s.waiting }
+// Wake is signalled when a queued message may be due.
+func (s *Store) Wake() <-chan struct{} { return s.due }
 
 // ConfigurationChanged is signalled when connectors, templates or tokens may have
 // changed.
-func (s *Store) ConfigurationChanged() <-chan struct{} { return s.changed }
+func (s *Store) ConfigurationChanged() <-chan struct{} { return s.configured }
 
-// write runs a step, and remembers whether the state can be written. A step that
-// changed nothing tells nothing of that: a full disk would take it.
+// write runs a step, and records whether the state can be written. A step that changed
+// nothing says nothing about that: it would succeed on a full disk.
 func (s *Store) write(ctx context.Context, step func(*tx) error) error {
 	var changed int64
 	err := s.engine.write(ctx, func(t *tx) error {
@@ -251,13 +244,12 @@ func (s *Store) write(ctx context.Context, step func(*tx) error) error {
 		return err
 	})
 	if err != nil || changed > 0 {
-		s.healthy.note(err)
+		s.health.record(err)
 	}
 	return err
 }
 
-// skew is how far the state's clock is ahead of this process's, by which callers
-// tell times.
+// skew is how far the state's clock is ahead of this process's, which callers use.
 func (s *Store) skew() time.Duration { return time.Until(s.engine.now()) }
 
 // A topic is signalled, without counting how often.
@@ -272,7 +264,7 @@ func (t topic) signal() {
 	}
 }
 
-// The topics that processes notify each other of.
+// The topics that processes tell each other of.
 const (
 	topicQueue         = "queue"
 	topicConfiguration = "configuration"
@@ -281,13 +273,13 @@ const (
 func (s *Store) heard(name string) {
 	switch name {
 	case topicQueue:
-		s.waiting.signal()
+		s.due.signal()
 	case topicConfiguration:
-		s.changed.signal()
+		s.configured.signal()
 	}
 }
 
-// micros is how times are kept; 0 is none.
+// micros is how times are stored; 0 means none.
 func micros(t time.Time) int64 {
 	if t.IsZero() {
 		return 0

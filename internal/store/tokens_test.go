@@ -109,7 +109,7 @@ func TestSharedBesideAServer(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state.db")
 	opts := Options{State: "sqlite:" + path, Ring: testRing(t)}
 	server := openTest(t, opts)
-	sending := mustAdmit(t, server, order{})
+	sending := mustAccept(t, server, order{})
 	before, err := server.Revision(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -128,7 +128,7 @@ func TestSharedBesideAServer(t *testing.T) {
 	if r := mustMessage(t, server, sending.ID); r.State != "sending" {
 		t.Errorf("a message of the server's was taken back: %s", r.State)
 	}
-	mustAdmit(t, server, order{})
+	mustAccept(t, server, order{})
 }
 
 func TestSharedIsNoReplica(t *testing.T) {
@@ -136,7 +136,7 @@ func TestSharedIsNoReplica(t *testing.T) {
 	server := openTest(t, opts)
 	opts.Shared = true
 	command := openTest(t, opts)
-	if err := server.beat(t.Context()); err != nil || server.Replicas() != 1 || command.Replicas() != 1 {
+	if err := server.heartbeat(t.Context()); err != nil || server.Replicas() != 1 || command.Replicas() != 1 {
 		t.Errorf("%d replicas, %v", server.Replicas(), err)
 	}
 }
@@ -145,7 +145,7 @@ func TestSharedDoesNotMigrateUnderAServer(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state.db")
 	opts := Options{State: "sqlite:" + path, Ring: testRing(t)}
 	server := openTest(t, opts)
-	server.run(t, `INSERT INTO dmconnector_version (version_id, is_applied) VALUES (99, 1)`)
+	server.run(t, `INSERT INTO dmconnector_schema (version_id, is_applied) VALUES (99, 1)`)
 	opts.Shared = true
 	if s, err := Open(t.Context(), opts); err == nil || !strings.Contains(err.Error(), "another version") {
 		t.Errorf("%v, %v", s, err)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"strings"
+
+	"github.com/pressly/goose/v3"
 )
 
 // A runner runs statements of one transaction.
@@ -13,33 +15,46 @@ type runner interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
-// A tx is one transaction. Statements number their arguments ($1), which both
-// kinds of database understand, and where these differ have words in braces: see
-// [dialect].
+// A tx is one transaction. Statements number their arguments ($1), which both kinds of
+// database understand, and use words in braces where the two differ; see [dialect].
 type tx struct {
-	ctx     context.Context //nolint:containedctx // it is the transaction's, which is one call
+	ctx     context.Context //nolint:containedctx // the transaction's, which is one call
 	run     runner
 	dialect *dialect
-	topics  []string // to notify when it is committed
+	topics  []string // to signal after the commit
 	changed int64    // rows
 }
 
-// A dialect has what the two kinds of database call differently.
-type dialect struct{ words *strings.Replacer }
+// A dialect is how a kind of database differs from the other.
+type dialect struct {
+	goose    goose.Dialect
+	words    *strings.Replacer
+	hasTable string // reports whether there is a table of that name
+	indexed  string // before the name of the index to use
+}
 
 var (
-	sqliteDialect = &dialect{strings.NewReplacer(
-		"{greatest}", "max",
-		"{least}", "min",
-		"{skip locked}", "",
-		"{hidden}", "|| ''",
-	)}
-	postgresDialect = &dialect{strings.NewReplacer(
-		"{greatest}", "GREATEST",
-		"{least}", "LEAST",
-		"{skip locked}", "FOR UPDATE SKIP LOCKED",
-		"{hidden}", "",
-	)}
+	sqliteDialect = &dialect{
+		goose: goose.DialectSQLite3,
+		words: strings.NewReplacer(
+			"{blob}", "BLOB",
+			"{greatest}", "max",
+			"{least}", "min",
+			"{skip locked}", "",
+		),
+		hasTable: `SELECT count(*) > 0 FROM sqlite_schema WHERE type = 'table' AND name = $1`,
+		indexed:  " INDEXED BY ",
+	}
+	postgresDialect = &dialect{
+		goose: goose.DialectPostgres,
+		words: strings.NewReplacer(
+			"{blob}", "BYTEA",
+			"{greatest}", "GREATEST",
+			"{least}", "LEAST",
+			"{skip locked}", "FOR UPDATE SKIP LOCKED",
+		),
+		hasTable: `SELECT to_regclass($1) IS NOT NULL`,
+	}
 )
 
 func (t *tx) text(statement string) string {
@@ -47,6 +62,15 @@ func (t *tx) text(statement string) string {
 		return statement
 	}
 	return t.dialect.words.Replace(statement)
+}
+
+// messages is the table of messages, read through that index. PostgreSQL chooses by
+// its statistics; SQLite, which has none here, would often choose worse.
+func (t *tx) messages(index string) string {
+	if index == "" || t.dialect.indexed == "" {
+		return "message"
+	}
+	return "message" + t.dialect.indexed + index
 }
 
 // exec returns how many rows were changed.
@@ -79,12 +103,12 @@ func (t *tx) each(f func(*sql.Rows) error, statement string, args ...any) error 
 	return rows.Err()
 }
 
-// notify tells the processes that share the state, this one included, when the
-// transaction is committed.
-func (t *tx) notify(topic string) { t.topics = append(t.topics, topic) }
+// signal signals a topic after the commit, here and in the processes that share the
+// state.
+func (t *tx) signal(topic string) { t.topics = append(t.topics, topic) }
 
-// lock has transactions of one subject come one after the other. SQLite has one
-// writer anyway.
+// lock makes transactions of one subject wait for each other. SQLite has one writer
+// anyway.
 func (t *tx) lock(subject []byte) error {
 	if t.dialect == sqliteDialect {
 		return nil

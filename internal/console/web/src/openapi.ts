@@ -1078,13 +1078,6 @@ export interface components {
             until: string;
             /** @description Seconds. */
             step: number;
-            /** @description All messages of the time are counted. */
-            complete: boolean;
-            /** @description From when on all are, where there were too many. */
-            covered?: {
-                /** Format: date-time */
-                since: string;
-            };
             series: {
                 connector: string;
                 type: components["schemas"]["MessageType"];
@@ -1092,7 +1085,7 @@ export interface components {
                 /** @description One for each step. */
                 counts: number[];
             }[];
-            /** @description How long sent ones took, in milliseconds; null where there are none. */
+            /** @description For each step, how long sent messages took, in milliseconds; null if there are none. Quantiles are right within 10 %. */
             latency: ({
                 p50: number;
                 p95: number;
@@ -3223,7 +3216,6 @@ export interface operations {
                      *       "since": "2026-01-31T08:00:00Z",
                      *       "until": "2026-01-31T08:03:00Z",
                      *       "step": 60,
-                     *       "complete": true,
                      *       "series": [
                      *         {
                      *           "connector": "default",

@@ -1,7 +1,7 @@
 // Figures and charts of a period.
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { get, type Statistics } from "../api";
-import { formatNumber, formatTime, languageTag, texts } from "../i18n";
+import { formatNumber, languageTag, texts } from "../i18n";
 import { Badge, explain, Notice, Tabs } from "../ui";
 import { Chart } from "./chart";
 import { useEvery } from "./live";
@@ -14,19 +14,19 @@ const t = texts({
     title: "Overview", range: "Period", "1h": "1 hour", "24h": "24 hours", "7d": "7 days", "30d": "30 days",
     sent: "Sent", failed: "Not sent", unknown: "Unknown", waiting: "Waiting", rate: "Failure rate", volume: "Mails", latency: "Time until accepted by Aliyun", p50: "Median (p50)", p95: "95th percentile (p95)", max: "Longest",
     whole: "whole period", nothing: "No messages in this period.", asTable: "As a table", time: "Time", kinds: "By connector and type", connector: "Connector", type: "Usage type", total: "Total",
-    partly: "There were too many messages to count all: the figures are complete from {time} on.", none: "–", loading: "Loading…", empty: "nothing sent", more: "and {n} more",
+    none: "–", loading: "Loading…", empty: "nothing sent", more: "and {n} more",
   },
   zh: {
     title: "概览", range: "时间范围", "1h": "1 小时", "24h": "24 小时", "7d": "7 天", "30d": "30 天",
     sent: "已发送", failed: "未发送", unknown: "结果不明", waiting: "等待中", rate: "失败率", volume: "邮件数", latency: "阿里云接受前的用时", p50: "中位数 (p50)", p95: "95 百分位 (p95)", max: "最长",
     whole: "整个时段", nothing: "这段时间内没有邮件。", asTable: "以表格显示", time: "时间", kinds: "按连接器和用途", connector: "连接器", type: "用途", total: "总数",
-    partly: "邮件太多，无法全部统计：数字自 {time} 起完整。", none: "–", loading: "正在加载…", empty: "没有发送", more: "另有 {n} 项",
+    none: "–", loading: "正在加载…", empty: "没有发送", more: "另有 {n} 项",
   },
   ja: {
     title: "概要", range: "表示期間", "1h": "1 時間", "24h": "24 時間", "7d": "7 日間", "30d": "30 日間",
     sent: "送信済み", failed: "未送信", unknown: "結果不明", waiting: "待機中", rate: "失敗率", volume: "メール数", latency: "Aliyun が受け付けるまでの時間", p50: "中央値 (p50)", p95: "95 パーセンタイル (p95)", max: "最長",
     whole: "期間全体", nothing: "この期間にメッセージはありません。", asTable: "表で表示", time: "時刻", kinds: "コネクターと用途別", connector: "コネクター", type: "用途", total: "合計",
-    partly: "メッセージが多すぎるため、すべては集計できません。{time} 以降の数値は完全です。", none: "–", loading: "読み込み中…", empty: "送信なし", more: "ほか {n} 件",
+    none: "–", loading: "読み込み中…", empty: "送信なし", more: "ほか {n} 件",
   },
 });
 
@@ -74,7 +74,6 @@ function Figures(props: { data: Statistics }) {
   return (
     <>
       <Totals sum={sum} />
-      {data.covered && <Notice kind="warning">{t("partly", { time: formatTime(data.covered.since) })}</Notice>}
       {all(sum) === 0 ? <p class="muted placeholder">{t("nothing")}</p> : (
         <>
           <div class="charts">

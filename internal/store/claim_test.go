@@ -28,7 +28,7 @@ func (s *Store) backlog(t *testing.T, n int, connectors ...string) {
 
 // A backlog is taken up in batches, the oldest first; what a connector has that is
 // left out neither takes a place in them nor is changed.
-func TestClaimLeavesConnectorsOut(t *testing.T) {
+func TestClaimExceptsConnectors(t *testing.T) {
 	tests := map[string]struct {
 		without []string
 		want    []string // the connector of each batch
@@ -95,7 +95,7 @@ func TestClaimOfNothingWritesNothing(t *testing.T) {
 }
 
 // What is left out is passed over in the index alone, for it may be a long backlog.
-func TestLeftOutIsPassedOverInTheIndex(t *testing.T) {
+func TestExceptedIsSkippedInTheIndex(t *testing.T) {
 	s := openTest(t, Options{State: addressOf(t, SQLite), Ring: testRing(t)})
 	args := []any{int64(1)}
 	query := `EXPLAIN QUERY PLAN SELECT EXISTS (SELECT 1` + dueMessages + notOf([]string{"a", "b"}, &args) + `)`
@@ -115,10 +115,10 @@ func TestLeftOutIsPassedOverInTheIndex(t *testing.T) {
 }
 
 // The sweep waits for no message that takes a limit: they would wait in a circle.
-func TestSweepLeavesLimitsThatAreTaken(t *testing.T) {
+func TestSweepSkipsLimitsThatAreLocked(t *testing.T) {
 	s := openTest(t, Options{State: addressOf(t, Postgres), Ring: testRing(t)})
 	taken, whole := s.limit("recipient", "u", 3), s.limit("ip", "i", 3)
-	mustAdmit(t, s, order{limits: []delivery.Charge{taken, whole}})
+	mustAccept(t, s, order{charges: []delivery.Charge{taken, whole}})
 	s.run(t, `UPDATE rate_limit SET full_at = 1`)
 	var sweeping error
 	err := s.engine.write(t.Context(), func(x *tx) error {

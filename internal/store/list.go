@@ -1,0 +1,244 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"dmconnector/internal/delivery"
+	"dmconnector/internal/errcode"
+)
+
+const recordColumns = `id, connector, type, mode, state, code, recipient, body, attempts, due_at, expires_at, created_at, updated_at, payload IS NOT NULL`
+
+// scanRecord scans [recordColumns], and further columns after them.
+func scanRecord(row interface{ Scan(...any) error }, more ...any) (delivery.Record, error) {
+	var (
+		r                              delivery.Record
+		body                           []byte
+		due, expires, created, updated int64
+		sealed                         bool
+	)
+	err := row.Scan(append([]any{
+		&r.ID, &r.Connector, &r.Type, &r.Mode, &r.State, &r.Code, &r.Recipient, &body,
+		&r.Attempts, &due, &expires, &created, &updated, &sealed,
+	}, more...)...)
+	if err != nil {
+		return r, err
+	}
+	copy(r.Body[:], body)
+	r.Expires, r.Created, r.Updated = fromMicros(expires), fromMicros(created), fromMicros(updated)
+	if r.State == delivery.StateQueued {
+		r.Due = fromMicros(due)
+	}
+	r.Retryable = sealed && r.State.Kind().Retryable
+	return r, nil
+}
+
+// joinSteps undoes [splitSteps].
+func joinSteps(steps, detail string) (*delivery.Steps, error) {
+	s := new(delivery.Steps)
+	err := json.Unmarshal([]byte(steps), s)
+	s.Detail = detail
+	return s, err
+}
+
+// findMessage returns the message that the condition chooses, or nil.
+func findMessage(t *tx, condition string, args ...any) (*delivery.Record, error) {
+	var detail, steps string
+	r, err := scanRecord(t.row(`SELECT `+recordColumns+`, detail, steps FROM message WHERE `+condition, args...), &detail, &steps)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil //nolint:nilnil // none is an answer
+	}
+	if err != nil {
+		return nil, err
+	}
+	if r.Steps, err = joinSteps(steps, detail); err != nil {
+		return nil, fmt.Errorf("read the steps of message %s: %w", r.ID, err)
+	}
+	return &r, nil
+}
+
+// storable reports whether the state can hold such texts: PostgreSQL fails on others,
+// even to look for them.
+func storable(texts ...string) bool {
+	return !slices.ContainsFunc(texts, func(text string) bool { return !utf8.ValidString(text) || strings.ContainsRune(text, 0) })
+}
+
+// Message returns the message of that id. It reports false if there is none.
+func (s *Store) Message(ctx context.Context, id string) (delivery.Record, bool, error) {
+	if !storable(id) {
+		return delivery.Record{}, false, nil
+	}
+	var found *delivery.Record
+	err := s.engine.read(ctx, func(t *tx) error {
+		r, err := findMessage(t, `id = $1`, id)
+		found = r
+		return err
+	})
+	if err != nil || found == nil {
+		return delivery.Record{}, false, err
+	}
+	return *found, true, nil
+}
+
+// Messages returns the messages that the filter chooses, newest first, without their
+// steps.
+func (s *Store) Messages(ctx context.Context, f delivery.Filter) ([]delivery.Record, error) {
+	states := knownStates(f.States)
+	if len(states) == 0 && len(f.States) > 0 || !storable(f.Type, f.Connector, f.Incident, f.Before) {
+		return []delivery.Record{}, nil
+	}
+	f.States = states
+	var list []delivery.Record
+	err := s.engine.read(ctx, func(t *tx) error {
+		read := make([]delivery.Record, 0, f.Limit)
+		query, args := listQuery(t, f)
+		err := t.each(func(rows *sql.Rows) error {
+			r, err := scanRecord(rows)
+			read = append(read, r)
+			return err
+		}, query, args...)
+		list = read
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return list, nil
+}
+
+// knownStates returns each state in the list once, in one order, so that there are few
+// different statements.
+func knownStates(list []delivery.State) []delivery.State {
+	var known []delivery.State
+	for _, kind := range delivery.States() {
+		if slices.Contains(list, kind.State) {
+			known = append(known, kind.State)
+		}
+	}
+	return known
+}
+
+// incidentLength is how much of an id is enough to find a message by: its last
+// characters, as the first are the time.
+const incidentLength = 8
+
+// listQuery returns the query of a filter. Ids are in the order of time, and so are the
+// entries of each index that have the same address, connector or type.
+func listQuery(t *tx, f delivery.Filter) (query string, args []any) {
+	var terms []string
+	arg := func(value any) string {
+		args = append(args, value)
+		return "$" + strconv.Itoa(len(args))
+	}
+	where := func(column, comparison string, value any) {
+		terms = append(terms, column+" "+comparison+" "+arg(value))
+	}
+
+	index := ""
+	switch {
+	case len(f.Incident) == incidentLength:
+		where("substr(id, 29)", "=", f.Incident)
+		index = "message_incident"
+	case f.Incident != "":
+		where("id", "=", f.Incident)
+	case f.Address != nil:
+		index = "message_address"
+	case len(f.States) > 0 && !slices.Contains(f.States, delivery.StateSent):
+		terms = append(terms, "state <> 'sent'")
+		index = "message_unsent"
+	case f.Connector != "":
+		index = "message_connector"
+	case f.Type != "":
+		index = "message_type"
+	}
+	if f.Address != nil {
+		where("address", "=", f.Address[:])
+	}
+	if len(f.States) > 0 {
+		places := make([]string, len(f.States))
+		for i, state := range f.States {
+			places[i] = arg(string(state))
+		}
+		terms = append(terms, "state IN ("+strings.Join(places, ", ")+")")
+	}
+	if f.Connector != "" {
+		where("connector", "=", f.Connector)
+	}
+	if f.Type != "" {
+		where("type", "=", f.Type)
+	}
+	if f.Before != "" {
+		where("id", "<", f.Before)
+	}
+	if !f.Since.IsZero() {
+		where("id", ">=", leastID(f.Since))
+	}
+	if !f.Until.IsZero() {
+		where("id", "<", leastID(f.Until))
+	}
+	condition := ""
+	if len(terms) > 0 {
+		condition = " WHERE " + strings.Join(terms, " AND ")
+	}
+	// The driver of SQLite ends a query with its context only until the first row is
+	// found. Materialized, the page is complete by then.
+	return `WITH page AS MATERIALIZED (SELECT ` + recordColumns + ` FROM ` + t.messages(index) + condition +
+		` ORDER BY id DESC LIMIT ` + arg(f.Limit) + `) SELECT * FROM page ORDER BY id DESC`, args
+}
+
+// leastID is the least id of a message of that time: a UUID of version 7 begins with
+// its milliseconds (RFC 9562, 5.7).
+func leastID(at time.Time) string {
+	digits := fmt.Sprintf("%012x", max(at.UnixMilli(), 0))
+	return digits[:8] + "-" + digits[8:] + "-7000-8000-000000000000"
+}
+
+// Why a message cannot be sent again.
+var (
+	errNoMessage    = &delivery.Error{Code: errcode.MessageNotFound, Detail: "there is no message with that id"}
+	errPayloadGone  = &delivery.Error{Code: errcode.PayloadGone, Detail: "the content of the message was erased, so it cannot be sent again"}
+	errNotRetryable = &delivery.Error{Code: errcode.NotRetryable, Detail: "only a dead or unknown message can be sent again"}
+)
+
+// Retry queues a dead or unknown message again, within its lifetime. If that cannot be
+// done, the error is a [*delivery.Error].
+func (s *Store) Retry(ctx context.Context, by, id string) error {
+	if !storable(id) {
+		return errNoMessage
+	}
+	now := s.engine.now()
+	return s.write(ctx, func(t *tx) error {
+		r, err := findMessage(t, `id = $1`, id)
+		switch {
+		case err != nil:
+			return err
+		case r == nil:
+			return errNoMessage
+		case !r.State.Kind().Retryable:
+			return errNotRetryable
+		case !r.Retryable, !r.Expires.After(now):
+			return errPayloadGone
+		}
+		// The count tells this attempt from the one before, whose outcome may still come.
+		changed, err := t.exec(`
+UPDATE message SET state = 'queued', code = '', detail = '', attempts = attempts + 1, superseded = 0, due_at = $2, updated_at = $2
+WHERE id = $1 AND state = $3`, id, micros(now), string(r.State))
+		if err != nil {
+			return err
+		}
+		if changed == 0 {
+			return errNotRetryable
+		}
+		t.signal(topicQueue)
+		return audit(t, change(by, "message.retry", id), now)
+	})
+}

@@ -1,0 +1,444 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"dmconnector/internal/delivery"
+	"dmconnector/internal/errcode"
+)
+
+const (
+	// lease is how long a message that is being sent belongs to its process: longer
+	// than a send may take.
+	lease = 12 * time.Second
+	// keyLifetime is how long an Idempotency-Key is known.
+	keyLifetime = 24 * time.Hour
+	insertTries = 5
+)
+
+// Details of what the store decides by itself.
+const (
+	supersededDetail = "a newer code was accepted before this message was sent"
+	expiredDetail    = "the message was not sent within its lifetime"
+	lostDetail       = "the process that was sending the message stopped, so it may have been sent"
+)
+
+// Accept stores a new message within its limits. See [delivery.Store].
+func (s *Store) Accept(ctx context.Context, e *delivery.Entry) (delivery.Acceptance, error) {
+	now := s.engine.now()
+	// Repeated requests over a limit do not each reach the database.
+	if e.Idempotency == nil {
+		if exceeded, wait := s.exceeded.find(now, e.Charges); exceeded != nil {
+			s.RecordRejected(e, e.Rejected(exceeded, wait))
+			return delivery.Acceptance{Exceeded: exceeded, Wait: wait}, nil
+		}
+	}
+	row, err := s.messageRow(e, now)
+	if err != nil {
+		return delivery.Acceptance{}, err
+	}
+	var result delivery.Acceptance
+	err = s.write(ctx, func(t *tx) error {
+		accepted, err := accept(t, e, row, now)
+		if err != nil {
+			return err
+		}
+		result = accepted
+		return nil
+	})
+	if err != nil {
+		return delivery.Acceptance{}, err
+	}
+	if result.Exceeded != nil {
+		s.exceeded.add(now, *result.Exceeded, result.Wait)
+	}
+	return result, nil
+}
+
+// accept inserts the message, supersedes older ones and charges the limits. If one of
+// these is used up, the message ends as failed and supersedes nothing.
+func accept(t *tx, e *delivery.Entry, row []any, now time.Time) (delivery.Acceptance, error) {
+	known, err := insert(t, e, row, now)
+	if err != nil || known != nil {
+		return delivery.Acceptance{Known: known}, err
+	}
+	var (
+		a     delivery.Acceptance
+		older bool
+	)
+	if e.Supersede != nil {
+		if older, err = hasOlder(t, e); err != nil {
+			return a, err
+		}
+	}
+	if older {
+		// What the older messages give back may make room for this one.
+		if _, err := t.exec(`SAVEPOINT supersede`); err != nil {
+			return a, err
+		}
+		if a.Superseded, err = supersede(t, e, now); err != nil {
+			return a, err
+		}
+	}
+	if a.Exceeded, a.Wait, err = charge(t, e.Charges, now); err != nil {
+		return a, err
+	}
+	if older && a.Exceeded != nil {
+		if _, err := t.exec(`ROLLBACK TO SAVEPOINT supersede`); err != nil {
+			return a, err
+		}
+		a.Superseded = nil
+	}
+	if older {
+		if _, err := t.exec(`RELEASE SAVEPOINT supersede`); err != nil {
+			return a, err
+		}
+	}
+	if a.Exceeded == nil {
+		if e.Mode == delivery.Queued {
+			t.signal(topicQueue)
+		}
+		return a, nil
+	}
+	_, err = complete(t, e.Rejected(a.Exceeded, a.Wait), now)
+	return a, err
+}
+
+const insertMessage = `
+INSERT INTO message (id, connector, type, mode, state, code, detail, recipient, address, body, idempotency_key, supersede_key, superseded, hold,
+	attempts, owner, due_at, expires_at, created_at, updated_at, charges, payload, steps)
+VALUES ($1, $2, $3, $4, $5, '', $6, $7, $8, $9, $10, $11, 0, $12, $13, $14, $15, $16, $17, $17, $18, $19, $20)
+ON CONFLICT DO NOTHING`
+
+// messageRow returns the arguments of [insertMessage] for a new message.
+func (s *Store) messageRow(e *delivery.Entry, now time.Time) ([]any, error) {
+	state, attempts, due := delivery.StateSending, 1, now.Add(lease)
+	var payload []byte
+	charges := []delivery.Charge{} // a direct message's outcome names its own
+	if e.Mode == delivery.Queued {
+		state, attempts, due = delivery.StateQueued, 0, now
+		payload = s.ring.Seal(payloadPurpose(e.ID), e.Payload)
+		charges = e.Charges
+	}
+	charged, err := json.Marshal(charges)
+	if err != nil {
+		return nil, err
+	}
+	steps, detail, err := splitSteps(e.Steps)
+	if err != nil {
+		return nil, err
+	}
+	return []any{
+		e.ID, e.Connector, e.Type, string(e.Mode), string(state), detail, e.Recipient, e.Address[:], e.Body[:], optional(e.Idempotency), optional(e.Supersede),
+		number(e.Hold), attempts, s.self, micros(due), micros(e.Expires.Add(s.skew())), micros(now), string(charged), payload, steps,
+	}, nil
+}
+
+// payloadPurpose binds a sealed message to its row.
+func payloadPurpose(id string) string { return "message/" + id }
+
+// splitSteps returns the two columns of a message's steps: the detail changes without
+// the others.
+func splitSteps(s delivery.Steps) (steps, detail string, err error) {
+	detail, s.Detail = s.Detail, ""
+	data, err := json.Marshal(s)
+	return string(data), detail, err
+}
+
+func optional(h *delivery.Hash) any {
+	if h == nil {
+		return nil
+	}
+	return h[:]
+}
+
+func number(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// insert inserts the message, or returns the one that it repeats.
+func insert(t *tx, e *delivery.Entry, row []any, now time.Time) (*delivery.Record, error) {
+	if e.Mode == delivery.Queued && e.Idempotency == nil {
+		known, err := findMessage(t, `body = $1 AND state = 'queued' AND idempotency_key IS NULL LIMIT 1`, e.Body[:])
+		if err != nil || known != nil {
+			return known, err
+		}
+	}
+	// Others may insert, release or find the same key meanwhile.
+	for range insertTries {
+		inserted, err := t.exec(insertMessage, row...)
+		if err != nil || inserted == 1 {
+			return nil, err
+		}
+		if e.Idempotency == nil {
+			break
+		}
+		known, err := findMessage(t, `idempotency_key = $1`, e.Idempotency[:])
+		if err != nil || known != nil && now.Sub(known.Created) < keyLifetime {
+			return known, err
+		}
+		if known == nil {
+			continue
+		}
+		if _, err := t.exec(`UPDATE message SET idempotency_key = NULL WHERE id = $1`, known.ID); err != nil {
+			return nil, err
+		}
+	}
+	return nil, errors.New("the message could not be inserted, nor found")
+}
+
+// olderMessages chooses what a message with supersede key $1 and id $2 supersedes.
+const olderMessages = ` WHERE supersede_key = $1 AND id <> $2 AND superseded = 0 AND state IN ('queued', 'sending')`
+
+// hasOlder reports whether there is a message to supersede, and keeps others of the
+// same key out until the transaction ends.
+func hasOlder(t *tx, e *delivery.Entry) (older bool, err error) {
+	if err := t.lock(e.Supersede[:]); err != nil {
+		return false, err
+	}
+	err = t.row(`SELECT EXISTS (SELECT 1 FROM message`+olderMessages+`)`, e.Supersede[:], e.ID).Scan(&older)
+	return older, err
+}
+
+// supersede ends the older messages that are queued and refunds their charges. Those
+// that are being sent are marked, and their ids returned.
+func supersede(t *tx, e *delivery.Entry, now time.Time) (sending []string, err error) {
+	var unused []delivery.Charge
+	err = t.each(func(rows *sql.Rows) error {
+		var id, state, charges string
+		if err := rows.Scan(&id, &state, &charges); err != nil {
+			return err
+		}
+		if state == string(delivery.StateSending) {
+			sending = append(sending, id)
+			return nil
+		}
+		unused, err = appendCharges(unused, charges)
+		return err
+	}, `
+UPDATE message SET superseded = 1, updated_at = $3,
+	state = CASE WHEN state = 'queued' THEN 'failed' ELSE state END,
+	code = CASE WHEN state = 'queued' THEN 'superseded' ELSE code END,
+	detail = CASE WHEN state = 'queued' THEN $4 ELSE detail END,
+	payload = CASE WHEN state = 'queued' THEN NULL ELSE payload END`+olderMessages+`
+RETURNING id, state, charges`, e.Supersede[:], e.ID, micros(now), supersededDetail)
+	if err != nil {
+		return nil, err
+	}
+	return sending, refund(t, unused)
+}
+
+// Complete stores how an attempt ended. See [delivery.Store].
+func (s *Store) Complete(ctx context.Context, o delivery.Outcome) (bool, error) {
+	now := s.engine.now()
+	if !o.Due.IsZero() {
+		o.Due = o.Due.Add(s.skew())
+	}
+	var applied bool
+	err := s.write(ctx, func(t *tx) error {
+		ok, err := complete(t, o, now)
+		applied = ok
+		return err
+	})
+	if err != nil {
+		return false, err
+	}
+	s.exceeded.forget(o.Refund)
+	return applied, nil
+}
+
+// complete changes the message as long as it was not claimed again: what a stalled
+// attempt knows is true though its lease has ended.
+func complete(t *tx, o delivery.Outcome, now time.Time) (bool, error) {
+	steps, detail, err := splitSteps(o.Steps)
+	if err != nil {
+		return false, err
+	}
+	applied, err := t.exec(`
+UPDATE message SET state = $3, code = $4, detail = $5, due_at = $6, updated_at = $7, steps = $8,
+	idempotency_key = CASE WHEN $9 = 1 THEN NULL ELSE idempotency_key END,
+	payload = CASE WHEN $10 = 1 THEN payload ELSE NULL END,
+	charges = CASE WHEN $11 = 1 THEN '[]' ELSE charges END
+WHERE id = $1 AND attempts = $2 AND state IN ('queued', 'sending', 'unknown') AND (superseded = 0 OR $3 <> 'queued')`,
+		o.ID, o.Attempt, string(o.State), string(o.Code), detail, micros(o.Due), micros(now), steps,
+		number(o.ReleaseKey), number(o.KeepPayload || o.State == delivery.StateQueued), number(len(o.Refund) > 0))
+	if err != nil {
+		return false, err
+	}
+	if applied == 1 {
+		return true, refund(t, o.Refund)
+	}
+	if o.State != delivery.StateQueued {
+		return false, nil
+	}
+	// A newer code was accepted during the attempt: do not try this one again.
+	var charges string
+	err = t.row(`SELECT charges FROM message WHERE id = $1 AND attempts = $2 AND superseded = 1`, o.ID, o.Attempt).Scan(&charges)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	o.State, o.Code, o.Due, o.Steps.Detail = delivery.StateFailed, errcode.Superseded, time.Time{}, supersededDetail
+	if o.Refund, err = appendCharges(nil, charges); err != nil {
+		return false, err
+	}
+	return complete(t, o, now)
+}
+
+// Confirm extends a lease before an attempt. See [delivery.Store].
+func (s *Store) Confirm(ctx context.Context, id string, attempt int) error {
+	now := s.engine.now()
+	// An error of the step would make others in its group commit run again.
+	var refusal error
+	err := s.write(ctx, func(t *tx) error {
+		refusal = nil
+		confirmed, err := t.exec(`
+UPDATE message SET due_at = $3
+WHERE id = $1 AND attempts = $2 AND state = 'sending' AND superseded = 0`, id, attempt, micros(now.Add(lease)))
+		if err != nil || confirmed == 1 {
+			return err
+		}
+		var claimed bool
+		err = t.row(`SELECT EXISTS (SELECT 1 FROM message WHERE id = $1 AND attempts = $2 AND state = 'sending')`, id, attempt).Scan(&claimed)
+		refusal = delivery.ErrLost
+		if claimed {
+			refusal = delivery.ErrSuperseded
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return refusal
+}
+
+// dueMessages chooses what may be claimed at $1.
+const dueMessages = ` FROM message WHERE state IN ('queued', 'sending') AND state = 'queued' AND due_at <= $1`
+
+// Claim leases messages that are due. See [delivery.Store].
+func (s *Store) Claim(ctx context.Context, n int, except []string) ([]delivery.Job, error) {
+	now := s.engine.now()
+	due, err := s.anyDue(ctx, now, except)
+	if err != nil || !due {
+		return nil, err
+	}
+	args := []any{micros(now), micros(now.Add(lease)), s.self, n}
+	statement := `
+UPDATE message SET state = 'sending', attempts = attempts + 1, owner = $3, due_at = $2, updated_at = $1
+WHERE id IN (SELECT id` + dueMessages + ` AND expires_at > $1` + notOf(except, &args) + `
+	ORDER BY due_at LIMIT $4 {skip locked})
+RETURNING ` + recordColumns + `, detail, steps, charges, payload`
+	var list []delivery.Job
+	err = s.write(ctx, func(t *tx) error {
+		list = nil
+		return t.each(func(rows *sql.Rows) error {
+			job, err := scanJob(rows)
+			list = append(list, job)
+			return err
+		}, statement, args...)
+	})
+	if err != nil {
+		return nil, err
+	}
+	skew := s.skew()
+	for i := range list {
+		list[i].Expires = list[i].Expires.Add(-skew)
+		list[i].Payload, err = s.ring.Open(payloadPurpose(list[i].ID), list[i].Payload)
+		if err != nil {
+			// The worker ends this one; the others must go on.
+			s.log.Error("cannot open queued message", "incident", list[i].ID, "error", err)
+			list[i].Payload = nil
+		}
+	}
+	return list, nil
+}
+
+// anyDue spares a transaction that would change nothing.
+func (s *Store) anyDue(ctx context.Context, now time.Time, except []string) (bool, error) {
+	args := []any{micros(now)}
+	statement := `SELECT EXISTS (SELECT 1` + dueMessages + notOf(except, &args) + `)`
+	var due bool
+	err := s.engine.read(ctx, func(t *tx) error { return t.row(statement, args...).Scan(&due) })
+	if err != nil {
+		return false, err
+	}
+	return due, nil
+}
+
+// notOf is the condition that excludes messages of these connectors.
+func notOf(connectors []string, args *[]any) string {
+	if len(connectors) == 0 {
+		return ""
+	}
+	places := make([]string, len(connectors))
+	for i, id := range connectors {
+		*args = append(*args, id)
+		places[i] = "$" + strconv.Itoa(len(*args))
+	}
+	return ` AND connector NOT IN (` + strings.Join(places, ", ") + `)`
+}
+
+func scanJob(rows *sql.Rows) (delivery.Job, error) {
+	var (
+		job                    delivery.Job
+		detail, steps, charges string
+		err                    error
+	)
+	if job.Record, err = scanRecord(rows, &detail, &steps, &charges, &job.Payload); err != nil {
+		return job, err
+	}
+	job.Attempt = job.Attempts
+	if job.Steps, err = joinSteps(steps, detail); err != nil {
+		return job, fmt.Errorf("read the steps of message %s: %w", job.ID, err)
+	}
+	if job.Charges, err = appendCharges(nil, charges); err != nil {
+		return job, fmt.Errorf("read the charges of message %s: %w", job.ID, err)
+	}
+	return job, nil
+}
+
+// Which leases to reclaim, by conditions of [Store.reclaim]'s.
+const (
+	everyLease  = ""
+	endedLeases = ` AND due_at <= $1`
+	// goneLeases are those of processes without a heartbeat.
+	goneLeases = endedLeases + ` AND owner NOT IN (SELECT id FROM replica WHERE seen_at > $2)`
+)
+
+// reclaim ends the leases of messages that nobody is sending any more. A direct message
+// becomes unknown: its caller has seen the failure. A queued one is sent again within
+// its lifetime, unless it is to be held or a newer code was accepted.
+func (s *Store) reclaim(ctx context.Context, which string) error {
+	now := s.engine.now()
+	args := []any{micros(now)}
+	if which == goneLeases {
+		args = append(args, micros(now.Add(-liveFor)))
+	}
+	leased := ` WHERE state IN ('queued', 'sending') AND state = 'sending'` + which
+	return s.write(ctx, func(t *tx) error {
+		queued, err := t.exec(`UPDATE message SET state = 'queued', code = '', detail = '', due_at = $1, updated_at = $1`+leased+
+			` AND mode = 'queued' AND hold = 0 AND superseded = 0 AND expires_at > $1`, args...)
+		if err != nil {
+			return err
+		}
+		if queued > 0 {
+			t.signal(topicQueue)
+		}
+		withDetail := append(slices.Clone(args), lostDetail)
+		_, err = t.exec(fmt.Sprintf(`UPDATE message SET state = 'unknown', code = 'outcome_unknown', detail = $%d, due_at = $1, updated_at = $1`, len(withDetail))+leased, withDetail...)
+		return err
+	})
+}
