@@ -141,7 +141,7 @@ func (s *service) wire(ctx context.Context) error {
 		SendTokens: s.send.values, AdminTokens: s.admin.values, NewSender: newSender,
 		Examine: examiner(s.sandbox, transport, s.log),
 		Console: console.New(), Sessions: s.state, Inbox: s.sandbox.inbox(),
-		Metrics: s.metrics.Handler(), Refused: s.metrics.Refused,
+		Metrics: s.metrics.Handler(), Rejected: s.metrics.Rejected,
 		TLS: s.scheme == "https", Version: version(), State: string(s.state.Kind()),
 	})
 	return s.readStoredTokens(ctx)

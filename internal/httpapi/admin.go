@@ -1,99 +1,19 @@
 package httpapi
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/go-chi/chi/v5"
-
 	"dmconnector/connector"
 	"dmconnector/internal/errcode"
 	"dmconnector/internal/registry"
 )
-
-// adminRoutes are Logto's management API as far as it is about mail, and ours.
-func (s *Server) adminRoutes(r chi.Router) {
-	r.Get("/api/connector-factories", s.admin(s.listFactories))
-	r.Get("/api/connector-factories/{id}", s.admin(s.readFactory))
-	r.Get("/api/connector-factories/{id}/templates", s.admin(s.readyMade))
-	r.Post("/api/connector-factories/{id}/validate", s.admin(s.validate))
-
-	r.Get("/api/connectors", s.admin(s.listConnectors))
-	r.Post("/api/connectors", s.admin(s.createConnector))
-	r.Get("/api/connectors/{id}", s.admin(s.readConnector))
-	r.Patch("/api/connectors/{id}", s.admin(s.patchConnector))
-	r.Delete("/api/connectors/{id}", s.admin(s.deleteConnector))
-	r.Post("/api/connectors/{id}/preview", s.admin(s.preview))
-	r.Post("/api/connectors/{id}/test", s.admin(s.test))
-	if s.opts.Examine != nil {
-		r.Post("/api/connectors/{id}/doctor", s.admin(s.examine))
-	}
-
-	r.Get("/api/email-templates", s.admin(s.listTemplates))
-	r.Put("/api/email-templates", s.admin(s.putTemplates))
-	r.Delete("/api/email-templates", s.admin(s.deleteTemplates))
-	r.Get("/api/email-templates/{id}", s.admin(s.readTemplate))
-	r.Delete("/api/email-templates/{id}", s.admin(s.deleteTemplate))
-	r.Patch("/api/email-templates/{id}/details", s.admin(s.patchTemplate))
-
-	r.Get("/api/audit", s.admin(s.listChanges))
-}
-
-// messageRoutes tell what became of the messages.
-func (s *Server) messageRoutes(r chi.Router) {
-	r.Get("/api/messages", s.admin(s.listMessages))
-	r.Get(eventsPath, s.admin(s.followMessages))
-	r.Post("/api/messages/search", s.admin(s.searchMessages))
-	r.Get("/api/messages/{id}", s.admin(s.readMessage))
-	r.Post("/api/messages/{id}/retry", s.admin(s.retryMessage))
-	r.Get("/api/statistics", s.admin(s.readStatistics))
-}
-
-// admin adapts a handler that is for admins, and that returns its error instead
-// of writing it.
-func (s *Server) admin(h func(http.ResponseWriter, *http.Request, caller) error) http.HandlerFunc {
-	return s.handle(func(w http.ResponseWriter, r *http.Request) error {
-		by, err := s.authorize(r, ScopeAdmin)
-		if err != nil {
-			return err
-		}
-		return h(w, r, by)
-	})
-}
-
-func writeAnswer(w http.ResponseWriter, v any) { writeJSON(w, http.StatusOK, "application/json", v) }
-
-// registryProblem is for a change that the registry refused, or that its state
-// could not take.
-func registryProblem(err error) error {
-	refused, ok := errors.AsType[*registry.Error](err)
-	if !ok {
-		return stateProblem(err)
-	}
-	p := &problem{Code: refused.Code, Detail: refused.Detail, Errors: refused.Problems}
-	if p.Code == codeInvalidConfig {
-		p.Errors = inConfig(refused.Problems)
-	}
-	return p
-}
-
-// stateProblem is for state that could not be read or written.
-func stateProblem(err error) error {
-	return &problem{Code: errcode.Unavailable, Detail: "the state is not available", retryAfter: time.Second, err: err}
-}
-
-// inConfig moves pointers into a config below the config's own place.
-func inConfig(problems []connector.Problem) []connector.Problem {
-	moved := make([]connector.Problem, len(problems))
-	for i, p := range problems {
-		moved[i] = connector.Problem{Pointer: "/config" + p.Pointer, Line: p.Line, Detail: p.Detail}
-	}
-	return moved
-}
 
 // setVersion tells the caller the version, for its If-Match.
 func setVersion(h http.Header, version int64) {
@@ -102,8 +22,8 @@ func setVersion(h http.Header, version int64) {
 	}
 }
 
-// wantedVersion returns the version that the request's If-Match names; 0 is any.
-func wantedVersion(r *http.Request) (int64, error) {
+// wantedVersion returns the version that the request's If-Match names; 0 means any.
+func (r *request) wantedVersion() (int64, error) {
 	given := strings.TrimSpace(r.Header.Get("If-Match"))
 	if given == "" || given == "*" {
 		return 0, nil
@@ -112,22 +32,146 @@ func wantedVersion(r *http.Request) (int64, error) {
 	digits, closed := strings.CutSuffix(quoted, `"`)
 	version, err := strconv.ParseInt(digits, 10, 64)
 	if !found || !closed || err != nil || version < 1 {
-		return 0, &problem{Code: codePreconditionFailed, Detail: `If-Match is not the ETag of a version, such as "3"`}
+		return 0, &problem{Code: errcode.PreconditionFailed, Detail: `If-Match must be the ETag of a version, such as "3"`}
 	}
 	return version, nil
 }
 
-// pageSize is how many lines a page has, unless its request says otherwise.
-const (
-	pageSize    = 50
-	maxPageSize = 200
-)
+// changePage is a page of the audit trail. Next is the id to continue before, if there
+// are more changes.
+type changePage struct {
+	Changes []registry.Change `json:"changes"`
+	Next    string            `json:"next,omitempty"`
+}
 
-// cut splits off what was read beyond a page, and returns the cursor of the next
-// page, or "" if this is the last one.
-func cut[T any](list []T, limit int, id func(T) string) ([]T, string) {
-	if len(list) <= limit {
-		return list, ""
+func (s *Server) listChanges(w http.ResponseWriter, r *request) error {
+	var given struct {
+		Before cursor   `json:"before"`
+		Limit  pageSize `json:"limit"`
 	}
-	return list[:limit], id(list[limit-1])
+	if err := r.decodeQuery(&given, "before", "limit"); err != nil {
+		return err
+	}
+	limit := given.Limit.orDefault()
+	list, err := s.opts.Registry.Changes(r.Context(), string(given.Before), limit+1)
+	if err != nil {
+		return stateError(err)
+	}
+	page := changePage{Changes: []registry.Change{}}
+	page.Changes = append(page.Changes, list[:min(limit, len(list))]...)
+	if len(list) > limit {
+		page.Next = list[limit-1].ID
+	}
+	writeAnswer(w, page)
+	return nil
+}
+
+// logLevel is the level of this process' log.
+type logLevel struct {
+	Level levelName `json:"level" required:"debug, info, warn or error"`
+}
+
+type levelName string
+
+func (l *levelName) parse(value any) error {
+	text, _ := value.(string)
+	switch text {
+	case "debug", "info", "warn", "error":
+		*l = levelName(text)
+		return nil
+	default:
+		return errors.New("must be debug, info, warn or error")
+	}
+}
+
+func (s *Server) readLogLevel(w http.ResponseWriter, _ *request) error {
+	writeAnswer(w, logLevel{levelName(strings.ToLower(s.opts.LogLevel.Level().String()))})
+	return nil
+}
+
+// putLogLevel sets the level until it is set again or the process ends.
+func (s *Server) putLogLevel(w http.ResponseWriter, r *request) error {
+	var given logLevel
+	if err := r.decode(&given, lenient); err != nil {
+		return err
+	}
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(given.Level)); err != nil {
+		return err
+	}
+	s.opts.LogLevel.Set(level)
+	s.opts.Log.WarnContext(r.Context(), "log level changed", "level", string(given.Level), "actor", r.by.actor)
+	writeAnswer(w, given)
+	return nil
+}
+
+func health(w http.ResponseWriter, _ *http.Request) {
+	writeAnswer(w, map[string]string{"status": "ok"})
+}
+
+// readyTime is how long the state may take to answer whether it is available.
+const readyTime = 2 * time.Second
+
+// readiness is for load balancers; Details are for admins.
+type readiness struct {
+	Status     string            `json:"status"`
+	Connectors int               `json:"connectors"` // active
+	Problems   int               `json:"problems"`   // connectors and files whose newest version is not active
+	Details    []brokenConnector `json:"details,omitempty"`
+}
+
+// brokenConnector is a connector, or a file, whose newest version is not active.
+type brokenConnector struct {
+	ID       string              `json:"id"`
+	Path     string              `json:"path,omitempty"` // of its file
+	Problems []connector.Problem `json:"problems"`
+}
+
+// ready says whether a send would work. Broken connectors do not count: the others
+// still send.
+func (s *Server) ready(w http.ResponseWriter, r *request) error {
+	unavailable := func(status string) {
+		writeJSON(w, http.StatusServiceUnavailable, "application/json", map[string]string{"status": status})
+	}
+	if s.draining.Load() != nil {
+		unavailable("shutting down")
+		return nil
+	}
+	if s.opts.Ready != nil {
+		ctx, cancel := context.WithTimeout(r.Context(), readyTime)
+		defer cancel()
+		if err := s.opts.Ready(ctx); err != nil {
+			s.opts.Log.WarnContext(r.Context(), "not ready", "error", err)
+			unavailable("state unavailable")
+			return nil
+		}
+	}
+	answer := s.readiness()
+	if _, err := s.authorize(r.Context(), r, ScopeAdmin); err != nil {
+		answer.Details = nil
+	}
+	writeAnswer(w, answer)
+	return nil
+}
+
+func (s *Server) readiness() readiness {
+	answer := readiness{Status: "ready"}
+	if s.opts.Registry == nil {
+		return answer
+	}
+	inFiles := make(map[string]bool)
+	for _, f := range s.opts.Registry.FileProblems() {
+		inFiles[f.ID] = true
+		answer.Details = append(answer.Details, brokenConnector{f.ID, f.Path, f.Problems})
+	}
+	for _, c := range s.opts.Registry.Connectors() {
+		if c.Active {
+			answer.Connectors++
+		}
+		if len(c.Problems) > 0 && !inFiles[c.ID] {
+			answer.Details = append(answer.Details, brokenConnector{ID: c.ID, Problems: c.Problems})
+		}
+	}
+	answer.Problems = len(answer.Details)
+	return answer
 }

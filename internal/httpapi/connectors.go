@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 
 	"github.com/go-chi/chi/v5"
@@ -11,7 +12,7 @@ import (
 	"dmconnector/internal/registry"
 )
 
-// connectorObject is a connector in Logto's shape, and what we know beyond it.
+// connectorObject is a connector in Logto's shape, with what Logto has no member for.
 type connectorObject struct {
 	ID                 string          `json:"id"`
 	SyncProfile        bool            `json:"syncProfile"`
@@ -24,13 +25,12 @@ type connectorObject struct {
 	Beyond    connectorDetails `json:"dmconnector"`
 }
 
-// connectorDetails are what Logto has no member for.
 type connectorDetails struct {
 	Source   registry.Source     `json:"source"`
 	ReadOnly bool                `json:"readOnly"`
 	InForce  bool                `json:"inForce"` // messages can be sent through it
 	Version  int64               `json:"version,omitempty"`
-	Problems []connector.Problem `json:"problems"` // why what was written last is not in force
+	Problems []connector.Problem `json:"problems"` // why the newest version is not active
 	Warnings []connector.Problem `json:"warnings"`
 }
 
@@ -58,7 +58,7 @@ func (s *Server) writeConnector(w http.ResponseWriter, c registry.Connector) {
 	writeAnswer(w, s.connectorObject(c))
 }
 
-func (s *Server) listConnectors(w http.ResponseWriter, r *http.Request, _ caller) error {
+func (s *Server) listConnectors(w http.ResponseWriter, r *request) error {
 	list := []connectorObject{}
 	if target := r.URL.Query().Get("target"); target == "" || target == s.factory.Target {
 		for _, c := range s.opts.Registry.Connectors() {
@@ -69,76 +69,91 @@ func (s *Server) listConnectors(w http.ResponseWriter, r *http.Request, _ caller
 	return nil
 }
 
-func (s *Server) readConnector(w http.ResponseWriter, r *http.Request, _ caller) error {
-	c, ok := s.opts.Registry.Connector(chi.URLParam(r, "id"))
+func (s *Server) readConnector(w http.ResponseWriter, r *request) error {
+	c, ok := s.opts.Registry.Connector(chi.URLParam(r.Request, "id"))
 	if !ok {
-		return problemOf(errcode.ConnectorNotFound)
+		return &problem{Code: errcode.ConnectorNotFound}
 	}
 	s.writeConnector(w, c)
 	return nil
 }
 
-func (s *Server) createConnector(w http.ResponseWriter, r *http.Request, by caller) error {
-	f, err := readFields(w, r, adminBody)
-	if err != nil {
+// connectorDraft is Logto's request for a new connector.
+type connectorDraft struct {
+	ConnectorID        string         `json:"connectorId" required:"the factory's id, aliyun-direct-mail"`
+	ID                 string         `json:"id"`
+	Metadata           map[string]any `json:"metadata"`
+	SyncProfile        *bool          `json:"syncProfile"`
+	EnableTokenStorage *bool          `json:"enableTokenStorage"`
+	Config             map[string]any `json:"config" required:"the connector's JSON"`
+}
+
+func (s *Server) createConnector(w http.ResponseWriter, r *request) error {
+	var given connectorDraft
+	if err := r.decode(&given, lenient); err != nil {
 		return err
 	}
-	factory := f.required("connectorId", "the factory's id, "+FactoryID)
-	id := f.text("id")
-	f.missing("config", "the connector's JSON")
-	given := givenPatch(f)
-	if factory != FactoryID && factory != "" {
-		return &problem{Code: codeUnknownFactory, Errors: []connector.Problem{{Pointer: "/connectorId", Detail: "must be " + FactoryID}}}
+	if given.ConnectorID != FactoryID {
+		return &problem{Code: errcode.UnknownFactory, Errors: []connector.Problem{{Pointer: "/connectorId", Detail: "must be " + FactoryID}}}
 	}
-	if err := f.err(); err != nil {
-		return err
-	}
-	created, err := s.opts.Registry.Create(r.Context(), by.actor, id, given)
+	created, err := s.opts.Registry.Create(r.Context(), r.by.actor, given.ID, registry.Patch{
+		Config: given.Config, Metadata: given.Metadata, SyncProfile: given.SyncProfile, EnableTokenStorage: given.EnableTokenStorage,
+	})
 	if err != nil {
-		return registryProblem(err)
+		return stateError(err)
 	}
 	s.writeConnector(w, created)
 	return nil
 }
 
-func givenPatch(f *fields) registry.Patch {
-	patch := registry.Patch{
-		Metadata: f.nullable("metadata"), SyncProfile: f.flag("syncProfile"), EnableTokenStorage: f.flag("enableTokenStorage"),
-	}
-	if config := f.object("config"); config != nil {
-		patch.Config = config
-	}
-	return patch
+// connectorPatch is Logto's request to change a connector.
+type connectorPatch struct {
+	Config             config         `json:"config"`
+	Metadata           map[string]any `json:"metadata"`
+	SyncProfile        *bool          `json:"syncProfile"`
+	EnableTokenStorage *bool          `json:"enableTokenStorage"`
 }
 
-func (s *Server) patchConnector(w http.ResponseWriter, r *http.Request, by caller) error {
-	version, err := wantedVersion(r)
+// config is a connector's JSON. Null is not as if it were missing.
+type config map[string]any
+
+func (c *config) parse(value any) error {
+	members, ok := value.(map[string]any)
+	if !ok {
+		return errors.New("must be an object")
+	}
+	*c = members
+	return nil
+}
+
+func (s *Server) patchConnector(w http.ResponseWriter, r *request) error {
+	version, err := r.wantedVersion()
 	if err != nil {
 		return err
 	}
-	f, err := readFields(w, r, adminBody)
-	if err != nil {
+	var given connectorPatch
+	if err := r.decode(&given, lenient); err != nil {
 		return err
 	}
-	patch := givenPatch(f)
-	if err := f.err(); err != nil {
-		return err
+	patch := registry.Patch{Metadata: given.Metadata, SyncProfile: given.SyncProfile, EnableTokenStorage: given.EnableTokenStorage}
+	if given.Config != nil {
+		patch.Config = map[string]any(given.Config)
 	}
-	changed, err := s.opts.Registry.Update(r.Context(), by.actor, chi.URLParam(r, "id"), version, patch)
+	changed, err := s.opts.Registry.Update(r.Context(), r.by.actor, chi.URLParam(r.Request, "id"), version, patch)
 	if err != nil {
-		return registryProblem(err)
+		return stateError(err)
 	}
 	s.writeConnector(w, changed)
 	return nil
 }
 
-func (s *Server) deleteConnector(w http.ResponseWriter, r *http.Request, by caller) error {
-	version, err := wantedVersion(r)
+func (s *Server) deleteConnector(w http.ResponseWriter, r *request) error {
+	version, err := r.wantedVersion()
 	if err != nil {
 		return err
 	}
-	if err := s.opts.Registry.Delete(r.Context(), by.actor, chi.URLParam(r, "id"), version); err != nil {
-		return registryProblem(err)
+	if err := s.opts.Registry.Delete(r.Context(), r.by.actor, chi.URLParam(r.Request, "id"), version); err != nil {
+		return stateError(err)
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil

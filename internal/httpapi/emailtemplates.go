@@ -2,12 +2,12 @@ package httpapi
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
 
 	"github.com/go-chi/chi/v5"
 
 	"dmconnector/connector"
+	"dmconnector/internal/errcode"
 	"dmconnector/internal/registry"
 )
 
@@ -35,117 +35,103 @@ func writeTemplate(w http.ResponseWriter, t registry.EmailTemplate) {
 	writeAnswer(w, templateObject(t))
 }
 
-func templateFilter(r *http.Request) registry.TemplateFilter {
+func templateFilter(r *request) registry.TemplateFilter {
 	query := r.URL.Query()
 	return registry.TemplateFilter{LanguageTag: query.Get("languageTag"), TemplateType: query.Get("templateType")}
 }
 
-func (s *Server) listTemplates(w http.ResponseWriter, r *http.Request, _ caller) error {
+func (s *Server) listTemplates(w http.ResponseWriter, r *request) error {
 	writeTemplates(w, s.opts.Registry.Templates(templateFilter(r)))
 	return nil
 }
 
-func (s *Server) readTemplate(w http.ResponseWriter, r *http.Request, _ caller) error {
-	t, ok := s.opts.Registry.Template(chi.URLParam(r, "id"))
+func (s *Server) readTemplate(w http.ResponseWriter, r *request) error {
+	t, ok := s.opts.Registry.Template(chi.URLParam(r.Request, "id"))
 	if !ok {
-		return problemOf(codeEmailTemplateNotFound)
+		return &problem{Code: errcode.EmailTemplateNotFound}
 	}
 	writeTemplate(w, t)
 	return nil
 }
 
-// putTemplates inserts email templates, or replaces those of the same language
-// and type, all of them or none.
-func (s *Server) putTemplates(w http.ResponseWriter, r *http.Request, by caller) error {
-	f, err := readFields(w, r, adminBody)
-	if err != nil {
+// putTemplates inserts email templates, or replaces those of the same language and
+// type: all of them or none.
+func (s *Server) putTemplates(w http.ResponseWriter, r *request) error {
+	var given struct {
+		Templates []struct {
+			LanguageTag  string         `json:"languageTag" required:"a language, such as en or zh-CN"`
+			TemplateType string         `json:"templateType" required:"a usage type, such as SignIn"`
+			Details      map[string]any `json:"details" required:"the template itself"`
+		} `json:"templates" required:"a list of email templates"`
+	}
+	if err := r.decode(&given, lenient); err != nil {
 		return err
 	}
-	list := parseTemplates(f)
-	if err := f.err(); err != nil {
-		return err
+	if len(given.Templates) == 0 {
+		return invalidRequest([]connector.Problem{{Pointer: "/templates", Detail: "is empty"}})
 	}
-	stored, err := s.opts.Registry.PutTemplates(r.Context(), by.actor, list)
+	list := make([]registry.EmailTemplate, len(given.Templates))
+	for i, t := range given.Templates {
+		list[i] = registry.EmailTemplate{LanguageTag: t.LanguageTag, TemplateType: t.TemplateType}
+		list[i].Details, _ = json.Marshal(t.Details) // decoded JSON always marshals
+	}
+	stored, err := s.opts.Registry.PutTemplates(r.Context(), r.by.actor, list)
 	if err != nil {
-		return registryProblem(err)
+		return stateError(err)
 	}
 	writeTemplates(w, stored)
 	return nil
 }
 
-func parseTemplates(f *fields) []registry.EmailTemplate {
-	given, ok := member[[]any](f, "templates", "a list")
-	if f.missing("templates", "a list of email templates"); ok && len(given) == 0 {
-		f.fault("templates", "is empty")
-	}
-	list := make([]registry.EmailTemplate, 0, len(given))
-	for i, item := range given {
-		inner := &fields{pointer: fmt.Sprintf("/templates/%d", i)}
-		if inner.values, ok = item.(map[string]any); !ok {
-			f.faults = append(f.faults, connector.Problem{Pointer: inner.pointer, Detail: "must be an object"})
-			continue
-		}
-		t := registry.EmailTemplate{
-			LanguageTag:  inner.required("languageTag", "a language, such as en or zh-CN"),
-			TemplateType: inner.required("templateType", "a usage type, such as SignIn"),
-		}
-		inner.missing("details", "the template itself")
-		t.Details, _ = json.Marshal(inner.object("details")) // decoded JSON always marshals
-		f.faults = append(f.faults, inner.faults...)
-		list = append(list, t)
-	}
-	return list
-}
-
-// patchTemplate lays the body over a template's details.
-func (s *Server) patchTemplate(w http.ResponseWriter, r *http.Request, by caller) error {
-	version, err := wantedVersion(r)
+// patchTemplate replaces those of a template's details that the body has.
+func (s *Server) patchTemplate(w http.ResponseWriter, r *request) error {
+	version, err := r.wantedVersion()
 	if err != nil {
 		return err
 	}
-	f, err := readFields(w, r, adminBody)
+	details, err := r.object()
 	if err != nil {
 		return err
 	}
-	t, err := s.opts.Registry.PatchTemplate(r.Context(), by.actor, chi.URLParam(r, "id"), version, f.values)
+	t, err := s.opts.Registry.PatchTemplate(r.Context(), r.by.actor, chi.URLParam(r.Request, "id"), version, details)
 	if err != nil {
-		return registryProblem(err)
+		return stateError(err)
 	}
 	writeTemplate(w, t)
 	return nil
 }
 
-func (s *Server) deleteTemplate(w http.ResponseWriter, r *http.Request, by caller) error {
-	version, err := wantedVersion(r)
+func (s *Server) deleteTemplate(w http.ResponseWriter, r *request) error {
+	version, err := r.wantedVersion()
 	if err != nil {
 		return err
 	}
-	id := chi.URLParam(r, "id")
+	id := chi.URLParam(r.Request, "id")
 	if t, ok := s.opts.Registry.Template(id); ok && version != 0 && version != t.Version {
-		return problemOf(codePreconditionFailed)
+		return &problem{Code: errcode.PreconditionFailed}
 	}
-	if err := s.opts.Registry.DeleteTemplate(r.Context(), by.actor, id); err != nil {
-		return registryProblem(err)
+	if err := s.opts.Registry.DeleteTemplate(r.Context(), r.by.actor, id); err != nil {
+		return stateError(err)
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
 
-// deleteTemplates wants a filter, so that a forgotten one does not delete all,
-// and no other query, so that a misspelt one does not delete too much.
-func (s *Server) deleteTemplates(w http.ResponseWriter, r *http.Request, by caller) error {
+// deleteTemplates requires a filter, so that a forgotten one does not delete all
+// templates, and no other key, so that a misspelt one does not delete too many.
+func (s *Server) deleteTemplates(w http.ResponseWriter, r *request) error {
 	for key := range r.URL.Query() {
 		if key != "languageTag" && key != "templateType" {
-			return &problem{Code: codeInvalidRequest, Detail: "the query has a key besides languageTag and templateType"}
+			return &problem{Code: errcode.InvalidRequest, Detail: "the query may only have languageTag and templateType"}
 		}
 	}
 	filter := templateFilter(r)
 	if filter == (registry.TemplateFilter{}) {
-		return &problem{Code: codeFilterRequired, Detail: "give languageTag, templateType or both in the query"}
+		return &problem{Code: errcode.FilterRequired, Detail: "add languageTag, templateType or both to the query"}
 	}
-	n, err := s.opts.Registry.DeleteTemplates(r.Context(), by.actor, filter)
+	n, err := s.opts.Registry.DeleteTemplates(r.Context(), r.by.actor, filter)
 	if err != nil {
-		return registryProblem(err)
+		return stateError(err)
 	}
 	writeAnswer(w, map[string]int{"rowCount": n})
 	return nil

@@ -13,87 +13,74 @@ import (
 )
 
 const (
-	// lookEvery is how often a stream looks for what has changed, and at its caller.
-	lookEvery = time.Second
-	// beatEvery keeps proxies from closing a stream that has nothing to say.
-	beatEvery = 15 * time.Second
-	// eventTime is how long a reader may take to take an event.
+	// pollInterval is how often a stream checks for changes, and its caller's access.
+	pollInterval = time.Second
+	// heartbeatInterval keeps proxies from closing an idle stream.
+	heartbeatInterval = 15 * time.Second
+	// eventTime is how long a reader may take to read an event.
 	eventTime  = 5 * time.Second
 	maxStreams = 64
 )
 
 const eventsPath = "/api/messages/events"
 
-var eventKeys = []string{"state", "outcome", "type", "connector", "limit"}
-
-// followMessages sends the list of messages now, and whenever it changes, until
-// the caller goes or may no longer see it, or the program stops.
-func (s *Server) followMessages(w http.ResponseWriter, r *http.Request, _ caller) error {
-	f, err := queryFields(r, eventKeys...)
-	if err != nil {
+// followMessages sends the list of messages now, and whenever it changes, until the
+// caller leaves or loses access, or the program stops.
+func (s *Server) followMessages(w http.ResponseWriter, r *request) error {
+	var given messageFilter
+	if err := r.decodeQuery(&given, "state", "type", "connector", "limit"); err != nil {
 		return err
 	}
-	filter := s.parseFilter(f)
-	if err := f.err(); err != nil {
-		return err
-	}
+	filter := s.filter(given)
 	select {
 	case s.streams <- struct{}{}:
 		defer func() { <-s.streams }()
 	default:
-		return &problem{Code: errcode.Overloaded, Detail: "too many pages follow the messages", retryAfter: beatEvery}
+		return &problem{Code: errcode.Overloaded, Detail: "too many pages follow the messages", retryAfter: heartbeatInterval}
 	}
 	if s.draining.Load() != nil {
-		return problemOf(errcode.Unavailable)
+		return &problem{Code: errcode.Unavailable, Detail: "the service is shutting down"}
 	}
-	page, err := s.look(r, filter)
+	page, err := s.pageNow(r, filter)
 	if err != nil {
 		return err
 	}
 	stream := newEventStream(w)
 	defer stream.close()
-	s.keepSending(stream, r, filter, page)
-	return nil
-}
-
-// keepSending sends the page, and what becomes of it.
-func (s *Server) keepSending(stream *eventStream, r *http.Request, filter delivery.Filter, page []byte) {
-	look, beat := time.NewTicker(lookEvery), time.NewTicker(beatEvery)
-	defer look.Stop()
-	defer beat.Stop()
-	err := stream.send("messages", page)
+	poll, heartbeat := time.NewTicker(pollInterval), time.NewTicker(heartbeatInterval)
+	defer poll.Stop()
+	defer heartbeat.Stop()
+	err = stream.send("messages", page)
 	for err == nil {
 		select {
-		case <-look.C:
-			next, failure := s.look(r, filter)
-			switch {
-			case isUnavailable(failure): // the state may come back
-			case failure != nil:
-				return
-			case !bytes.Equal(page, next):
+		case <-poll.C:
+			next, failure := s.pageNow(r, filter)
+			if p, ok := errors.AsType[*problem](failure); ok && p.Code == errcode.Unavailable {
+				continue // the state may come back
+			}
+			if failure != nil {
+				return nil // the caller may no longer see messages
+			}
+			if !bytes.Equal(page, next) {
 				page = next
 				err = stream.send("messages", page)
 			}
-		case <-beat.C:
-			err = stream.beat()
+		case <-heartbeat.C:
+			err = stream.heartbeat()
 		case <-s.stopping:
-			return
+			return nil
 		case <-r.Context().Done():
-			return
+			return nil
 		}
 	}
+	return nil // the caller no longer reads
 }
 
-func isUnavailable(err error) bool {
-	failed, ok := errors.AsType[*problem](err)
-	return ok && failed.Code == errcode.Unavailable
-}
-
-// look returns the page of messages, if the caller may still see it.
-func (s *Server) look(r *http.Request, filter delivery.Filter) ([]byte, error) {
+// pageNow returns the page of messages, if the caller may still see it.
+func (s *Server) pageNow(r *request, filter delivery.Filter) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), sessionTime)
 	defer cancel()
-	if _, err := s.authorize(r.WithContext(ctx), ScopeAdmin); err != nil {
+	if _, err := s.authorize(ctx, r, ScopeAdmin); err != nil {
 		return nil, err
 	}
 	page, err := s.messagePage(ctx, filter)
@@ -109,8 +96,8 @@ type eventStream struct {
 	control *http.ResponseController
 }
 
-// newEventStream begins the answer. Its connection is not used again: a stop would
-// wait whether it is.
+// newEventStream begins the answer. Its connection closes with it, so that a stop does
+// not wait for another request.
 func newEventStream(w http.ResponseWriter) *eventStream {
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
@@ -120,27 +107,27 @@ func newEventStream(w http.ResponseWriter) *eventStream {
 	return &eventStream{w, http.NewResponseController(w)}
 }
 
-// send writes an event. The data must be of one line, as JSON is.
+// send writes an event. The data must be one line, as JSON is.
 func (e *eventStream) send(event string, data []byte) error {
 	return e.write([]byte("event: "+event+"\ndata: "), data, []byte("\n\n"))
 }
 
-// beat writes a comment.
-func (e *eventStream) beat() error { return e.write([]byte(":\n\n")) }
+// heartbeat writes a comment.
+func (e *eventStream) heartbeat() error { return e.write([]byte(":\n\n")) }
 
-// close has the answer end, for which a reader has time again.
-func (e *eventStream) close() { e.extend() }
+// close gives the reader time for the end of the answer.
+func (e *eventStream) close() { e.extendDeadline() }
 
 // write gives up on a reader that does not read.
 func (e *eventStream) write(parts ...[]byte) error {
-	e.extend()
+	e.extendDeadline()
 	if _, err := e.w.Write(bytes.Join(parts, nil)); err != nil { //nolint:gosec // JSON in a stream of events, with nosniff
 		return err
 	}
 	return e.control.Flush()
 }
 
-func (e *eventStream) extend() {
-	// Recorders in tests know no deadlines; a real connection always does.
+func (e *eventStream) extendDeadline() {
+	// Recorders in tests have no deadlines; a real connection always does.
 	_ = e.control.SetWriteDeadline(time.Now().Add(eventTime))
 }

@@ -9,14 +9,14 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"dmconnector/connector"
+	"dmconnector/internal/errcode"
 )
 
 // FactoryID is what Logto calls the Direct Mail connector. As the id in a test
 // route it means a connector that is not stored yet.
 const FactoryID = "aliyun-direct-mail"
 
-// factoryJSON says what a connector of Direct Mail is, for the forms of Logto's
-// console and of ours.
+// factoryJSON describes the connector for the forms of Logto's console and of ours.
 //
 //go:embed factory.json
 var factoryJSON []byte
@@ -49,53 +49,49 @@ func decodeFactory() factoryObject {
 	return factory
 }
 
-func (s *Server) listFactories(w http.ResponseWriter, _ *http.Request, _ caller) error {
+func (s *Server) listFactories(w http.ResponseWriter, _ *request) error {
 	writeAnswer(w, []factoryObject{s.factory})
 	return nil
 }
 
-func (s *Server) readFactory(w http.ResponseWriter, r *http.Request, _ caller) error {
-	if chi.URLParam(r, "id") != FactoryID {
-		return problemOf(codeFactoryNotFound)
+func (s *Server) readFactory(w http.ResponseWriter, r *request) error {
+	if chi.URLParam(r.Request, "id") != FactoryID {
+		return &problem{Code: errcode.FactoryNotFound}
 	}
 	writeAnswer(w, s.factory)
 	return nil
 }
 
-// validation is all that is to be said about a config.
+// validation is everything that is wrong with a config, or doubtful about it.
 type validation struct {
 	Valid    bool                `json:"valid"`
 	Errors   []connector.Problem `json:"errors"`
 	Warnings []connector.Problem `json:"warnings"`
 }
 
-// validate checks a config that is not stored. With the id of a stored connector
-// it may have that one's masks.
-func (s *Server) validate(w http.ResponseWriter, r *http.Request, _ caller) error {
-	if chi.URLParam(r, "id") != FactoryID {
-		return problemOf(codeFactoryNotFound)
+// validate checks a config that is not stored. With the id of a stored connector it
+// may have the masks of its secrets.
+func (s *Server) validate(w http.ResponseWriter, r *request) error {
+	if chi.URLParam(r.Request, "id") != FactoryID {
+		return &problem{Code: errcode.FactoryNotFound}
 	}
-	f, err := readFields(w, r, adminBody)
-	if err != nil {
+	var given struct {
+		Config any    `json:"config" required:"the connector's JSON"`
+		ID     string `json:"id"`
+	}
+	if err := r.decode(&given, strict); err != nil {
 		return err
 	}
-	f.only("config", "id")
-	f.missing("config", "the connector's JSON")
-	id := f.text("id")
-	if err := f.err(); err != nil {
-		return err
-	}
-	_, report := s.opts.Registry.Check(id, f.values["config"])
+	_, report := s.opts.Registry.Check(given.ID, given.Config)
 	writeAnswer(w, validation{
 		Valid: len(report.Errors) == 0, Errors: inConfig(report.Errors), Warnings: inConfig(report.Warnings),
 	})
 	return nil
 }
 
-// readyMade lists the ready-made templates, to begin one's own from.
-func (s *Server) readyMade(w http.ResponseWriter, r *http.Request, _ caller) error {
-	if chi.URLParam(r, "id") != FactoryID {
-		return problemOf(codeFactoryNotFound)
+func (s *Server) builtinTemplates(w http.ResponseWriter, r *request) error {
+	if chi.URLParam(r.Request, "id") != FactoryID {
+		return &problem{Code: errcode.FactoryNotFound}
 	}
 	writeAnswer(w, connector.BuiltinTemplates())
 	return nil

@@ -11,6 +11,7 @@ import (
 	"dmconnector/aliyundm/sandbox"
 	"dmconnector/connector"
 	"dmconnector/internal/delivery"
+	"dmconnector/internal/errcode"
 	"dmconnector/internal/httpapi"
 )
 
@@ -140,6 +141,131 @@ func TestDrainingServerAnswersAndSaysGoodbye(t *testing.T) {
 	}
 }
 
+// checkText checks an error that the person at the sign-in page will see.
+func checkText(t *testing.T, got answer, status int, code errcode.Code) {
+	t.Helper()
+	incident := got.header.Get("Dmconnector-Incident")
+	if got.status != status || got.header.Get("Content-Type") != "text/plain; charset=utf-8" || got.header.Get("Dmconnector-Code") != string(code) || len(incident) != 36 {
+		t.Errorf("%d %v", got.status, got.header)
+	}
+	if want := errcode.Of(code).Person + " [" + incident[28:] + "]"; got.body != want || len(got.body) > 300 {
+		t.Errorf("%q, want %q", got.body, want)
+	}
+}
+
+// Logto puts the whole answer before the person's eyes. Its requests are known by what
+// they were recorded with.
+func TestLogtoGetsASentenceForThePerson(t *testing.T) {
+	s := newService(t, "default")
+	if err := s.sandbox.SetFaults(sandbox.Fault{Kind: "error", Code: "InvalidToAddress.Spam"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, recording := range recordings(t) {
+		for _, recorded := range recording.Requests {
+			code, status := errcode.RecipientRejected, http.StatusUnprocessableEntity
+			if strings.HasSuffix(recording.Flow, "-authorization") {
+				code, status = errcode.Unauthorized, http.StatusUnauthorized
+			}
+			checkText(t, s.exchange(recorded.to(t, s.url+"/api/send")), status, code)
+			asked := s.exchange(recorded.to(t, s.url+"/api/connectors/default/send?errors=json"))
+			if checkPublic(t, asked); asked.header.Get("Dmconnector-Code") != string(code) {
+				t.Errorf("%s: %v", recording.Flow, asked.header)
+			}
+		}
+	}
+	if log := s.log.String(); !strings.Contains(log, "recipient_rejected") {
+		t.Errorf("log: %s", log)
+	}
+}
+
+func TestFormOfAnError(t *testing.T) {
+	const logto = "User-Agent: got (https://github.com/sindresorhus/got)"
+	tests := map[string]struct {
+		query   string
+		headers []string
+		text    bool
+	}{
+		"Logto":                    {"", []string{logto}, true},
+		"another client":           {"", []string{"User-Agent: curl/8"}, false},
+		"no client's name":         {"", nil, false},
+		"got with Accept":          {"", []string{logto, "Accept: application/json"}, false},
+		"got with any Accept":      {"", []string{logto, "Accept: */*"}, false},
+		"a name that begins alike": {"", []string{"User-Agent: gotham/1"}, false},
+		"text is asked for":        {"?errors=text", []string{"User-Agent: curl/8", "Accept: */*"}, true},
+		"JSON is asked for":        {"?errors=json", []string{logto}, false},
+		"both are asked for":       {"?errors=text&errors=json", []string{logto}, false},
+		"something else":           {"?errors=html", []string{logto}, true},
+	}
+	s := newService(t, "default")
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			got := ask(t, s.api, "POST /api/send"+tt.query, `{}`, tt.headers...)
+			if tt.text {
+				checkText(t, got, 401, errcode.Unauthorized)
+			} else {
+				checkPublic(t, got)
+			}
+		})
+	}
+	if got := ask(t, s.api, "GET /api/connectors?errors=text", "", logto); got.header.Get("Content-Type") != "application/problem+json" || got.header.Get("Dmconnector-Code") != "unauthorized" {
+		t.Errorf("not a send: %v", got.header)
+	}
+}
+
+// Whatever goes wrong on a send route, the person gets a sentence.
+func TestEveryFailureOfASendIsText(t *testing.T) {
+	const good = `{"to":"user@example.com","type":"SignIn","payload":{"code":"424242"}}`
+	tests := map[string]struct {
+		route, token, body string
+		status             int
+		code               errcode.Code
+	}{
+		"no token":          {"POST /api/send", "", good, 401, errcode.Unauthorized},
+		"an admin token":    {"POST /api/send", adminToken, good, 403, errcode.Forbidden},
+		"no connector":      {"POST /api/connectors/none/send", recordedToken, good, 404, errcode.ConnectorNotFound},
+		"a NUL in the path": {"POST /api/connectors/%00/send", recordedToken, good, 400, errcode.InvalidRequest},
+		"another method":    {"PUT /api/connectors/default/send", recordedToken, good, 405, errcode.MethodNotAllowed},
+		"no message":        {"POST /api/send", recordedToken, `{`, 400, errcode.InvalidRequest},
+		"too large":         {"POST /api/send", recordedToken, strings.Repeat(" ", 2<<20), 413, errcode.InvalidRequest},
+		"no recipient":      {"POST /api/send", recordedToken, `{"to":"nobody","type":"SignIn"}`, 422, errcode.InvalidRecipient},
+		"a panic":           {"POST /api/send", recordedToken, good, 500, errcode.Internal},
+	}
+	logger := slog.New(slog.DiscardHandler)
+	target := delivery.Connector{ID: "default", Composer: connector.New(parse(t, connectorJSON(t))), Sender: panicking{}}
+	api := httpapi.New(httpapi.Options{
+		Delivery: newDelivery(logger, target), Log: logger, SendTokens: []string{recordedToken}, AdminTokens: []string{adminToken},
+	})
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			got := ask(t, api, tt.route+"?errors=text", tt.body, "Authorization: "+tt.token)
+			checkText(t, got, tt.status, tt.code)
+		})
+	}
+	// A defect of the handlers themselves, not of the provider.
+	broken := httpapi.New(httpapi.Options{Log: logger, SendTokens: []string{recordedToken}})
+	checkText(t, ask(t, broken, "POST /api/send?errors=text", good, "Authorization: "+recordedToken), 500, errcode.Internal)
+}
+
+// The log knows the route of a request whose method is wrong; its caller gets the
+// methods that the route has.
+func TestWrongMethodIsLoggedWithItsRoute(t *testing.T) {
+	var log logBuffer
+	logger := slog.New(slog.NewJSONHandler(&log, nil))
+	api := httpapi.New(httpapi.Options{Log: logger, AccessLog: true, Messages: &remembered{}})
+	got := ask(t, api, "PUT /api/messages/secret", "")
+	if got.code(t) != "method_not_allowed" || got.header.Get("Allow") != "GET" {
+		t.Errorf("%d %v", got.status, got.header)
+	}
+	if lines := strings.Count(log.String(), `"route":"/api/messages/{id}"`); lines != 2 || strings.Contains(log.String(), "secret") {
+		t.Errorf("the route is in %d lines:\n%s", lines, log.String())
+	}
+	for _, method := range []string{"PUT", "BREW"} {
+		if got := ask(t, api, method+" /api/none", ""); got.code(t) != "not_found" {
+			t.Errorf("%s: %d %s", method, got.status, got.body)
+		}
+	}
+}
+
 // panicking is a sender with a defect.
 type panicking struct{ delivery.Sender }
 
@@ -165,12 +291,10 @@ func TestBodyThatNeverEndsIsAnswered(t *testing.T) {
 	s := newService(t, "default")
 	body, never := io.Pipe()
 	defer never.CloseWithError(errors.New("the test has ended"))
-	req, err := http.NewRequestWithContext(t.Context(), "POST", s.url+"/api/send", body)
+	req, err := http.NewRequestWithContext(t.Context(), "POST", s.url+"/api/send?errors=text", body)
 	if err != nil {
 		t.Fatal(err)
 	}
 	req.Header.Set("Authorization", recordedToken)
-	if got := s.exchange(req); got.status != http.StatusRequestTimeout || got.code(t) != "invalid_request" {
-		t.Errorf("%d %s", got.status, got.body)
-	}
+	checkText(t, s.exchange(req), http.StatusRequestTimeout, errcode.InvalidRequest)
 }

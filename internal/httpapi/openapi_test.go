@@ -2,13 +2,9 @@ package httpapi_test
 
 import (
 	"encoding/json"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"maps"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,6 +15,8 @@ import (
 
 	"dmconnector"
 	"dmconnector/connector"
+	"dmconnector/internal/delivery"
+	"dmconnector/internal/errcode"
 	"dmconnector/internal/httpapi"
 )
 
@@ -176,43 +174,91 @@ func TestDocumentHasEveryRoute(t *testing.T) {
 	}
 }
 
-// Every code of the program is in the document, with its title, and some answer of
-// its status may have it.
-func TestDocumentHasEveryCode(t *testing.T) {
+// The document has the codes of the table, with their titles and statuses, and no
+// others.
+func TestDocumentHasTheTableOfCodes(t *testing.T) {
 	spec := specificationOf(t)
-	components := spec.tree["components"].(map[string]any)
 	titles := make(map[string]string)
-	for _, item := range components["schemas"].(map[string]any)["ProblemCode"].(map[string]any)["oneOf"].([]any) {
+	for _, item := range schemaOf(t, "ProblemCode")["oneOf"].([]any) {
 		code := item.(map[string]any)
 		titles[code["const"].(string)] = code["title"].(string)
 	}
-	statuses := statusesOf(spec)
-	want := make(map[string]string)
-	for code, answer := range httpapi.Answers() {
-		want[code] = answer.Title
-		if absent := code == "not_found" || code == "method_not_allowed"; !absent && !slices.Contains(statuses[code], answer.Status) {
-			t.Errorf("no answer with the status %d has %s: %v", answer.Status, code, statuses[code])
-		}
+	wantTitles, wantStatuses := make(map[string]string), make(map[string][]int)
+	for _, kind := range errcode.Kinds() {
+		wantTitles[string(kind.Code)] = kind.Title
+		wantStatuses[string(kind.Code)] = []int{kind.Status}
 	}
-	for _, code := range codesOfSources(t) {
-		if _, has := want[code]; !has {
-			t.Errorf("%s is in the sources, and has no status", code)
-		}
+	if diff := cmp.Diff(wantTitles, titles); diff != "" {
+		t.Errorf("titles (-program +document)\n%s", diff)
 	}
-	if diff := cmp.Diff(want, titles); diff != "" {
-		t.Errorf("(-program +document)\n%s", diff)
+	wantStatuses["invalid_request"] = []int{400, 408, 413}
+	delete(wantStatuses, "not_found") // they have no route to be documented with
+	delete(wantStatuses, "method_not_allowed")
+	got := statusesOf(spec)
+	for code, statuses := range got {
+		slices.Sort(statuses)
+		got[code] = slices.Compact(statuses)
+	}
+	if diff := cmp.Diff(wantStatuses, got); diff != "" {
+		t.Errorf("statuses (-program +document)\n%s", diff)
 	}
 }
 
-func TestUsageTypesAreTheProgramsOwn(t *testing.T) {
-	schemas := specificationOf(t).tree["components"].(map[string]any)["schemas"].(map[string]any)
-	var got []string
-	for _, usageType := range schemas["UsageType"].(map[string]any)["enum"].([]any) {
-		got = append(got, usageType.(string))
+// The codes of the send routes are those that a message can end with, and those of
+// requests that never become one.
+func TestSendRoutesHaveEveryCodeOfAMessage(t *testing.T) {
+	want := []string{"forbidden", "invalid_request", "unauthorized"}
+	for _, kind := range errcode.Kinds() {
+		if kind.Message {
+			want = append(want, string(kind.Code))
+		}
 	}
-	if diff := cmp.Diff(connector.UsageTypes(), got); diff != "" {
-		t.Errorf("(-program +document)\n%s", diff)
+	slices.Sort(want)
+	spec := specificationOf(t)
+	paths := spec.tree["paths"].(map[string]any)
+	for _, path := range []string{"/api/send", "/api/connectors/{id}/send"} {
+		only := &specification{tree: map[string]any{"components": spec.tree["components"], "paths": paths[path]}}
+		got := slices.Sorted(maps.Keys(statusesOf(only)))
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-program +document)\n%s", path, diff)
+		}
 	}
+}
+
+// The document's enums are the program's own lists.
+func TestDocumentHasTheProgramsLists(t *testing.T) {
+	var states, modes []string
+	for _, kind := range delivery.States() {
+		states = append(states, string(kind.State))
+	}
+	for _, mode := range delivery.Modes() {
+		modes = append(modes, string(mode))
+	}
+	message := schemaOf(t, "Message")["properties"].(map[string]any)
+	other := schemaOf(t, "MessageType")["anyOf"].([]any)[1].(map[string]any)["const"].(string)
+	for name, lists := range map[string][2][]string{
+		"states":      {states, texts(schemaOf(t, "State")["enum"])},
+		"modes":       {modes, texts(message["mode"].(map[string]any)["enum"])},
+		"usage types": {connector.UsageTypes(), texts(schemaOf(t, "UsageType")["enum"])},
+		"type labels": {delivery.TypeLabels(), append(texts(schemaOf(t, "UsageType")["enum"]), other)},
+		"sent types":  {connector.UsageTypes(), texts(schemaOf(t, "SendRequest")["properties"].(map[string]any)["type"].(map[string]any)["examples"])},
+	} {
+		if diff := cmp.Diff(lists[0], lists[1]); diff != "" {
+			t.Errorf("%s (-program +document)\n%s", name, diff)
+		}
+	}
+}
+
+func schemaOf(t *testing.T, name string) map[string]any {
+	t.Helper()
+	return specificationOf(t).tree["components"].(map[string]any)["schemas"].(map[string]any)[name].(map[string]any)
+}
+
+func texts(list any) (all []string) {
+	for _, text := range list.([]any) {
+		all = append(all, text.(string))
+	}
+	return all
 }
 
 // statusesOf finds for each code with which statuses operations answer it.
@@ -236,102 +282,6 @@ func statusesOf(spec *specification) map[string][]int {
 		}
 	})
 	return statuses
-}
-
-// codesOfSources returns the constants of the type Code in the sources of delivery
-// and of this package, and the codes of registry's errors.
-func codesOfSources(t *testing.T) []string {
-	t.Helper()
-	var codes []string
-	for folder, isCode := range map[string]func(*ast.ValueSpec) bool{
-		".":           func(v *ast.ValueSpec) bool { return typeName(v.Type) == "Code" },
-		"../delivery": func(v *ast.ValueSpec) bool { return typeName(v.Type) == "Code" },
-	} {
-		found := constants(t, folder, isCode)
-		if len(found) < 10 {
-			t.Fatalf("%s has %q", folder, found)
-		}
-		codes = append(codes, slices.Collect(maps.Values(found))...)
-	}
-	return append(codes, refusals(t)...)
-}
-
-func typeName(e ast.Expr) string {
-	switch e := e.(type) {
-	case *ast.Ident:
-		return e.Name
-	case *ast.SelectorExpr:
-		return e.Sel.Name
-	default:
-		return ""
-	}
-}
-
-func sources(t *testing.T, folder string) []*ast.File {
-	t.Helper()
-	paths, err := filepath.Glob(filepath.Join(folder, "*.go"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var files []*ast.File
-	for _, path := range paths {
-		if strings.HasSuffix(path, "_test.go") {
-			continue
-		}
-		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
-		if err != nil {
-			t.Fatal(err)
-		}
-		files = append(files, file)
-	}
-	return files
-}
-
-// constants returns the string constants that are wanted, by their names.
-func constants(t *testing.T, folder string, wanted func(*ast.ValueSpec) bool) map[string]string {
-	t.Helper()
-	found := make(map[string]string)
-	for _, file := range sources(t, folder) {
-		ast.Inspect(file, func(n ast.Node) bool {
-			spec, ok := n.(*ast.ValueSpec)
-			if !ok || !wanted(spec) {
-				return true
-			}
-			for i, value := range spec.Values {
-				if text, ok := value.(*ast.BasicLit); ok && text.Kind == token.STRING {
-					found[spec.Names[i].Name], _ = strconv.Unquote(text.Value)
-				}
-			}
-			return true
-		})
-	}
-	return found
-}
-
-// refusals returns the codes that the registry makes errors with.
-func refusals(t *testing.T) []string {
-	t.Helper()
-	const folder = "../registry"
-	names := constants(t, "../errcode", func(*ast.ValueSpec) bool { return true })
-	var codes []string
-	for _, file := range sources(t, folder) {
-		ast.Inspect(file, func(n ast.Node) bool {
-			literal, ok := n.(*ast.CompositeLit)
-			if !ok || typeName(literal.Type) != "Error" {
-				return true
-			}
-			for _, element := range literal.Elts {
-				if pair, ok := element.(*ast.KeyValueExpr); ok && typeName(pair.Key) == "Code" {
-					codes = append(codes, names[typeName(pair.Value)])
-				}
-			}
-			return true
-		})
-	}
-	if len(codes) < 8 || slices.Contains(codes, "") {
-		t.Fatalf("the registry has %q", codes)
-	}
-	return codes
 }
 
 // The check itself sees what is wrong, or it would be of no use.
@@ -384,6 +334,13 @@ func TestConversationsThatAreNotAsDocumented(t *testing.T) {
 				r.Header.Set("Authorization", tt.token)
 			}
 			header := http.Header{"Content-Type": {tt.contentType}}
+			if tt.contentType == "application/problem+json" {
+				header.Set("Dmconnector-Code", "superseded")
+				if name == "an absent route" {
+					header.Set("Dmconnector-Code", "not_found")
+				}
+				header.Set("Dmconnector-Incident", "0192e1b2-7c4d-7e55-9f6a-3b8c1d2e4f50")
+			}
 			if name == "undocumented header" {
 				header.Set("X-Undocumented", "1")
 			}

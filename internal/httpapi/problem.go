@@ -3,84 +3,23 @@ package httpapi
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/go-chi/chi/v5"
-
 	"dmconnector/connector"
 	"dmconnector/internal/delivery"
 	"dmconnector/internal/errcode"
+	"dmconnector/internal/registry"
 )
 
-// Codes of requests that never become a message; the others are delivery's.
-const (
-	codeInvalidRequest   errcode.Code = "invalid_request"
-	codeInvalidConfig    errcode.Code = "invalid_config"
-	codeUnauthorized     errcode.Code = "unauthorized"
-	codeForbidden        errcode.Code = "forbidden"
-	codeNotFound         errcode.Code = "not_found"
-	codeMethodNotAllowed errcode.Code = "method_not_allowed"
-
-	codeFactoryNotFound       errcode.Code = "factory_not_found"
-	codeUnknownFactory        errcode.Code = "unknown_factory"
-	codeConnectorExists       errcode.Code = "connector_exists"
-	codeConnectorReserved     errcode.Code = "connector_reserved"
-	codeConnectorReadOnly     errcode.Code = "connector_read_only"
-	codePreconditionFailed    errcode.Code = "precondition_failed"
-	codeEmailTemplateNotFound errcode.Code = "email_template_not_found"
-	codeFilterRequired        errcode.Code = "filter_required"
-)
-
-// answers gives each code its status and its title, the only words about an
-// error that an unauthenticated browser may be shown.
-var answers = map[errcode.Code]struct {
-	status int
-	title  string
-}{
-	codeInvalidRequest:          {http.StatusBadRequest, "The request is malformed"},
-	codeInvalidConfig:           {http.StatusBadRequest, "The connector is not valid"},
-	codeUnauthorized:            {http.StatusUnauthorized, "A valid token is needed"},
-	codeForbidden:               {http.StatusForbidden, "The token is not for this"},
-	errcode.ConnectorNotFound:   {http.StatusNotFound, "There is no such connector"},
-	codeNotFound:                {http.StatusNotFound, "There is no such route"},
-	codeMethodNotAllowed:        {http.StatusMethodNotAllowed, "The route does not know this method"},
-	errcode.Internal:            {http.StatusInternalServerError, "Something went wrong here"},
-	errcode.Unavailable:         {http.StatusServiceUnavailable, "The service cannot do this now"},
-	codeFactoryNotFound:         {http.StatusNotFound, "There is no such factory"},
-	codeUnknownFactory:          {http.StatusUnprocessableEntity, "There is no such factory"},
-	codeConnectorExists:         {http.StatusUnprocessableEntity, "There is a connector of that id"},
-	codeConnectorReserved:       {http.StatusUnprocessableEntity, "No connector can have that id"},
-	codeConnectorReadOnly:       {http.StatusConflict, "The connector comes from a file"},
-	codePreconditionFailed:      {http.StatusPreconditionFailed, "It has been changed meanwhile"},
-	codeEmailTemplateNotFound:   {http.StatusNotFound, "There is no such email template"},
-	codeFilterRequired:          {http.StatusUnprocessableEntity, "A filter is needed"},
-	errcode.MessageNotFound:     {http.StatusNotFound, "There is no such message"},
-	errcode.PayloadGone:         {http.StatusConflict, "The message's content is erased"},
-	errcode.NotRetryable:        {http.StatusConflict, "The message cannot be sent again"},
-	errcode.InvalidRecipient:    {http.StatusUnprocessableEntity, "The recipient is not one mail address"},
-	errcode.TemplateNotFound:    {http.StatusUnprocessableEntity, "There is no template for this mail"},
-	errcode.VariableMissing:     {http.StatusUnprocessableEntity, "The request lacks a variable of the template"},
-	errcode.ProviderBusy:        {http.StatusServiceUnavailable, "The mail provider is busy"},
-	errcode.QuotaExhausted:      {http.StatusServiceUnavailable, "The mail provider's quota is used up"},
-	errcode.ProviderRejected:    {http.StatusBadGateway, "The mail provider refused the sender"},
-	errcode.RecipientRejected:   {http.StatusUnprocessableEntity, "The mail provider refused the recipient"},
-	errcode.ContentRejected:     {http.StatusUnprocessableEntity, "The mail provider refused the content"},
-	errcode.ProviderUnavailable: {http.StatusBadGateway, "The mail provider could not be reached"},
-	errcode.RateLimited:         {http.StatusTooManyRequests, "Too many mails, try again later"},
-	errcode.Overloaded:          {http.StatusServiceUnavailable, "The service is busy, try again"},
-	errcode.Superseded:          {http.StatusConflict, "A newer code has been sent"},
-	errcode.InProgress:          {http.StatusConflict, "The same request is being answered"},
-	errcode.IdempotencyMismatch: {http.StatusUnprocessableEntity, "The Idempotency-Key came with another request"},
-	errcode.OutcomeUnknown:      {http.StatusGatewayTimeout, "The mail may have been sent"},
-}
-
-// A problem is an error as its reader gets it: problem details of RFC 9457.
-// Detail and Errors are for admins; on send routes they go to the log only.
+// A problem is an error as its caller gets it: problem details of RFC 9457. Detail and
+// Errors are for admins; on send routes they only go to the log.
 type problem struct {
 	Type     string              `json:"type"`
 	Title    string              `json:"title"`
@@ -91,74 +30,103 @@ type problem struct {
 	Errors   []connector.Problem `json:"errors,omitempty"`
 
 	retryAfter time.Duration
-	public     bool  // Detail and Errors are not for this reader
-	logged     bool  // the incident is in the log already
+	logged     bool  // package delivery has logged the incident
 	err        error // the cause, for the log
 }
 
 func (p *problem) Error() string { return cmp.Or(p.Detail, string(p.Code)) }
 
-// problemOf returns the problem that a code says all about.
-func problemOf(code errcode.Code) *problem { return &problem{Code: code} }
-
-// invalidRequest is for a send's body that is no message.
-func invalidRequest(err error) *problem {
-	return &problem{Code: codeInvalidRequest, Detail: err.Error(), public: true}
-}
-
-// publicFailure is for a message that was not sent, as the caller may see it.
-func publicFailure(err error) *problem {
-	p := failure(err)
-	p.public = true
-	return p
-}
-
-// failure is for a message that was not sent, as an admin may see it.
-func failure(err error) *problem {
-	f, ok := errors.AsType[*delivery.Error](err)
-	if !ok {
-		return &problem{Code: errcode.Internal, err: err}
+// problemOf completes a problem, or makes one of an error of another package.
+func problemOf(err error) *problem {
+	p := problem{Code: errcode.Internal, err: err}
+	if own, ok := errors.AsType[*problem](err); ok {
+		p = *own
+	} else if failed, ok := errors.AsType[*delivery.Error](err); ok {
+		p = problem{Code: failed.Code, Incident: failed.Incident, Detail: failed.Detail, retryAfter: failed.RetryAfter, logged: failed.Incident != ""}
+	} else if rejected, ok := errors.AsType[*registry.Error](err); ok {
+		p = problem{Code: rejected.Code, Detail: rejected.Detail, Errors: rejected.Problems}
+		if p.Code == errcode.InvalidConfig {
+			p.Errors = inConfig(rejected.Problems)
+		}
+	} else if invalid, ok := errors.AsType[*connector.InvalidError](err); ok {
+		p = problem{Code: errcode.InvalidRequest, Detail: invalid.Error()}
 	}
-	return &problem{Code: f.Code, Incident: f.Incident, Detail: f.Detail, retryAfter: f.RetryAfter, logged: true}
-}
-
-// fail is the only place that writes an error, and that logs one which delivery
-// has not logged.
-func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
-	found, ok := errors.AsType[*problem](err)
-	if !ok {
-		found = &problem{Code: errcode.Internal, err: err}
-	}
-	p := *found
-	p.Status = cmp.Or(p.Status, answers[p.Code].status)
-	p.Title = answers[p.Code].title
-	p.Type = "urn:dmconnector:problem:" + string(p.Code)
+	kind := errcode.Of(p.Code)
+	p.Type, p.Title, p.Status = "urn:dmconnector:problem:"+string(p.Code), kind.Title, cmp.Or(p.Status, kind.Status)
 	p.Incident = cmp.Or(p.Incident, delivery.NewID())
-	noteIncident(r, p.Incident)
+	return &p
+}
+
+// stateError is the error of a call that reads or writes the state: the state is not
+// available, unless the error says otherwise.
+func stateError(err error) error {
+	if _, ok := errors.AsType[*registry.Error](err); ok {
+		return err
+	}
+	return &problem{Code: errcode.Unavailable, Detail: "the state is not available", retryAfter: time.Second, err: err}
+}
+
+// inConfig moves pointers into a config below the config's own place.
+func inConfig(problems []connector.Problem) []connector.Problem {
+	moved := make([]connector.Problem, len(problems))
+	for i, p := range problems {
+		moved[i] = connector.Problem{Pointer: "/config" + p.Pointer, Line: p.Line, Detail: p.Detail}
+	}
+	return moved
+}
+
+// fail is the only place that answers an error, and that logs one which package
+// delivery has not logged.
+func (s *Server) fail(w http.ResponseWriter, r *request, err error) {
+	p := problemOf(err)
+	r.incident = p.Incident
 	if !p.logged {
-		s.logProblem(r, &p)
-		s.countRefusal(r, p.Code)
+		s.logProblem(r, p)
 	}
-	if p.public {
-		p.Detail, p.Errors = "", nil
-	}
+	h := w.Header()
+	h.Set("Dmconnector-Code", string(p.Code))
+	h.Set("Dmconnector-Incident", p.Incident)
 	if p.Status == http.StatusUnauthorized {
-		w.Header().Set("WWW-Authenticate", "Bearer")
+		h.Set("WWW-Authenticate", "Bearer")
 	}
 	if p.retryAfter > 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(p.retryAfter.Seconds()))))
+		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(p.retryAfter.Seconds()))))
 	}
-	writeJSON(w, p.Status, "application/problem+json", &p)
+	if !isSend(r.Request) {
+		writeJSON(w, p.Status, "application/problem+json", p)
+		return
+	}
+	if !p.logged && s.opts.Rejected != nil {
+		s.opts.Rejected(p.Code)
+	}
+	if isForPerson(r.Request) {
+		h.Set("Content-Type", "text/plain; charset=utf-8")
+		w.WriteHeader(p.Status)
+		_, _ = fmt.Fprintf(w, "%s [%s]", errcode.Of(p.Code).Person, p.Incident[len(p.Incident)-8:])
+		return
+	}
+	p.Detail, p.Errors = "", nil
+	writeJSON(w, p.Status, "application/problem+json", p)
 }
 
-func (s *Server) logProblem(r *http.Request, p *problem) {
-	level := slog.LevelWarn
-	if p.Status >= http.StatusInternalServerError {
-		level = slog.LevelError
+// isForPerson reports whether the answer to a failed send will be shown to the person
+// at the sign-in page: Logto, whose HTTP client is got, puts the whole body there.
+func isForPerson(r *http.Request) bool {
+	forms := r.URL.Query()["errors"]
+	switch _, negotiates := r.Header["Accept"]; {
+	case slices.Contains(forms, "json"):
+		return false
+	case slices.Contains(forms, "text"):
+		return true
+	default:
+		return !negotiates && strings.HasPrefix(r.UserAgent(), "got ")
 	}
+}
+
+func (s *Server) logProblem(r *request, p *problem) {
 	attrs := []slog.Attr{
 		slog.String("incident", p.Incident), slog.String("code", string(p.Code)), slog.Int("status", p.Status),
-		slog.String("method", methodLabel(r.Method)), slog.String("route", routeOf(r)),
+		slog.String("method", r.methodLabel()), slog.String("route", r.routeLabel()),
 	}
 	if p.Detail != "" {
 		attrs = append(attrs, slog.String("detail", p.Detail))
@@ -166,30 +134,5 @@ func (s *Server) logProblem(r *http.Request, p *problem) {
 	if p.err != nil {
 		attrs = append(attrs, slog.String("error", p.err.Error()))
 	}
-	s.opts.Log.LogAttrs(r.Context(), level, "request refused", attrs...)
-}
-
-// countRefusal counts a send that never became a message.
-func (s *Server) countRefusal(r *http.Request, code errcode.Code) {
-	if s.opts.Refused != nil && r.Method == http.MethodPost && strings.HasSuffix(routeOf(r), "/send") {
-		s.opts.Refused(code)
-	}
-}
-
-// methodLabel keeps callers from filling the log with words of their own.
-func methodLabel(method string) string {
-	switch method {
-	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
-		return method
-	default:
-		return "other"
-	}
-}
-
-// routeOf returns the request's route, without what the caller put into it.
-func routeOf(r *http.Request) string {
-	if pattern := chi.RouteContext(r.Context()).RoutePattern(); pattern != "" {
-		return pattern
-	}
-	return "unknown"
+	s.opts.Log.LogAttrs(r.Context(), errcode.Of(p.Code).Level, "request rejected", attrs...)
 }

@@ -16,11 +16,28 @@ import (
 // A recording is a file of testdata/logto.
 type recording struct {
 	Flow     string
-	Requests []struct {
-		Method  string
-		Headers [][2]string
-		Body    string
+	Requests []recordedRequest
+}
+
+type recordedRequest struct {
+	Method  string
+	Headers [][2]string
+	Body    string
+}
+
+// to is the request with Logto's own headers and no others.
+func (recorded recordedRequest) to(t *testing.T, url string) *http.Request {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), recorded.Method, url, strings.NewReader(recorded.Body))
+	if err != nil {
+		t.Fatal(err)
 	}
+	for _, header := range recorded.Headers {
+		if !strings.EqualFold(header[0], "Host") && !strings.EqualFold(header[0], "Connection") {
+			req.Header[http.CanonicalHeaderKey(header[0])] = []string{header[1]}
+		}
+	}
+	return req
 }
 
 func recordings(t *testing.T) []recording {
@@ -51,15 +68,7 @@ func TestRecordedRequestsBecomeMails(t *testing.T) {
 		t.Run(recording.Flow, func(t *testing.T) {
 			for _, recorded := range recording.Requests {
 				s.sandbox.Clear()
-				req, err := http.NewRequestWithContext(t.Context(), recorded.Method, s.url+"/api/send", strings.NewReader(recorded.Body))
-				if err != nil {
-					t.Fatal(err)
-				}
-				for _, header := range recorded.Headers {
-					if !strings.EqualFold(header[0], "Host") && !strings.EqualFold(header[0], "Connection") {
-						req.Header[http.CanonicalHeaderKey(header[0])] = []string{header[1]}
-					}
-				}
+				req := recorded.to(t, s.url+"/api/send")
 				got := s.exchange(req)
 				mails := s.sandbox.Mails()
 				if withoutToken[recording.Flow] {
@@ -209,7 +218,7 @@ func TestEleventhMailToARecipientIsRefused(t *testing.T) {
 		}
 		if i == 10 {
 			checkPublic(t, got)
-			if got.code(t) != "rate_limited" || got.header.Get("Retry-After") != "60" || !strings.Contains(s.log.String(), "limit of this recipient") {
+			if got.code(t) != "rate_limited" || got.header.Get("Retry-After") != "60" || !strings.Contains(s.log.String(), "limit per recipient") {
 				t.Errorf("%s, Retry-After %q", got.body, got.header.Get("Retry-After"))
 			}
 		}

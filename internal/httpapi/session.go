@@ -8,15 +8,15 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-chi/chi/v5"
+	"dmconnector/internal/errcode"
 )
 
-// Sessions remembers who is signed in, for all replicas. The store is the real
-// one. It knows a session, and the token that it was opened with, by their hashes.
+// Sessions stores the console's sessions, for all replicas. It knows a session, and the
+// token that it was opened with, by their hashes. The store implements it.
 type Sessions interface {
 	// OpenSession returns when the session ends by itself.
 	OpenSession(ctx context.Context, session, token [sha256.Size]byte, life time.Duration) (time.Time, error)
-	// Session reports false if there is none, or none any more.
+	// Session reports false if there is no such session, or it has ended.
 	Session(ctx context.Context, session [sha256.Size]byte) (token [sha256.Size]byte, expires time.Time, ok bool, err error)
 	// EndSession ends a session, if there is one.
 	EndSession(ctx context.Context, session [sha256.Size]byte) error
@@ -29,15 +29,7 @@ const (
 	sessionTime = 2 * time.Second
 )
 
-var sessionBody = bodyLimit{mebibytes: 1, time: 2 * time.Second}
-
-func (s *Server) sessionRoutes(r chi.Router) {
-	r.Get("/api/session", s.handle(s.readSession))
-	r.Post("/api/session", s.handle(s.openSession))
-	r.Delete("/api/session", s.handle(s.endSession))
-}
-
-// A session is what a page needs to know of where it is signed in.
+// A session is what the console shows of the service it is signed in to.
 type session struct {
 	Actor   string    `json:"actor"`
 	Expires time.Time `json:"expiresAt"`
@@ -51,20 +43,14 @@ func (s *Server) writeSession(w http.ResponseWriter, by caller, expires time.Tim
 }
 
 // openSession signs a browser in with an admin token.
-func (s *Server) openSession(w http.ResponseWriter, r *http.Request) error {
-	if err := sameOrigin(r); err != nil {
+func (s *Server) openSession(w http.ResponseWriter, r *request) error {
+	var given struct {
+		Token string `json:"token" required:"an admin token"`
+	}
+	if err := r.decode(&given, strict); err != nil {
 		return err
 	}
-	f, err := readFields(w, r, sessionBody)
-	if err != nil {
-		return err
-	}
-	given := strings.TrimSpace(f.required("token", "an admin token"))
-	f.only("token")
-	if err := f.err(); err != nil {
-		return err
-	}
-	token := sha256.Sum256([]byte(given))
+	token := sha256.Sum256([]byte(strings.TrimSpace(given.Token)))
 	by, err := s.tokens.Load().find(token, ScopeAdmin)
 	if err != nil {
 		return err
@@ -72,7 +58,7 @@ func (s *Server) openSession(w http.ResponseWriter, r *http.Request) error {
 	secret := rand.Text()
 	expires, err := s.opts.Sessions.OpenSession(r.Context(), sha256.Sum256([]byte(secret)), token, sessionLife)
 	if err != nil {
-		return stateProblem(err)
+		return stateError(err)
 	}
 	s.opts.Log.InfoContext(r.Context(), "signed in", "actor", by.actor)
 	s.setSessionCookie(w, r, secret)
@@ -80,8 +66,8 @@ func (s *Server) openSession(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func (s *Server) readSession(w http.ResponseWriter, r *http.Request) error {
-	by, expires, err := s.resume(r, sessionSecret(r))
+func (s *Server) readSession(w http.ResponseWriter, r *request) error {
+	by, expires, err := s.resume(r.Context(), r, sessionSecret(r))
 	if err != nil {
 		return err
 	}
@@ -89,14 +75,11 @@ func (s *Server) readSession(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// endSession signs out, also a browser whose session is over already.
-func (s *Server) endSession(w http.ResponseWriter, r *http.Request) error {
-	if err := sameOrigin(r); err != nil {
-		return err
-	}
+// endSession signs out. It also clears the cookie of a session that is over.
+func (s *Server) endSession(w http.ResponseWriter, r *request) error {
 	if secret := sessionSecret(r); secret != "" {
 		if err := s.opts.Sessions.EndSession(r.Context(), sha256.Sum256([]byte(secret))); err != nil {
-			return stateProblem(err)
+			return stateError(err)
 		}
 	}
 	s.setSessionCookie(w, r, "")
@@ -104,12 +87,15 @@ func (s *Server) endSession(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// setSessionCookie gives the browser its secret, or takes it away. The cookie ends
-// with the browser's own session; how long it is good the state knows.
-func (s *Server) setSessionCookie(w http.ResponseWriter, r *http.Request, secret string) {
+// setSessionCookie sets the cookie, or clears it if the secret is empty. The browser
+// drops it when it is closed; the state knows when the session ends.
+func (s *Server) setSessionCookie(w http.ResponseWriter, r *request, secret string) {
+	// A browser that claims TLS without a proxy only loses its own cookie.
+	scheme, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",")
+	secure := s.opts.TLS || strings.EqualFold(strings.TrimSpace(scheme), "https")
 	c := &http.Cookie{ //nolint:gosec // without TLS a Secure cookie would not come back
 		Name: sessionCookie, Value: secret, Path: "/",
-		HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: s.opts.TLS || forwardedHTTPS(r),
+		HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: secure,
 	}
 	if secret == "" {
 		c.MaxAge = -1
@@ -117,16 +103,9 @@ func (s *Server) setSessionCookie(w http.ResponseWriter, r *http.Request, secret
 	http.SetCookie(w, c)
 }
 
-// forwardedHTTPS reports whether the browser spoke TLS with a proxy. One who says
-// so without reason only keeps a cookie from himself.
-func forwardedHTTPS(r *http.Request) bool {
-	first, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",")
-	return strings.EqualFold(strings.TrimSpace(first), "https")
-}
-
-// sessionSecret returns what the request's cookie holds, or "". A request that
-// brings a token is judged by that alone.
-func sessionSecret(r *http.Request) string {
+// sessionSecret returns what the request's cookie holds, or "". If the request has a
+// token, only the token counts.
+func sessionSecret(r *request) string {
 	cookies := r.CookiesNamed(sessionCookie)
 	if len(cookies) != 1 || len(r.Header["Authorization"]) > 0 {
 		return ""
@@ -134,35 +113,32 @@ func sessionSecret(r *http.Request) string {
 	return cookies[0].Value
 }
 
-// resume finds whose session it is. A session lasts as long as the token that it
-// was opened with: each request looks at both.
-func (s *Server) resume(r *http.Request, secret string) (caller, time.Time, error) {
+// resume returns whose session it is, and when it ends. A session is only valid while
+// the token is that it was opened with.
+func (s *Server) resume(ctx context.Context, r *request, secret string) (caller, time.Time, error) {
 	if secret == "" {
-		return caller{}, time.Time{}, problemOf(codeUnauthorized)
+		return caller{}, time.Time{}, &problem{Code: errcode.Unauthorized}
 	}
-	if err := sameOrigin(r); err != nil {
+	if err := sameOrigin(nil, r); err != nil {
 		return caller{}, time.Time{}, err
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), sessionTime)
+	ctx, cancel := context.WithTimeout(ctx, sessionTime)
 	defer cancel()
 	token, expires, ok, err := s.opts.Sessions.Session(ctx, sha256.Sum256([]byte(secret)))
 	if err != nil {
-		return caller{}, time.Time{}, stateProblem(err)
-	}
-	if !ok {
-		return caller{}, time.Time{}, problemOf(codeUnauthorized)
+		return caller{}, time.Time{}, stateError(err)
 	}
 	by, err := s.tokens.Load().find(token, ScopeAdmin)
-	if err != nil {
-		return caller{}, time.Time{}, problemOf(codeUnauthorized)
+	if !ok || err != nil {
+		return caller{}, time.Time{}, &problem{Code: errcode.Unauthorized}
 	}
 	return by, expires, nil
 }
 
-// sameOrigin refuses what a page of another site makes a browser do.
-func sameOrigin(r *http.Request) error {
-	if err := http.NewCrossOriginProtection().Check(r); err != nil {
-		return &problem{Code: codeForbidden, Detail: "requests from pages of another site are refused", err: err}
+// sameOrigin rejects what another site's page makes a browser do.
+func sameOrigin(_ http.ResponseWriter, r *request) error {
+	if err := http.NewCrossOriginProtection().Check(r.Request); err != nil {
+		return &problem{Code: errcode.Forbidden, Detail: "requests from another site's page are rejected", err: err}
 	}
 	return nil
 }

@@ -1,11 +1,13 @@
 package httpapi
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"strconv"
 	"time"
 
+	"dmconnector/connector"
 	"dmconnector/internal/delivery"
 )
 
@@ -16,8 +18,6 @@ const (
 	defaultRange = time.Hour
 )
 
-var statisticsKeys = []string{"since", "until", "step", "connector", "type"}
-
 type statistics struct {
 	Since time.Time `json:"since"`
 	Until time.Time `json:"until"`
@@ -25,54 +25,53 @@ type statistics struct {
 	delivery.Statistics
 }
 
-func (s *Server) readStatistics(w http.ResponseWriter, r *http.Request, _ caller) error {
-	f, err := queryFields(r, statisticsKeys...)
-	if err != nil {
-		return err
+// A step is the number of seconds of a bucket; 0 means the default.
+type step int
+
+func (s *step) parse(value any) error {
+	text, _ := value.(string)
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > int(maxStep/time.Second) {
+		return fmt.Errorf("must be a number of seconds from 1 to %d", int(maxStep/time.Second))
 	}
-	q := statisticsQuery(f, time.Now())
-	if err := f.err(); err != nil {
-		return err
-	}
-	counted, err := s.opts.Messages.Statistics(r.Context(), q)
-	if err != nil {
-		return stateProblem(err)
-	}
-	writeAnswer(w, statistics{q.Since, q.Until, int(q.Step / time.Second), counted})
+	*s = step(n)
 	return nil
 }
 
-// statisticsQuery reads what to count: the hour before now, unless the request says
+// readStatistics counts the messages of the hour before now, unless the request says
 // otherwise.
-func statisticsQuery(f *fields, now time.Time) delivery.StatisticsQuery {
+func (s *Server) readStatistics(w http.ResponseWriter, r *request) error {
+	var given struct {
+		Since     timestamp   `json:"since"`
+		Until     timestamp   `json:"until"`
+		Connector connectorID `json:"connector"`
+		Type      typeLabel   `json:"type"`
+		Step      step        `json:"step"`
+	}
+	if err := r.decodeQuery(&given, "since", "until", "step", "connector", "type"); err != nil {
+		return err
+	}
 	q := delivery.StatisticsQuery{
-		Since: f.time("since"), Until: f.time("until"), Connector: f.filled("connector"), Type: f.usageType("type"), Step: f.step("step"),
+		Since: given.Since.Time, Until: given.Until.Time, Connector: string(given.Connector), Type: string(given.Type),
+		Step: cmp.Or(time.Duration(given.Step)*time.Second, defaultStep),
 	}
 	if q.Until.IsZero() {
-		q.Until = now.UTC().Truncate(time.Second).Add(time.Second) // with the messages of this moment
+		q.Until = time.Now().UTC().Truncate(time.Second).Add(time.Second) // with the messages of this moment
 	}
 	if q.Since.IsZero() {
 		q.Since = q.Until.Add(-defaultRange)
 	}
-	switch {
-	case len(f.faults) > 0:
-	case !q.Until.After(q.Since):
-		f.fault("until", "must be after since")
-	case q.Buckets() > maxBuckets:
-		f.fault("step", fmt.Sprintf("is too small: there would be more than %d counts", maxBuckets))
+	if !q.Until.After(q.Since) {
+		return invalidRequest([]connector.Problem{{Pointer: "/until", Detail: "must be after since"}})
 	}
-	return q
-}
-
-// step reads a number of seconds.
-func (f *fields) step(key string) time.Duration {
-	value, ok := member[string](f, key, "a number of seconds")
-	if !ok {
-		return defaultStep
+	if q.Buckets() > maxBuckets {
+		detail := fmt.Sprintf("is too small: there would be more than %d counts", maxBuckets)
+		return invalidRequest([]connector.Problem{{Pointer: "/step", Detail: detail}})
 	}
-	n, err := strconv.Atoi(value)
-	if err != nil || n < 1 || n > int(maxStep/time.Second) {
-		f.fault(key, fmt.Sprintf("must be a number of seconds from 1 to %d", int(maxStep/time.Second)))
+	counted, err := s.opts.Messages.Statistics(r.Context(), q)
+	if err != nil {
+		return stateError(err)
 	}
-	return time.Duration(n) * time.Second
+	writeAnswer(w, statistics{q.Since, q.Until, int(q.Step / time.Second), counted})
+	return nil
 }

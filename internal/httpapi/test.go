@@ -2,84 +2,135 @@ package httpapi
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
+	"errors"
 	"maps"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 
 	"dmconnector/connector"
 	"dmconnector/internal/delivery"
+	"dmconnector/internal/doctor"
 	"dmconnector/internal/errcode"
 	"dmconnector/internal/registry"
 )
 
-// testRequest is Logto's request for a test mail, with type and payload beyond
-// it.
-type testRequest struct {
-	email, usageType, locale string
-	payload                  map[string]any
-	config                   any // decoded JSON; nil where the request has none
+// trial returns the connector that a test, a preview or an examination is for: the one
+// in the request, which has no sender yet, else the active one with that id.
+func (s *Server) trial(id string, config any) (delivery.Connector, error) {
+	stored, known := s.opts.Registry.Connector(id)
+	switch {
+	case id != FactoryID && !known:
+		return delivery.Connector{}, &problem{Code: errcode.ConnectorNotFound}
+	case config == nil && !known:
+		return delivery.Connector{}, invalidRequest([]connector.Problem{{Pointer: "/config", Detail: "is missing: the connector's JSON"}})
+	case config == nil:
+		if active, ok := s.opts.Delivery.Connector(id); ok {
+			return active, nil
+		}
+		return delivery.Connector{}, invalidConfig(stored.Problems)
+	}
+	cfg, report := s.opts.Registry.Check(id, config)
+	if len(report.Errors) > 0 {
+		return delivery.Connector{}, invalidConfig(report.Errors)
+	}
+	// It gets the email templates that it would have.
+	var shared []connector.EmailTemplate
+	for _, t := range s.opts.Registry.Templates(registry.TemplateFilter{}) {
+		template := connector.EmailTemplate{ID: t.ID}
+		if json.Unmarshal(t.Details, &template.Template) != nil {
+			continue // the registry ignores it as well
+		}
+		template.UsageType, template.LanguageTag = t.TemplateType, t.LanguageTag
+		shared = append(shared, template)
+	}
+	return delivery.Connector{Composer: connector.New(cfg, shared...)}, nil
 }
 
-// test sends a test mail through a stored connector or through the config that
-// comes with the request, and tells the admin all about it.
-func (s *Server) test(w http.ResponseWriter, r *http.Request, by caller) error {
-	arrived := arrival(r)
-	if s.late() {
-		return problemOf(errcode.Unavailable)
+func invalidConfig(problems []connector.Problem) error {
+	return &problem{Code: errcode.InvalidConfig, Detail: "the connector has errors", Errors: inConfig(problems)}
+}
+
+// testRequest is Logto's request for a test mail, with a type and a payload beyond it.
+type testRequest struct {
+	Email   string         `json:"email" required:"the address that the test mail goes to"`
+	Type    string         `json:"type"`
+	Locale  string         `json:"locale"`
+	Payload map[string]any `json:"payload"`
+	Config  any            `json:"config"`
+}
+
+// testTrace is what happened to a test mail, step by step.
+type testTrace struct {
+	delivery.Report
+	Error *problem `json:"error,omitempty"`
+}
+
+func newTestTrace(report delivery.Report, err error) testTrace {
+	if err == nil {
+		return testTrace{Report: report}
 	}
-	f, err := readFields(w, r, testBody)
-	if err != nil {
+	return testTrace{report, problemOf(err)}
+}
+
+// test sends a test mail. It answers 204, with ?trace=true what happened, and to those
+// who accept server-sent events each step as it happens.
+func (s *Server) test(w http.ResponseWriter, r *request) error {
+	var given testRequest
+	if err := r.decode(&given, lenient); err != nil {
 		return err
 	}
-	request := parseTest(f)
-	if err := f.err(); err != nil {
-		return err
-	}
-	target, err := s.tried(chi.URLParam(r, "id"), request.config)
+	target, err := s.trial(chi.URLParam(r.Request, "id"), given.Config)
 	if err != nil {
 		return err
 	}
 	if target.Sender == nil {
 		if target.Sender, err = s.opts.NewSender(target.Composer.Config()); err != nil {
-			return &problem{Code: codeInvalidConfig, Detail: err.Error()}
+			return &problem{Code: errcode.InvalidConfig, Detail: err.Error()}
 		}
 	}
-	wanted := delivery.Request{Message: request.message(), Arrived: arrived}
-	if wantsEvents(r) {
-		return s.testFollowed(w, r, target, wanted, by)
+	// Logto sends the code 000000 as Generic.
+	payload := map[string]any{"code": "000000"}
+	if given.Locale != "" {
+		payload["locale"] = given.Locale
 	}
-	report, err := s.opts.Delivery.Test(r.Context(), target, wanted, by.actor)
-	noteIncident(r, report.ID)
+	maps.Copy(payload, given.Payload)
+	message := connector.Message{To: given.Email, Type: cmp.Or(given.Type, connector.Generic), Payload: payload}
+	wanted := delivery.Request{Message: message, Arrived: r.arrived}
+	if acceptsEvents(r) {
+		return s.streamTest(w, r, target, wanted)
+	}
+	report, err := s.opts.Delivery.Test(r.Context(), target, wanted, r.by.actor)
+	r.incident = report.ID
 	if r.URL.Query().Get("trace") == "true" {
-		writeAnswer(w, traced{Report: report, Error: tracedError(err)})
+		writeAnswer(w, newTestTrace(report, err))
 		return nil
 	}
 	if err != nil {
-		return failure(err)
+		return err
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
 
-// wantsEvents reports whether the caller accepts server-sent events by name.
-func wantsEvents(r *http.Request) bool {
-	for _, line := range r.Header.Values("Accept") {
-		for accepted := range strings.SplitSeq(line, ",") {
-			mediaType, _, _ := strings.Cut(accepted, ";")
-			if strings.EqualFold(strings.TrimSpace(mediaType), "text/event-stream") {
-				return true
-			}
+// acceptsEvents reports whether the caller accepts server-sent events by name.
+func acceptsEvents(r *request) bool {
+	for accepted := range strings.SplitSeq(strings.Join(r.Header.Values("Accept"), ","), ",") {
+		mediaType, _, _ := strings.Cut(accepted, ";")
+		if strings.EqualFold(strings.TrimSpace(mediaType), "text/event-stream") {
+			return true
 		}
 	}
 	return false
 }
 
-// testFollowed sends the report of a test after each step, and at last the whole
-// story. What fails before the first step is answered as any failure.
-func (s *Server) testFollowed(w http.ResponseWriter, r *http.Request, target delivery.Connector, wanted delivery.Request, by caller) error {
+// streamTest sends the report of a test after each step, and the whole trace at the
+// end. A test that fails before its first step is answered like any other failure.
+func (s *Server) streamTest(w http.ResponseWriter, r *request, target delivery.Connector, wanted delivery.Request) error {
 	var (
 		stream *eventStream
 		gone   error
@@ -97,91 +148,114 @@ func (s *Server) testFollowed(w http.ResponseWriter, r *http.Request, target del
 		}
 	}
 	wanted.Progress = func(step delivery.Report) { send("report", step) }
-	report, err := s.opts.Delivery.Test(r.Context(), target, wanted, by.actor)
+	report, err := s.opts.Delivery.Test(r.Context(), target, wanted, r.by.actor)
 	if stream == nil && err != nil {
-		return failure(err)
+		return err
 	}
-	send("done", traced{Report: report, Error: tracedError(err)})
+	r.incident = report.ID
+	send("done", newTestTrace(report, err))
 	stream.close()
 	return nil
 }
 
-// traced is a test's whole story.
-type traced struct {
-	delivery.Report
-	Error *problem `json:"error,omitempty"`
+// previewRequest asks for a mail. Values that the payload does not have come from a
+// sample, unless Sample is false.
+type previewRequest struct {
+	Type    string         `json:"type" required:"a usage type, such as SignIn"`
+	Payload map[string]any `json:"payload"`
+	Sample  *bool          `json:"sample"`
+	Locale  string         `json:"locale"`
+	Config  any            `json:"config"`
+	To      address        `json:"to"`
 }
 
-func tracedError(err error) *problem {
-	if err == nil {
-		return nil
+// previewed is a mail as it would be sent, and how its template was chosen.
+type previewed struct {
+	To           string          `json:"to"`
+	AccountName  string          `json:"accountName"` // the sender address
+	FromAlias    string          `json:"fromAlias,omitempty"`
+	ReplyAddress string          `json:"replyAddress,omitempty"`
+	TagName      string          `json:"tagName,omitempty"`
+	Subject      string          `json:"subject"`
+	HTML         string          `json:"html,omitempty"`
+	Text         string          `json:"text,omitempty"`
+	Template     connector.Trace `json:"template"`
+}
+
+// preview composes a mail and sends nothing.
+func (s *Server) preview(w http.ResponseWriter, r *request) error {
+	var given previewRequest
+	if err := r.decode(&given, strict); err != nil {
+		return err
 	}
-	p := failure(err)
-	answer := answers[p.Code]
-	p.Type, p.Title, p.Status = "urn:dmconnector:problem:"+string(p.Code), answer.title, answer.status
-	return p
-}
-
-// message is what Logto would send for the request: the code 000000, and
-// Generic, unless the admin said otherwise.
-func (t testRequest) message() connector.Message {
-	payload := map[string]any{"code": "000000"}
-	if t.locale != "" {
-		payload["locale"] = t.locale
+	target, err := s.trial(chi.URLParam(r.Request, "id"), given.Config)
+	if err != nil {
+		return err
 	}
-	maps.Copy(payload, t.payload)
-	return connector.Message{To: t.email, Type: cmp.Or(t.usageType, connector.Generic), Payload: payload}
-}
-
-func parseTest(f *fields) testRequest {
-	return testRequest{
-		email:     f.required("email", "the address that the test mail goes to"),
-		usageType: f.text("type"),
-		locale:    f.text("locale"),
-		payload:   f.nullable("payload"),
-		config:    f.values["config"],
+	message := connector.SampleMessage(given.Type)
+	if given.Sample != nil && !*given.Sample {
+		message.Payload = map[string]any{}
 	}
+	if given.Locale != "" {
+		message.Payload["locale"] = given.Locale
+	}
+	maps.Copy(message.Payload, given.Payload)
+	message.To = cmp.Or(string(given.To), message.To)
+	mail, trace, err := target.Composer.Compose(message)
+	if missing, ok := errors.AsType[*connector.MissingVariablesError](err); ok {
+		return &problem{Code: errcode.VariableMissing, Detail: missing.Error()}
+	}
+	if err != nil {
+		return &problem{Code: errcode.TemplateNotFound, Detail: err.Error()}
+	}
+	writeAnswer(w, previewed{
+		To: mail.To, AccountName: mail.AccountName, FromAlias: mail.FromAlias, ReplyAddress: mail.ReplyAddress, TagName: mail.TagName,
+		Subject: mail.Subject, HTML: mail.HTMLBody, Text: mail.TextBody, Template: trace,
+	})
+	return nil
 }
 
-// tried returns the connector that a test or a preview is for: the one in the
-// request, which has no sender yet, else the one of that id.
-func (s *Server) tried(id string, config any) (delivery.Connector, error) {
-	stored, known := s.opts.Registry.Connector(id)
-	switch {
-	case id != FactoryID && !known:
-		return delivery.Connector{}, problemOf(errcode.ConnectorNotFound)
-	case config == nil && !known:
-		return delivery.Connector{}, &problem{
-			Code: codeInvalidRequest, Detail: "the request lacks the connector",
-			Errors: []connector.Problem{{Pointer: "/config", Detail: "is missing: the connector's JSON"}},
+// An Examiner looks for what keeps a connector from sending.
+type Examiner func(context.Context, *connector.Config) (doctor.Report, error)
+
+// examinationTime ends an examination in time for its answer to be written.
+const examinationTime = 25 * time.Second
+
+// examine examines a stored connector, or the config in the request. Direct Mail
+// allows few of the questions a minute, so only one examination runs at a time.
+func (s *Server) examine(w http.ResponseWriter, r *request) error {
+	var given struct {
+		Config any `json:"config"`
+	}
+	if err := r.decode(&given, strict); err != nil {
+		return err
+	}
+	target, err := s.trial(chi.URLParam(r.Request, "id"), given.Config)
+	if err != nil {
+		return err
+	}
+	select {
+	case s.examining <- struct{}{}:
+		defer func() { <-s.examining }()
+	default:
+		return &problem{Code: errcode.Overloaded, Detail: "another examination is running", retryAfter: time.Second}
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), examinationTime)
+	defer cancel()
+	go func() { // do not hold up a stop
+		select {
+		case <-s.stopping:
+			cancel()
+		case <-ctx.Done():
 		}
-	case config == nil:
-		if inForce, ok := s.opts.Delivery.Connector(id); ok {
-			return inForce, nil
-		}
-		return delivery.Connector{}, invalidConfig(stored.Problems)
+	}()
+	report, err := s.opts.Examine(ctx, target.Composer.Config())
+	if err != nil {
+		return &problem{Code: errcode.InvalidConfig, Detail: err.Error()}
 	}
-	cfg, report := s.opts.Registry.Check(id, config)
-	if len(report.Errors) > 0 {
-		return delivery.Connector{}, invalidConfig(report.Errors)
+	if s.draining.Load() != nil {
+		return &problem{Code: errcode.Unavailable, Detail: "the service is shutting down"} // the report may be incomplete
 	}
-	return delivery.Connector{Composer: connector.New(cfg, s.sharedTemplates()...)}, nil
-}
-
-// sharedTemplates are the email templates as an unsaved connector has them too.
-func (s *Server) sharedTemplates() []connector.EmailTemplate {
-	var shared []connector.EmailTemplate
-	for _, t := range s.opts.Registry.Templates(registry.TemplateFilter{}) {
-		template := connector.EmailTemplate{ID: t.ID}
-		if json.Unmarshal(t.Details, &template.Template) != nil {
-			continue // the registry passes it over as well
-		}
-		template.UsageType, template.LanguageTag = t.TemplateType, t.LanguageTag
-		shared = append(shared, template)
-	}
-	return shared
-}
-
-func invalidConfig(problems []connector.Problem) error {
-	return &problem{Code: codeInvalidConfig, Detail: "the connector has errors", Errors: inConfig(problems)}
+	writeAnswer(w, report)
+	return nil
 }

@@ -41,17 +41,17 @@ func TestTraceTellsEachStep(t *testing.T) {
 	s := newService(t, "mine")
 	got := s.test("/api/connectors/mine/test?trace=true", `{"email":"user@example.com"}`)
 	var trace struct {
-		ID, Outcome, Recipient string
-		Template               struct{ Choice []string }
-		Attempts               []struct{ Milliseconds *int64 }
-		Receipt                struct{ EnvID, RequestID string }
-		Error                  any
+		ID, State, Recipient string
+		Template             struct{ Choice []string }
+		Attempts             []struct{ Milliseconds *int64 }
+		Receipt              struct{ EnvID, RequestID string }
+		Error                any
 	}
 	if err := json.Unmarshal([]byte(got.body), &trace); err != nil || got.status != http.StatusOK {
 		t.Fatalf("%d %s", got.status, got.body)
 	}
 	mail := s.sandbox.Mails()[0]
-	if trace.Outcome != "sent" || trace.Recipient != "u***@example.com" || trace.ID == "" || len(trace.Template.Choice) == 0 ||
+	if trace.State != "sent" || trace.Recipient != "u***@example.com" || trace.ID == "" || len(trace.Template.Choice) == 0 ||
 		len(trace.Attempts) != 1 || trace.Receipt.EnvID != mail.EnvID || trace.Receipt.RequestID != mail.RequestID || trace.Error != nil {
 		t.Errorf("%s", got.body)
 	}
@@ -69,7 +69,7 @@ func TestFailedTestTellsTheAdminWhatToDo(t *testing.T) {
 		t.Errorf("%d %s", got.status, got.body)
 	}
 	traced := s.test("/api/connectors/mine/test?trace=true", `{"email":"user@example.com"}`)
-	if traced.status != http.StatusOK || !strings.Contains(traced.body, `"outcome":"failed"`) || !strings.Contains(traced.body, "InvalidMailAddress.NotFound") {
+	if traced.status != http.StatusOK || !strings.Contains(traced.body, `"state":"failed"`) || !strings.Contains(traced.body, "InvalidMailAddress.NotFound") {
 		t.Errorf("%d %s", traced.status, traced.body)
 	}
 }

@@ -76,7 +76,7 @@ func (s *service) follow(body string) answer {
 
 // A testStory is what a test's answer and its events have of interest.
 type testStory struct {
-	Outcome  string
+	State    string
 	Template *struct{ UsageType string }
 	Attempts []struct {
 		Pending bool
@@ -87,7 +87,7 @@ type testStory struct {
 }
 
 func (s testStory) String() string {
-	words := []string{s.Outcome}
+	words := []string{s.State}
 	for _, a := range s.Attempts {
 		switch {
 		case a.Pending:

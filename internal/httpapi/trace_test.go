@@ -33,7 +33,7 @@ func TestRequestsAreTraced(t *testing.T) {
 		"one that is not kept":  {"POST", "/api/send", unseen, 401, "", ""},
 		"a malformed trace":     {"POST", "/api/send", "00-secretplace", 401, "POST /api/send", "0000000000000000"},
 		"nowhere":               {"GET", "/api/secretplace", "", 404, "GET unknown", "0000000000000000"},
-		"a verb of their own":   {"SECRETPLACE", "/api/send", "", 405, "other unknown", "0000000000000000"},
+		"a verb of their own":   {"SECRETPLACE", "/api/send", "", 405, "other /api/send", "0000000000000000"},
 		"a load balancer":       {"GET", "/healthz", theirs, 200, "", ""},
 		"a page of the console": {"GET", "/", "", 404, "", ""},
 		"a stream":              {"GET", "/api/messages/events", "", 404, "", ""},

@@ -39,8 +39,8 @@ func (m *Metrics) Observe(o delivery.Observation) {
 	}
 }
 
-// Refused counts a send request that never became a message.
-func (m *Metrics) Refused(code errcode.Code) { m.refused.WithLabelValues(m.code(code)).Inc() }
+// Rejected counts a send request that never became a message.
+func (m *Metrics) Rejected(code errcode.Code) { m.refused.WithLabelValues(m.code(code)).Inc() }
 
 // connector is the label of a connector: empty for one that is not in force.
 func (m *Metrics) connector(id string) string {

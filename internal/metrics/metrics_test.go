@@ -231,7 +231,7 @@ func TestLabelsDoNotGrow(t *testing.T) {
 		s.post(t, "mine", word(), bodyOf("a@b.example", usageType, whole))
 		s.post(t, "mine", sendToken, `{"to":"`+word()+`","type":`)
 		s.metrics.Observe(delivery.Observation{Connector: word(), Type: word(), Mode: delivery.Direct, State: delivery.StateFailed, Code: errcode.Code(word())})
-		s.metrics.Refused(errcode.Code(word()))
+		s.metrics.Rejected(errcode.Code(word()))
 	}
 	for _, label := range connector.UsageTypes() {
 		request(label)

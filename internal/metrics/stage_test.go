@@ -47,7 +47,7 @@ func open(t *testing.T, where string) *stage {
 	s.delivery = delivery.New(delivery.Options{Store: s.metrics.Store(state), Log: log, Observe: s.metrics.Observe})
 	s.api = httpapi.New(httpapi.Options{
 		Delivery: s.delivery, Log: log, SendTokens: []string{sendToken},
-		Metrics: s.metrics.Handler(), Refused: s.metrics.Refused,
+		Metrics: s.metrics.Handler(), Rejected: s.metrics.Rejected,
 	})
 	return s
 }

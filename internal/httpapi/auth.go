@@ -1,12 +1,14 @@
 package httpapi
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
+
+	"dmconnector/internal/errcode"
 )
 
 // A Scope is what a token may be used for.
@@ -18,17 +20,16 @@ const (
 	ScopeAdmin Scope = "admin"
 )
 
-// A Token is a caller's token, known by its hash alone.
+// A Token is a caller's token, of which only the hash is known.
 type Token struct {
 	ID        string            // names the token in the audit trail
-	Hash      [sha256.Size]byte // of the token as callers give it
+	Hash      [sha256.Size]byte // of the token as callers send it
 	Scope     Scope
-	Connector string    // the only connector that it may send through; empty is any
-	Expires   time.Time // zero is never
+	Connector string    // the only connector that it may send through; empty means any
+	Expires   time.Time // zero means never
 }
 
-// SetTokens puts stored tokens into force, in place of those of the call before.
-// The tokens of [Options] stay.
+// SetTokens replaces the stored tokens. The tokens of [Options] stay.
 func (s *Server) SetTokens(stored []Token) {
 	list := make(tokens, 0, len(s.flagTokens)+len(stored))
 	list = append(list, s.flagTokens...)
@@ -38,8 +39,8 @@ func (s *Server) SetTokens(stored []Token) {
 	s.tokens.Store(&list)
 }
 
-// tokens knows the callers' tokens by their hashes: they all have one length,
-// so that a comparison's time tells nothing of the token.
+// tokens are the callers' tokens. Hashes have one length, so that the time of a
+// comparison tells nothing of the token.
 type tokens []token
 
 type token struct {
@@ -66,31 +67,31 @@ func newTokens(send, admin []string) tokens {
 
 // A caller is who made a request.
 type caller struct {
-	actor     string // whose token it was, for the audit trail: nothing of the token
-	connector string // the only one that it may send through; empty is any
+	actor     string // whose token it was, for the audit trail; nothing of the token itself
+	connector string // the only one that it may send through; empty means any
 }
 
 // sendsThrough reports whether the caller may send through the connector.
 func (c caller) sendsThrough(id string) bool { return c.connector == "" || c.connector == id }
 
-// authorize checks that the request carries a token of the wanted scope, or for an
-// admin instead the cookie of a session.
-func (s *Server) authorize(r *http.Request, want Scope) (caller, error) {
+// authorize checks that the request has a token of the wanted scope, or for an admin
+// the cookie of a session instead.
+func (s *Server) authorize(ctx context.Context, r *request, want Scope) (caller, error) {
 	if secret := sessionSecret(r); secret != "" && want == ScopeAdmin && s.opts.Sessions != nil {
-		by, _, err := s.resume(r, secret)
+		by, _, err := s.resume(ctx, r, secret)
 		return by, err
 	}
 	return s.tokens.Load().find(sha256.Sum256([]byte(bearer(r))), want)
 }
 
-// find returns whose token of the wanted scope has that hash.
+// find returns the owner of the token with that hash, which must have the scope.
 func (list tokens) find(hash [sha256.Size]byte, want Scope) (caller, error) {
 	now := time.Now()
 	known := false
 	var found *token
 	for i := range list {
 		t := &list[i]
-		// Every token is compared, whichever is the right one.
+		// Compare with every token, so that the time does not tell which one matches.
 		same := subtle.ConstantTimeCompare(hash[:], t.Hash[:]) == 1
 		if !same || !t.Expires.IsZero() && !now.Before(t.Expires) {
 			continue
@@ -104,18 +105,18 @@ func (list tokens) find(hash [sha256.Size]byte, want Scope) (caller, error) {
 	case found != nil:
 		return caller{actor: found.actor, connector: found.Connector}, nil
 	case known:
-		return caller{}, problemOf(codeForbidden)
+		return caller{}, &problem{Code: errcode.Forbidden}
 	default:
-		return caller{}, problemOf(codeUnauthorized)
+		return caller{}, &problem{Code: errcode.Unauthorized}
 	}
 }
 
-// bearer returns the token that the request carries, with "Bearer " in front or
-// without, as Logto sends its setting as it stands; or "".
-func bearer(r *http.Request) string {
+// bearer returns the request's token, or "". "Bearer " before it is optional: Logto
+// sends its setting verbatim.
+func bearer(r *request) string {
 	given := r.Header.Get("Authorization")
 	if len(r.Header["Authorization"]) > 1 {
-		return "" // two readers of this request could see two callers
+		return "" // a proxy could have checked the other one
 	}
 	if len(given) >= 7 && strings.EqualFold(given[:7], "Bearer ") {
 		return strings.TrimSpace(given[7:])

@@ -1,0 +1,276 @@
+package httpapi
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+
+	"dmconnector/internal/errcode"
+)
+
+// A request is an HTTP request with what the middleware knows of it.
+type request struct {
+	*http.Request
+	arrived  time.Time // its first byte
+	by       caller    // of an authenticated route
+	body     []byte    // whole, if the route takes one
+	incident string    // the id of its message or error; empty if it has none
+	route    string    // of a method that the route does not have; chi knows the others
+}
+
+type requestKey struct{}
+
+// handle adapts a handler that returns its error instead of writing it.
+func (s *Server) handle(h func(http.ResponseWriter, *request) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		known := r.Context().Value(requestKey{}).(*request) //nolint:forcetypeassert // observe comes first
+		known.Request = r
+		if err := h(w, known); err != nil {
+			s.fail(w, known, err)
+		}
+	}
+}
+
+// before makes middleware of steps that come before a handler. The first error ends
+// the request.
+func (s *Server) before(steps ...func(http.ResponseWriter, *request) error) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return s.handle(func(w http.ResponseWriter, r *request) error {
+			for _, step := range steps {
+				if err := step(w, r); err != nil {
+					return err
+				}
+			}
+			next.ServeHTTP(w, r.Request)
+			return nil
+		})
+	}
+}
+
+// observe writes the access log and the request's span. Neither has the URL: path and
+// query may hold secrets and addresses.
+func (s *Server) observe(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, httpRequest *http.Request) {
+		r := &request{arrived: arrival(httpRequest)}
+		ctx, span := s.startSpan(httpRequest)
+		r.Request = httpRequest.WithContext(context.WithValue(ctx, requestKey{}, r))
+		answer := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
+		defer func() {
+			endSpan(span, r, answer.Status())
+			if s.opts.AccessLog {
+				s.logRequest(r, answer)
+			}
+		}()
+		next.ServeHTTP(answer, r.Request)
+	})
+}
+
+func (s *Server) logRequest(r *request, answer middleware.WrapResponseWriter) {
+	route, status, level := r.routeLabel(), answer.Status(), slog.LevelInfo
+	if status < http.StatusBadRequest && (route == "/healthz" || route == "/readyz" || route == "/metrics") {
+		level = slog.LevelDebug // load balancers and Prometheus ask often
+	}
+	attrs := []slog.Attr{
+		slog.String("method", r.methodLabel()), slog.String("route", route), slog.Int("status", status),
+		slog.Int64("ms", time.Since(r.arrived).Milliseconds()), slog.Int("bytes", answer.BytesWritten()),
+	}
+	if r.incident != "" {
+		attrs = append(attrs, slog.String("incident", r.incident))
+	}
+	s.opts.Log.LogAttrs(r.Context(), level, "request", attrs...)
+}
+
+// startSpan starts the span of a request to the API, in its caller's trace (W3C Trace
+// Context). Streams, health checks and the console's files have none.
+func (s *Server) startSpan(r *http.Request) (context.Context, trace.Span) {
+	ctx, path := r.Context(), r.URL.Path
+	if r.Header.Get("Traceparent") != "" {
+		ctx = propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(r.Header))
+	}
+	if s.opts.Tracer == nil || !strings.HasPrefix(path, "/api/") || path == eventsPath {
+		return ctx, noop.Span{}
+	}
+	return s.opts.Tracer.Start(ctx, "request", trace.WithSpanKind(trace.SpanKindServer))
+}
+
+func endSpan(span trace.Span, r *request, status int) {
+	defer span.End()
+	if !span.IsRecording() {
+		return
+	}
+	method, route := r.methodLabel(), r.routeLabel()
+	span.SetName(method + " " + route)
+	span.SetAttributes(attribute.String("http.request.method", method), attribute.String("http.route", route),
+		attribute.Int("http.response.status_code", status))
+	if r.incident != "" {
+		span.SetAttributes(attribute.String("dmconnector.incident", r.incident))
+	}
+	if status >= http.StatusInternalServerError {
+		span.SetStatus(codes.Error, "")
+	}
+}
+
+// methodLabel bounds what callers can write into the log.
+func (r *request) methodLabel() string {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return r.Method
+	default:
+		return "other"
+	}
+}
+
+// routeLabel is the pattern of the request's route, without what the caller wrote.
+func (r *request) routeLabel() string {
+	if r.route != "" {
+		return r.route
+	}
+	if pattern := chi.RouteContext(r.Context()).RoutePattern(); pattern != "" {
+		return pattern
+	}
+	return "unknown"
+}
+
+// recoverPanic answers a request whose handler panicked. Of the panic's value only the
+// runtime's own text is logged: another may hold a part of a message.
+func (s *Server) recoverPanic(next http.Handler) http.Handler {
+	return s.handle(func(w http.ResponseWriter, r *request) (err error) {
+		defer func() {
+			if cause := recover(); cause != nil {
+				text := fmt.Sprintf("%T", cause)
+				if failure, ok := cause.(runtime.Error); ok {
+					text = failure.Error()
+				}
+				err = &problem{Code: errcode.Internal, err: fmt.Errorf("panic: %s\n%s", text, debug.Stack())}
+			}
+		}()
+		next.ServeHTTP(w, r.Request)
+		return nil
+	})
+}
+
+// prepare sets the headers of every answer, and rejects paths and queries that are not
+// plain text: PostgreSQL stores no NUL, and nobody needs control characters.
+func (s *Server) prepare(w http.ResponseWriter, r *request) error {
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	if s.draining.Load() != nil {
+		h.Set("Connection", "close")
+	}
+	ok := plain(r.URL.Path)
+	for key, values := range r.URL.Query() {
+		ok = ok && plain(key) && !slices.ContainsFunc(values, func(value string) bool { return !plain(value) })
+	}
+	if !ok {
+		return &problem{Code: errcode.InvalidRequest, Detail: "path and query must be UTF-8 without control characters"}
+	}
+	return nil
+}
+
+func plain(text string) bool {
+	return utf8.ValidString(text) && !strings.ContainsFunc(text, unicode.IsControl)
+}
+
+func notFound(http.ResponseWriter, *request) error { return &problem{Code: errcode.NotFound} }
+
+// methodNotAllowed finds the route and its methods, which chi does not tell.
+func (s *Server) methodNotAllowed(w http.ResponseWriter, r *request) error {
+	path := r.URL.EscapedPath()
+	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+		if route := s.router.Find(chi.NewRouteContext(), method, path); route != "" {
+			r.route = route
+			w.Header().Add("Allow", method)
+		}
+	}
+	if r.route == "" {
+		return &problem{Code: errcode.NotFound}
+	}
+	return &problem{Code: errcode.MethodNotAllowed}
+}
+
+// lateAfter is when a server that stops begins no more sends: they could outlast it.
+const lateAfter = 4 * time.Second
+
+// acceptsSends rejects a send that comes too late for a server that stops.
+func (s *Server) acceptsSends(http.ResponseWriter, *request) error {
+	if since := s.draining.Load(); since != nil && time.Since(*since) > lateAfter {
+		return &problem{Code: errcode.Unavailable, Detail: "the service is shutting down"}
+	}
+	return nil
+}
+
+// authenticate finds out who calls, and rejects callers without the scope.
+func (s *Server) authenticate(want Scope) func(http.ResponseWriter, *request) error {
+	return func(_ http.ResponseWriter, r *request) (err error) {
+		r.by, err = s.authorize(r.Context(), r, want)
+		return err
+	}
+}
+
+// A bodyLimit is what a request's body may take.
+type bodyLimit struct {
+	mebibytes int
+	time      time.Duration // from the request's arrival until the body is whole
+}
+
+// Logto's requests have well under 10 kB. A connector's JSON includes its templates,
+// of which Direct Mail takes 6 MB.
+var (
+	sendBody    = bodyLimit{1, 2 * time.Second}
+	testBody    = bodyLimit{8, 2 * time.Second} // the mail must still be sent in time
+	adminBody   = bodyLimit{8, 10 * time.Second}
+	sessionBody = bodyLimit{1, 2 * time.Second}
+)
+
+// maxDrain is how much of a body that is too large is read and discarded, so that the
+// caller reads the answer.
+const maxDrain = 8 << 20
+
+// readBody reads the whole body within its limit.
+func readBody(limit bodyLimit) func(http.ResponseWriter, *request) error {
+	return func(w http.ResponseWriter, r *request) (err error) {
+		if r.Body == http.NoBody {
+			return nil
+		}
+		control := http.NewResponseController(w)
+		// Recorders in tests have no deadlines; a real connection always does.
+		_ = control.SetReadDeadline(r.arrived.Add(limit.time))
+		size := limit.mebibytes << 20
+		r.body, err = io.ReadAll(io.LimitReader(r.Body, int64(size)+1))
+		tooLarge := len(r.body) > size
+		if tooLarge {
+			_, _ = io.CopyN(io.Discard, r.Body, maxDrain)
+		}
+		_ = control.SetReadDeadline(time.Time{})
+		if err == nil && !tooLarge {
+			return nil
+		}
+		r.body = nil
+		// The rest of the body must not be read as the next request.
+		w.Header().Set("Connection", "close")
+		p := &problem{Code: errcode.InvalidRequest, Status: http.StatusRequestTimeout, err: err}
+		p.Detail = fmt.Sprintf("the body did not arrive within %v", limit.time)
+		if tooLarge {
+			p.Status, p.Detail = http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is larger than %d MiB", limit.mebibytes)
+		}
+		return p
+	}
+}

@@ -1,0 +1,76 @@
+package httpapi
+
+import (
+	"crypto/sha256"
+	"net/http"
+	"path"
+	"strings"
+
+	"github.com/go-chi/chi/v5"
+
+	"dmconnector/connector"
+	"dmconnector/internal/delivery"
+	"dmconnector/internal/errcode"
+)
+
+// sent is the answer to an accepted send.
+type sent struct {
+	ID    string         `json:"id"`
+	State delivery.State `json:"state"`
+}
+
+// maxKey is the maximum length of an Idempotency-Key in bytes.
+const maxKey = 255
+
+// send takes Logto's request {to, type, payload, ip?}. It answers 200 when Aliyun has
+// accepted the mail, and 202 when the message is queued.
+func (s *Server) send(w http.ResponseWriter, r *request) error {
+	target, ok := s.opts.Delivery.Connector(chi.URLParam(r.Request, "id"))
+	if !ok {
+		return &problem{Code: errcode.ConnectorNotFound}
+	}
+	if !r.by.sendsThrough(target.ID) {
+		return &problem{Code: errcode.Forbidden, Detail: "the token is for another connector"}
+	}
+	key := r.Header.Get("Idempotency-Key")
+	if len(key) > maxKey {
+		return &problem{Code: errcode.InvalidRequest, Detail: "the Idempotency-Key is longer than 255 bytes"}
+	}
+	message, err := connector.ParseMessage(r.body)
+	if err != nil {
+		return err
+	}
+	report, err := s.opts.Delivery.Send(r.Context(), target, delivery.Request{
+		Message: message, Arrived: r.arrived, BodySum: sha256.Sum256(r.body), IdempotencyKey: key,
+		Queue: prefersAsync(r.Header.Values("Prefer")),
+	})
+	if err != nil {
+		return err
+	}
+	r.incident = report.ID
+	status := http.StatusOK
+	if report.State == delivery.StateQueued {
+		status = http.StatusAccepted
+	}
+	writeJSON(w, status, "application/json", sent{report.ID, report.State})
+	return nil
+}
+
+// prefersAsync reports whether the caller wants 202 (RFC 7240, section 4.1).
+func prefersAsync(lines []string) bool {
+	for preference := range strings.SplitSeq(strings.Join(lines, ","), ",") {
+		name, _, _ := strings.Cut(preference, ";")
+		if strings.EqualFold(strings.TrimSpace(name), "respond-async") {
+			return true
+		}
+	}
+	return false
+}
+
+// isSend reports whether the request is for a send route, with whatever method. Its
+// caller may show errors to anyone.
+func isSend(r *http.Request) bool {
+	escaped := r.URL.EscapedPath()
+	byID, _ := path.Match("/api/connectors/*/send", escaped) // the pattern is valid
+	return byID || escaped == "/api/send"
+}
