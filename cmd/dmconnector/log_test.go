@@ -47,7 +47,7 @@ func TestAccessLog(t *testing.T) {
 		"a list":       {"GET", "/api/connectors?secret=1", roleAdmin, "", "/api/connectors", 200, false},
 		"a test":       {"POST", "/api/connectors/role/test", roleAdmin, `{"email":"user@example.com"}`, "/api/connectors/{id}/test", 204, true},
 		"nowhere":      {"GET", "/secretplace", "", "", "unknown", 404, true},
-		"a verb":       {"SECRETPLACE", "/api/send", "", "", "unknown", 405, true},
+		"a verb":       {"SECRETPLACE", "/api/send", "", "", "/api/send", 405, true},
 		"all is well":  {"GET", "/healthz", "", "", "", 0, false},
 		"the console ": {"GET", "/", "", "", "/", 200, false},
 	}
@@ -117,7 +117,7 @@ func TestLogLevelByAPI(t *testing.T) {
 			t.Errorf("%s %s: %d %s", tt.method, tt.body, status, body)
 		}
 	}
-	if !strings.Contains(s.log.String(), `"msg":"the log's level was changed","level":"debug","actor":"admin-token"`) {
+	if !strings.Contains(s.log.String(), `"msg":"log level changed","level":"debug","actor":"admin-token"`) {
 		t.Errorf("who changed the level is not told: %s", s.log.String())
 	}
 	if n := attempts(); n != 1 {

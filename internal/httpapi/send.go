@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"net/http"
 	"path"
+	"regexp"
 	"strings"
 
 	"github.com/go-chi/chi/v5"
@@ -21,6 +22,9 @@ type sent struct {
 
 // maxKey is the maximum length of an Idempotency-Key in bytes.
 const maxKey = 255
+
+// respondAsync finds the preference for 202 (RFC 7240, section 4.1).
+var respondAsync = regexp.MustCompile(`(?i)(^|,)\s*respond-async\s*(,|;|$)`)
 
 // send takes Logto's request {to, type, payload, ip?}. It answers 200 when Aliyun has
 // accepted the mail, and 202 when the message is queued.
@@ -42,7 +46,7 @@ func (s *Server) send(w http.ResponseWriter, r *request) error {
 	}
 	report, err := s.opts.Delivery.Send(r.Context(), target, delivery.Request{
 		Message: message, Arrived: r.arrived, BodySum: sha256.Sum256(r.body), IdempotencyKey: key,
-		Queue: prefersAsync(r.Header.Values("Prefer")),
+		Queue: respondAsync.MatchString(strings.Join(r.Header.Values("Prefer"), ",")),
 	})
 	if err != nil {
 		return err
@@ -54,17 +58,6 @@ func (s *Server) send(w http.ResponseWriter, r *request) error {
 	}
 	writeJSON(w, status, "application/json", sent{report.ID, report.State})
 	return nil
-}
-
-// prefersAsync reports whether the caller wants 202 (RFC 7240, section 4.1).
-func prefersAsync(lines []string) bool {
-	for preference := range strings.SplitSeq(strings.Join(lines, ","), ",") {
-		name, _, _ := strings.Cut(preference, ";")
-		if strings.EqualFold(strings.TrimSpace(name), "respond-async") {
-			return true
-		}
-	}
-	return false
 }
 
 // isSend reports whether the request is for a send route, with whatever method. Its

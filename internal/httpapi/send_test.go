@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"dmconnector/aliyundm/sandbox"
+	"dmconnector/connector"
+	"dmconnector/internal/delivery"
 	"dmconnector/internal/httpapi"
 )
 
@@ -206,6 +208,36 @@ func TestIdempotencyKeyOverHTTP(t *testing.T) {
 	}
 	if n := len(s.sandbox.Mails()); n != 1 {
 		t.Errorf("%d mails", n)
+	}
+}
+
+func TestCallersMayPreferNotToWait(t *testing.T) {
+	target := delivery.Connector{ID: "default", Composer: connector.New(parse(t, connectorJSON(t))), Sender: atOnce{}}
+	api := httpapi.New(httpapi.Options{Delivery: newDelivery(discard, target), Log: discard, SendTokens: []string{recordedToken}})
+	tests := map[string]struct {
+		prefer []string
+		status int
+	}{
+		"no preference":   {nil, 200},
+		"the only one":    {[]string{"respond-async"}, 202},
+		"first of two":    {[]string{"respond-async, wait=5"}, 202},
+		"last of two":     {[]string{"wait=5 ,\tRespond-Async ;x=1"}, 202},
+		"in another line": {[]string{"wait=5", "respond-async"}, 202},
+		"a longer word":   {[]string{"respond-asynchronously"}, 200},
+		"a part of one":   {[]string{"x-respond-async"}, 200},
+		"a parameter":     {[]string{"wait=5;respond-async"}, 200},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			headers := []string{"Authorization: " + recordedToken}
+			for _, line := range tt.prefer {
+				headers = append(headers, "Prefer: "+line)
+			}
+			got := ask(t, api, "POST /api/send", `{"to":"user@example.com","type":"SignIn","payload":{"code":"424242"}}`, headers...)
+			if got.status != tt.status || strings.Contains(got.body, `"state":"queued"`) != (tt.status == 202) {
+				t.Errorf("%d %s", got.status, got.body)
+			}
+		})
 	}
 }
 

@@ -161,7 +161,7 @@ func TestQueuedMessagesAreCountedOnce(t *testing.T) {
 	s.scrape(t).want(t, map[string]string{
 		`missing_variables_total{connector="mine",type="SignIn"}`:     "",
 		`send_duration_seconds_count{connector="mine",mode="queued"}`: "1",
-		`state_errors_total{operation="take_up"}`:                     "0",
+		`state_errors_total{operation="claim"}`:                     "0",
 	})
 }
 
