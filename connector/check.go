@@ -66,7 +66,7 @@ var requiredFields = map[string]string{
 	"accessKeyId":     "Enter the AccessKey ID of a RAM user allowed to call dm:SingleSendMail",
 	"accessKeySecret": "Enter the AccessKey secret that belongs to accessKeyId",
 	"accountName":     "Enter a sender address from the Direct Mail console, such as noreply@mail.example.com",
-	"templates":       `Enter a list of templates, or "builtin" for the ready-made ones`,
+	"templates":       `Enter a list of templates, or "builtin" for the built-in ones`,
 	"usageType":       "Enter what the template is for, such as SignIn",
 	"subject":         "Enter the mail's subject",
 	"content":         "Enter the mail's body",

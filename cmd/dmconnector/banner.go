@@ -17,7 +17,7 @@ type banner struct {
 
 func (b banner) writeTo(w io.Writer) {
 	fmt.Fprintf(w, "dmconnector listens on %s\n", b.url)
-	fmt.Fprintf(w, "Its console, for a browser: %s/\n", b.url)
+	fmt.Fprintf(w, "Console: %s/\n", b.url)
 	if b.data == "" || isTerminal(w) {
 		printToken(w, "send token: ", b.send)
 		printToken(w, "admin token:", b.admin)
@@ -25,7 +25,7 @@ func (b banner) writeTo(w io.Writer) {
 	if b.sandboxURL == "" {
 		return
 	}
-	fmt.Fprintf(w, "Mail goes to the sandbox and nowhere else; its inbox: %s/inbox\n", b.sandboxURL)
+	fmt.Fprintf(w, "All mail stays in the sandbox. Its inbox: %s/inbox\n", b.sandboxURL)
 	if b.data == "" || isTerminal(w) {
 		token := b.send.values[0]
 		if !b.send.made {
@@ -37,7 +37,7 @@ func (b banner) writeTo(w io.Writer) {
 	}
 }
 
-// printToken shows a token that this start has made, and nobody else knows.
+// printToken shows a token that this start has created: nobody knows it yet.
 func printToken(w io.Writer, label string, source tokenSource) {
 	if source.made {
 		fmt.Fprintf(w, "%s %s\n", label, strings.Join(source.values, ","))

@@ -16,7 +16,7 @@ import (
 	"dmconnector/internal/httpapi"
 )
 
-// A usageError ends the program with status 2: nothing was looked at.
+// A usageError ends the program with status 2: nothing was checked.
 type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
@@ -36,13 +36,13 @@ func newDoctor() *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use:   "doctor FILE",
-		Short: "Look for what keeps a connector from sending",
-		Long: `doctor checks a connector step by step: its file, the way to Aliyun, the clock, the
-key and what it may do, the account, the sender address, its domain, and where
-answers go. It says what is wrong and what cures it, and sends no mail.
+		Short: "Find out why a connector cannot send",
+		Long: `doctor checks a connector step by step: the file, the connection to Aliyun, the
+clock, the key and its permissions, the account, the sender address, its domain and
+the reply address. It reports each problem with its fix, and sends no mail.
 
-It ends with status 1 if something keeps mail from being sent, and with 2 if it
-was called in a wrong way.`,
+The exit status is 0 if mail can be sent, 1 if a problem prevents it, and 2 for wrong
+usage or an unreadable file.`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if err := cobra.ExactArgs(1)(cmd, args); err != nil {
 				return usageError{err}
@@ -73,8 +73,8 @@ was called in a wrong way.`,
 		},
 	}
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, for programs")
-	cmd.Flags().StringSliceVar(&allow, "allow-endpoint", nil, "`hosts` that a connector's endpoint may name besides aliyuncs.com and loopback")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the report as JSON")
+	cmd.Flags().StringSliceVar(&allow, "allow-endpoint", nil, "additional `hosts` for a connector's endpoint, besides aliyuncs.com and loopback")
 	return cmd
 }
 
@@ -90,7 +90,9 @@ func examiner(local *localSandbox, transport *http.Client, log *slog.Logger) htt
 }
 
 func printExamination(w io.Writer, report doctor.Report) {
+	skipped := false
 	for _, step := range report.Steps {
+		skipped = skipped || step.Status == doctor.Skipped
 		fmt.Fprintf(w, "%-8s %-11s %s\n", step.Status, step.Check, step.Detail)
 		if step.Cure != "" {
 			fmt.Fprintf(w, "%21s-> %s\n", "", step.Cure)
@@ -99,11 +101,15 @@ func printExamination(w io.Writer, report doctor.Report) {
 			fmt.Fprintf(w, "%21s   (request %s)\n", "", step.RequestID)
 		}
 	}
-	fmt.Fprintf(w, "\n%s\n", conclusions[report.Outcome])
+	conclusion := conclusions[report.Outcome]
+	if report.Outcome == doctor.Good && skipped {
+		conclusion = "No problems found. This connector can send."
+	}
+	fmt.Fprintf(w, "\n%s\n", conclusion)
 }
 
 var conclusions = map[doctor.Status]string{
-	doctor.Good:    "Nothing was found that keeps mail from being sent.",
-	doctor.Warning: "Mail can be sent; see the warnings.",
-	doctor.Problem: "Mail cannot be sent: see the problems.",
+	doctor.Good:    "All checks passed. This connector can send.",
+	doctor.Warning: "This connector can send. See the warnings.",
+	doctor.Problem: "This connector cannot send. Fix the problems.",
 }

@@ -20,12 +20,12 @@ func newHealthcheck() *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use:   "healthcheck",
-		Short: "Ask the service on this machine whether it is well",
-		Long: `healthcheck asks the service that runs with the same --listen and --tls-cert, and
-ends with status 0 when it is alive, or with --ready when it can send; else with 1.
-It is what containers are checked with, which hold nothing but this program.
+		Short: "Check that the service on this machine is alive or ready",
+		Long: `healthcheck calls the service that runs with the same --listen and --tls-cert. The
+exit status is 0 if it is alive, or with --ready if it can send; otherwise 1. Use it
+as the health check of a container, which contains no other program.
 
-Its flags are the environment variables of serve as well.`,
+Its flags can also be set by the same environment variables as those of serve.`,
 		Example: `  dmconnector healthcheck
   dmconnector healthcheck --ready --listen 0.0.0.0:8080`,
 		Args:        cobra.NoArgs,
@@ -42,15 +42,15 @@ Its flags are the environment variables of serve as well.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&listen, "listen", "127.0.0.1:8080", "`address` that serve was given")
-	flags.StringVar(&tlsCert, "tls-cert", "", "`file` of the certificate that serve was given: with one it speaks HTTPS")
-	flags.BoolVar(&ready, "ready", false, "ask whether it can send, not only whether it is alive")
-	flags.DurationVar(&timeout, "timeout", 5*time.Second, "`duration` to wait for the answer")
+	flags.StringVar(&listen, "listen", "127.0.0.1:8080", "--listen `address` of serve")
+	flags.StringVar(&tlsCert, "tls-cert", "", "--tls-cert `file` of serve; if set, use HTTPS")
+	flags.BoolVar(&ready, "ready", false, "check that it can send, not only that it is alive")
+	flags.DurationVar(&timeout, "timeout", 5*time.Second, "`duration` to wait for an answer")
 	return cmd
 }
 
-// healthAddress returns the URL to ask. A service that listens on every address
-// is asked on loopback.
+// healthAddress returns the URL to call. A service that listens on every address is
+// called on loopback.
 func healthAddress(listen string, secure, ready bool) (string, error) {
 	host, port, err := net.SplitHostPort(listen)
 	if err != nil {

@@ -26,13 +26,13 @@ func newImport() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "import FILE",
 		Short: "Move from Logto's own Aliyun Direct Mail connector",
-		Long: `import reads the config of Logto's own Aliyun Direct Mail connector, bare or as
-GET /api/connectors returns it, and the answer of GET /api/email-templates. It
-composes requests recorded from a real Logto, of every usage type and in every
-language, as Logto would and as a connector here would, and reports each
-difference with its reason. It sends nothing.
+		Long: `import reads the config of Logto's own Aliyun Direct Mail connector, bare or in the
+answer of GET /api/connectors, and the answer of GET /api/email-templates. It
+composes mails for requests recorded from a real Logto, for every usage type and
+language, the way Logto does and the way a connector here does. It reports each
+difference with its reason, and sends nothing.
 
-The exit status is 1 if a reader would see a difference.`,
+The exit status is 1 if a recipient would see a difference.`,
 		Example: `  dmconnector import logto-connector.json --email-templates email-templates.json
   dmconnector import logto-connector.json --out connector.json
   dmconnector import logto-connector.json --against connector.json`,
@@ -41,13 +41,13 @@ The exit status is 1 if a reader would see a difference.`,
 	}
 	flag := cmd.Flags()
 	flag.StringVar(&flags.emailTemplates, "email-templates", "", "`file` with Logto's email templates")
-	flag.StringVar(&flags.fallbackLanguage, "fallback-language", "en", "the `tag` of the sign-in experience's default language")
-	flag.StringSliceVar(&flags.languages, "languages", nil, "language `tags` to compare in, comma-separated (default: those of Logto's sign-in page and of the templates)")
-	flag.StringVar(&flags.templates, "templates", "folded", "`where` the email templates go: folded makes them the connector's own, shared leaves them to /api/email-templates")
-	flag.StringVar(&flags.escape, "escape", "", "`how` values go into HTML: html escapes them, none leaves them as they are, as Logto does (default: html)")
-	flag.StringVar(&flags.against, "against", "", "compare with this connector's `file` instead of the one that import makes")
+	flag.StringVar(&flags.fallbackLanguage, "fallback-language", "en", "`tag` of the sign-in experience's default language")
+	flag.StringSliceVar(&flags.languages, "languages", nil, "comma-separated language `tags` to compare (default: those of Logto's sign-in page and of the templates)")
+	flag.StringVar(&flags.templates, "templates", "folded", "`where` the email templates go: folded into the connector, or shared (left to /api/email-templates)")
+	flag.StringVar(&flags.escape, "escape", "", "`how` values go into HTML: html (escaped, the default) or none (unescaped, as in Logto)")
+	flag.StringVar(&flags.against, "against", "", "compare with the connector in this `file` instead of the imported one")
 	flag.StringVar(&flags.format, "format", "text", "`format` of the output: text or json")
-	flag.StringVar(&flags.out, "out", "", "write the connector to a new `file` that only its owner can read; - prints it with the secret masked instead of the report")
+	flag.StringVar(&flags.out, "out", "", "write the connector to a new `file` with mode 0600; - prints it with the secret masked instead of the report")
 	return cmd
 }
 

@@ -18,7 +18,7 @@ const (
 	keyFile     = "secret-key" // in --data
 )
 
-// stateOptions say which state the flags name, and what it is sealed with.
+// stateOptions returns the state that the flags name, with its sealing keys.
 func stateOptions(state, data string) (store.Options, error) {
 	opts := store.Options{State: stateAddress(state, data)}
 	kind, err := store.KindOf(opts.State)
@@ -33,7 +33,7 @@ func stateOptions(state, data string) (store.Options, error) {
 	return opts, err
 }
 
-// stateAddress is where the state is for want of --state.
+// stateAddress returns --state, or its default.
 func stateAddress(state, data string) string {
 	switch {
 	case state != "":
@@ -53,7 +53,7 @@ func secretKeys(kind store.Kind, state, folder string) ([][]byte, error) {
 		return keys, err
 	}
 	if kind == store.Postgres {
-		return nil, fmt.Errorf("a state in PostgreSQL needs %s, the same for all that share it, or %[1]s_FILE; a key comes from: openssl rand -base64 %d", keyVariable, seal.KeySize)
+		return nil, fmt.Errorf("set %s or %[1]s_FILE: PostgreSQL needs a sealing key, the same for all processes; create one with: openssl rand -base64 %d", keyVariable, seal.KeySize)
 	}
 	// Another process that makes both makes the key first.
 	exists := stateExists(state)
@@ -62,7 +62,7 @@ func secretKeys(kind store.Kind, state, folder string) ([][]byte, error) {
 		return keys, err
 	}
 	if exists {
-		return nil, fmt.Errorf("the key that the state is sealed with is missing: put %s back, or set %s to what was in it", filepath.Join(folder, keyFile), keyVariable)
+		return nil, fmt.Errorf("the sealing key of the state is missing: restore %s, or set %s to its content", filepath.Join(folder, keyFile), keyVariable)
 	}
 	return makeKey(folder)
 }

@@ -8,7 +8,7 @@ import (
 	"dmconnector/internal/tracing"
 )
 
-// newLog writes JSON, a line each, of what is not for debugging alone.
+// newLog writes JSON lines, at level info and above.
 func newLog(w io.Writer) *slog.Logger { return newLeveledLog(w, new(slog.LevelVar)) }
 
 func newLeveledLog(w io.Writer, level *slog.LevelVar) *slog.Logger {
@@ -30,5 +30,5 @@ func (s *service) toggleLevel() {
 		level = s.started
 	}
 	s.level.Set(level)
-	s.log.Warn("SIGUSR1: the log's level was changed", "level", level.String())
+	s.log.Warn("SIGUSR1: log level changed", "level", level.String())
 }

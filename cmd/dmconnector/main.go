@@ -21,7 +21,7 @@ func main() {
 	if err == nil {
 		return
 	}
-	// errReported: the command has said on its own what is wrong.
+	// errReported: the command has already said what is wrong.
 	if !errors.Is(err, errReported) {
 		fmt.Fprintln(os.Stderr, "dmconnector:", err)
 	}
@@ -35,8 +35,8 @@ func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "dmconnector",
 		Short: "Send verification mail through Aliyun Direct Mail",
-		Long: `dmconnector takes the send-code requests of Logto, or of any backend that speaks
-its email contract, and sends the mail through Aliyun Direct Mail.
+		Long: `dmconnector receives send requests from Logto, or from any backend that speaks its
+email contract, and sends the mail through Aliyun Direct Mail.
 
 Try it without an Aliyun account:  dmconnector serve --sandbox`,
 		SilenceUsage:  true,

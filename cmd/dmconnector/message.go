@@ -20,9 +20,9 @@ type messageFlags struct {
 
 func (m *messageFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&m.usageType, "type", connector.Generic, "usage `type`: "+strings.Join(connector.UsageTypes(), ", "))
-	flags.StringVar(&m.locale, "locale", "", "the reader's language `tag`, such as zh-CN")
-	flags.StringVar(&m.uiLocales, "ui-locales", "", "further language `tags`, separated by spaces")
-	flags.StringVar(&m.payload, "payload", "", "the variables as a JSON `object`, or @FILE; laid over sample values")
+	flags.StringVar(&m.locale, "locale", "", "recipient's language `tag`, such as zh-CN")
+	flags.StringVar(&m.uiLocales, "ui-locales", "", "more language `tags`, separated by spaces")
+	flags.StringVar(&m.payload, "payload", "", "variables as a JSON `object`, or @FILE; they override sample values")
 }
 
 // message is what Logto would send: sample values of the usage type, and over

@@ -25,8 +25,8 @@ func newPreview() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "preview FILE",
 		Short: "Show the mail that a connector would send",
-		Long: `preview shows the mail that a connector would send for a usage type, a language
-and a payload, and why it is this one. It sends nothing.`,
+		Long: `preview shows the mail that a connector would send for a usage type, a language and a
+payload, and why this template was chosen. It sends nothing.`,
 		Example: `  dmconnector preview connector.json --type SignIn --locale zh-CN
   dmconnector preview connector.json --type OrganizationInvitation --payload '{"inviter":null}' --open`,
 		Args: cobra.ExactArgs(1),
@@ -57,7 +57,7 @@ and a payload, and why it is this one. It sends nothing.`,
 		},
 	}
 	flags.register(cmd.Flags())
-	cmd.Flags().BoolVar(&open, "open", false, "write the body to an HTML file and open it in the browser")
+	cmd.Flags().BoolVar(&open, "open", false, "write the body to an HTML file and open it in a browser")
 	cmd.Flags().StringVar(&format, "format", "text", "`format` of the output: text or json")
 	return cmd
 }
@@ -129,7 +129,7 @@ func openMail(cmd *cobra.Command, mail *aliyundm.Mail) error {
 	}
 	fmt.Fprintln(cmd.OutOrStdout(), f.Name())
 	if err := browser(cmd.Context(), f.Name()).Start(); err != nil {
-		fmt.Fprintf(cmd.ErrOrStderr(), "no browser could be started: %v\n", err)
+		fmt.Fprintf(cmd.ErrOrStderr(), "cannot start a browser: %v\n", err)
 	}
 	return nil
 }

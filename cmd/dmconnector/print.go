@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -28,9 +29,9 @@ func newTemplates() *cobra.Command {
 	var languages, types []string
 	cmd := &cobra.Command{
 		Use:   "templates",
-		Short: "Print the ready-made templates as JSON, to start from",
-		Long: `templates prints the ready-made templates as they would stand under "templates"
-in a connector's JSON. A connector that has "templates": "builtin" uses them all.`,
+		Short: "Print the built-in templates as JSON, as a starting point",
+		Long: `templates prints the built-in templates in the form of "templates" in a connector's
+JSON. A connector with "templates": "builtin" uses all of them.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var chosen []templates.Source
@@ -40,13 +41,13 @@ in a connector's JSON. A connector that has "templates": "builtin" uses them all
 				}
 			}
 			if len(chosen) == 0 {
-				return fmt.Errorf("there is no ready-made template for that language and type")
+				return errors.New("no built-in template has this language and type")
 			}
 			return printJSON(cmd.OutOrStdout(), chosen)
 		},
 	}
-	cmd.Flags().StringSliceVar(&languages, "language", nil, "only these `languages`, comma-separated, such as en,zh-CN")
-	cmd.Flags().StringSliceVar(&types, "type", nil, "only these usage `types`, comma-separated, such as SignIn,Register")
+	cmd.Flags().StringSliceVar(&languages, "language", nil, "only these comma-separated `languages`, such as en,zh-CN")
+	cmd.Flags().StringSliceVar(&types, "type", nil, "only these comma-separated usage `types`, such as SignIn,Register")
 	return cmd
 }
 

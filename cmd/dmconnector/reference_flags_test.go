@@ -84,7 +84,7 @@ func (p *referencePage) CommandSections() (string, error) {
 		}
 		section := "### " + nameOf(cmd) + "\n\n" + flags
 		if cmd.HasSubCommands() {
-			section += "\n\nThe commands below it have these flags, too."
+			section += "\n\nIts subcommands have these flags too."
 		}
 		sections = append(sections, section)
 	}

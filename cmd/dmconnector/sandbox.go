@@ -27,17 +27,17 @@ func newSandbox() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "sandbox",
 		Short: "Run a simulated Direct Mail with an inbox",
-		Long: `sandbox runs a simulated Direct Mail: its API at /, the mails it got at /inbox, and
-faults to switch on at /faults. It sends nothing. Any Aliyun SDK can talk to it.
+		Long: `sandbox runs a simulated Direct Mail: its API at /, the received mails at /inbox, and
+faults to inject at /faults. It sends nothing. Any Aliyun SDK can call it.
 
-Every flag is also an environment variable, DMCONNECTOR_SANDBOX_<FLAG>; the secret
-and the token also as DMCONNECTOR_SANDBOX_<FLAG>_FILE.`,
+Every flag can also be set by an environment variable, DMCONNECTOR_SANDBOX_<FLAG>.
+For the secret and the token, a variable with _FILE appended names a file.`,
 		Args:        cobra.NoArgs,
 		Annotations: withEnvironment("DMCONNECTOR_SANDBOX_"),
 		PreRunE:     fromEnvironment,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if account.AccessKeyID == "" || account.AccessKeySecret == "" {
-				return errors.New("--access-key-id and --access-key-secret are needed: the sandbox checks signatures with them")
+				return errors.New("set --access-key-id and --access-key-secret: the sandbox checks signatures with them")
 			}
 			if sender != "" {
 				account.Senders = []string{sender}
@@ -55,17 +55,17 @@ and the token also as DMCONNECTOR_SANDBOX_<FLAG>_FILE.`,
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&listen, "listen", "127.0.0.1:8025", "`address` to listen on")
-	flags.StringVar(&account.AccessKeyID, "access-key-id", "", "AccessKey `ID` that the sandbox knows")
-	secret(flags, &account.AccessKeySecret, "access-key-secret", "`secret` of that key")
-	flags.StringVar(&sender, "account-name", "", "sender `address` that the sandbox knows (default: any)")
-	flags.StringVar(&account.Region, "region", "", "only `region` that has the sender (default: all)")
-	flags.BoolVar(&account.SendOnly, "send-only", false, "let the key send, and not ask about account, senders and domains")
-	secret(flags, &token, "token", "`token` for /inbox and /faults, needed beyond loopback")
+	flags.StringVar(&account.AccessKeyID, "access-key-id", "", "AccessKey `ID` that the sandbox accepts")
+	secret(flags, &account.AccessKeySecret, "access-key-secret", "AccessKey `secret`")
+	flags.StringVar(&sender, "account-name", "", "sender `address` that the sandbox accepts (default: any)")
+	flags.StringVar(&account.Region, "region", "", "`region` that has the sender (default: all)")
+	flags.BoolVar(&account.SendOnly, "send-only", false, "allow the key only to send, not to query account, senders and domains")
+	secret(flags, &token, "token", "`token` for /inbox and /faults; required unless --listen is loopback")
 	return cmd
 }
 
-// listenSandbox opens the sandbox's port. Beyond loopback the inbox, which
-// holds codes, must have a token.
+// listenSandbox opens the sandbox's port. The inbox shows codes: unless it listens on
+// loopback, it must have a token.
 func listenSandbox(ctx context.Context, address, token string) (net.Listener, error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
@@ -73,7 +73,7 @@ func listenSandbox(ctx context.Context, address, token string) (net.Listener, er
 	}
 	if token == "" && !isLoopback(listener.Addr()) {
 		listener.Close()
-		return nil, fmt.Errorf("the sandbox shows codes: beyond loopback (%s) it needs a token", address)
+		return nil, fmt.Errorf("set --token: the sandbox shows codes, and %s is not loopback", address)
 	}
 	return listener, nil
 }
@@ -109,7 +109,7 @@ func startSandbox(ctx context.Context, address, token string, log *slog.Logger) 
 	s.server = newHTTPServer(s.sandbox, log)
 	go func() {
 		if err := s.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			log.Error("the sandbox ended", "error", err)
+			log.Error("sandbox failed", "error", err)
 		}
 	}()
 	return s, nil
@@ -121,7 +121,7 @@ func (s *localSandbox) stop() {
 	}
 	s.sandbox.Close()
 	if err := s.server.Close(); err != nil {
-		s.log.Warn("the sandbox did not close", "error", err)
+		s.log.Warn("cannot close sandbox", "error", err)
 	}
 }
 

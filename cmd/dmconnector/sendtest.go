@@ -22,10 +22,10 @@ func newSendTest() *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use:   "send-test FILE --to ADDRESS",
-		Short: "Send one test mail through a connector and tell each step",
-		Long: `send-test sends one real mail through a connector, and tells each step: the
-template and why, what Aliyun answered, and what to do if it refused. It ends
-with status 1 if the mail was not accepted.`,
+		Short: "Send a test mail through a connector and show each step",
+		Long: `send-test sends one real mail through a connector and shows each step: the template
+and why it was chosen, Aliyun's answer, and what to do if Aliyun rejected the mail.
+The exit status is 1 if the mail was not accepted.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, err := readValid(cmd, args[0], allow)
@@ -51,8 +51,8 @@ with status 1 if the mail was not accepted.`,
 		},
 	}
 	flags.register(cmd.Flags())
-	cmd.Flags().StringVar(&to, "to", "", "`address` that the test mail goes to")
-	cmd.Flags().StringSliceVar(&allow, "allow-endpoint", nil, "`hosts` that a connector's endpoint may name besides aliyuncs.com and loopback")
+	cmd.Flags().StringVar(&to, "to", "", "recipient `address`")
+	cmd.Flags().StringSliceVar(&allow, "allow-endpoint", nil, "additional `hosts` for a connector's endpoint, besides aliyuncs.com and loopback")
 	_ = cmd.MarkFlagRequired("to") // it has just been defined
 	return cmd
 }

@@ -34,28 +34,29 @@ func newServe() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the service",
-		Long: `serve runs the service: it takes send-code requests at POST /api/send, and admins'
-requests at /api.
+		Long: `serve runs the service: send requests go to POST /api/send, the admin API is below
+/api, and the console is at /.
 
-Every flag is also an environment variable, DMCONNECTOR_<FLAG> (--send-token is
-DMCONNECTOR_SEND_TOKEN); the tokens and the state also as DMCONNECTOR_<FLAG>_FILE. A
-token given as a flag is visible in the list of processes: better use one of the
-others. The key that seals secrets at rest comes from DMCONNECTOR_SECRET_KEY or
-DMCONNECTOR_SECRET_KEY_FILE, else from a file in --data that the first start makes.
+Every flag can also be set by an environment variable, DMCONNECTOR_<FLAG>
+(--send-token: DMCONNECTOR_SEND_TOKEN). For the tokens and the state, a variable with
+_FILE appended names a file. Prefer variables and files for secrets: flags are visible
+in the process list. The key that seals secrets in the state comes from
+DMCONNECTOR_SECRET_KEY or DMCONNECTOR_SECRET_KEY_FILE; with SQLite, the first start
+otherwise creates it in --data.
 
-Traces go to the OpenTelemetry collector that OTEL_EXPORTER_OTLP_ENDPOINT names
-(OTLP over HTTP), if it is set.
+If OTEL_EXPORTER_OTLP_ENDPOINT is set, traces go to that OpenTelemetry collector (OTLP
+over HTTP).
 
-SIGHUP has the connectors' files read again; changes are also noticed without.
-SIGUSR1 switches the log between the level debug and the one of --log-level.`,
+SIGHUP reloads connector files at once; changes are also found by themselves within
+2 s. SIGUSR1 switches the log level between debug and --log-level.`,
 		Example: `  dmconnector serve --sandbox
   dmconnector serve --connectors connector.json --listen 0.0.0.0:8080
   dmconnector serve --state postgres://dmconnector@db/dmconnector`,
 		Args:        cobra.NoArgs,
 		Annotations: withEnvironment("DMCONNECTOR_"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			// With a heap of a few MB Go's standard would collect garbage all the
-			// time: this trades a few MB of memory for CPU.
+			// The heap is a few MB: with Go's default of 100 garbage collection would
+			// cost much CPU to save little memory.
 			if os.Getenv("GOGC") == "" {
 				debug.SetGCPercent(200)
 			}
@@ -64,24 +65,24 @@ SIGUSR1 switches the log between the level debug and the one of --log-level.`,
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&opts.listen, "listen", "127.0.0.1:8080", "`address` to listen on")
-	flags.StringVar(&opts.connectors, "connectors", "", "connector JSON `file`, or a folder of them (a file's name without .json is the connector's id; a single file is \"default\")")
-	secret(flags, &opts.state, "state", "`address` of the state: sqlite:<path>, postgres://… for several replicas, or memory (default: state.db in --data)")
-	flags.StringVar(&opts.data, "data", "./data", "`folder` for state, keys and tokens")
-	flags.DurationVar(&opts.retention, "retention", 30*24*time.Hour, "`duration` for which messages are remembered, 24h at least")
-	flags.BoolVar(&opts.sandbox, "sandbox", false, "run the simulated Direct Mail inside and send there; without --connectors there is an example connector, and without --data and --state everything is in memory")
-	flags.StringVar(&opts.sandboxListen, "sandbox-listen", "127.0.0.1:8025", "`address` that the sandbox of --sandbox listens on")
-	secret(flags, &opts.sendTokens, "send-token", "callers' `tokens` for sending, comma-separated (default: made at the first start, in --data)")
-	secret(flags, &opts.adminTokens, "admin-token", "callers' `tokens` for administration, comma-separated (default: made at the first start, in --data)")
-	flags.StringSliceVar(&opts.allowEndpoints, "allow-endpoint", nil, "`hosts` that a connector's endpoint may name besides aliyuncs.com and loopback")
-	flags.StringVar(&opts.tlsCert, "tls-cert", "", "`file` (PEM) with the certificate for HTTPS; read again when it changes")
-	flags.StringVar(&opts.tlsKey, "tls-key", "", "`file` (PEM) with the key of --tls-cert")
-	flags.StringVar(&opts.logLevel, "log-level", "info", "least `level` of what is logged: debug, info, warn or error")
-	flags.BoolVar(&opts.accessLog, "access-log", false, "log each request, a line each")
+	flags.StringVar(&opts.connectors, "connectors", "", "connector JSON `file`, or a folder of them; the file name without .json is the connector's id, and a single file is \"default\"")
+	secret(flags, &opts.state, "state", "`address` of the state: sqlite:<path>, postgres://… for several processes, or memory (default: state.db in --data)")
+	flags.StringVar(&opts.data, "data", "./data", "`folder` for the state, its key and tokens")
+	flags.DurationVar(&opts.retention, "retention", 30*24*time.Hour, "`duration` to keep messages, at least 24h")
+	flags.BoolVar(&opts.sandbox, "sandbox", false, "send all mail to a simulated Direct Mail in this process; without --connectors use an example connector, and without --data and --state keep everything in memory")
+	flags.StringVar(&opts.sandboxListen, "sandbox-listen", "127.0.0.1:8025", "`address` for the sandbox of --sandbox to listen on")
+	secret(flags, &opts.sendTokens, "send-token", "comma-separated `tokens` for sending (default: created in --data at the first start)")
+	secret(flags, &opts.adminTokens, "admin-token", "comma-separated `tokens` for administration (default: created in --data at the first start)")
+	flags.StringSliceVar(&opts.allowEndpoints, "allow-endpoint", nil, "additional `hosts` for a connector's endpoint, besides aliyuncs.com and loopback")
+	flags.StringVar(&opts.tlsCert, "tls-cert", "", "PEM `file` with the certificate for HTTPS; reloaded when it changes")
+	flags.StringVar(&opts.tlsKey, "tls-key", "", "PEM `file` with the private key of --tls-cert")
+	flags.StringVar(&opts.logLevel, "log-level", "info", "lowest `level` to log: debug, info, warn or error")
+	flags.BoolVar(&opts.accessLog, "access-log", false, "log every request")
 	cmd.PreRunE = func(cmd *cobra.Command, args []string) error {
 		if err := fromEnvironment(cmd, args); err != nil {
 			return err
 		}
-		// A try leaves nothing behind.
+		// Trying the sandbox leaves no files behind.
 		if opts.sandbox && !flags.Changed("data") && !flags.Changed("state") {
 			opts.data, opts.state = "", "memory"
 		}
@@ -101,7 +102,7 @@ func serve(ctx context.Context, opts serveOptions, stdout, stderr io.Writer) err
 	level.Set(started)
 	log := newLeveledLog(stderr, level)
 	if opts.retention < leastRetention {
-		log.Warn("--retention is too short: messages are remembered for a day, as long as Idempotency-Keys", "retention", opts.retention.String())
+		log.Warn("--retention is too short: messages are kept for 24h, like Idempotency-Keys", "retention", opts.retention.String())
 		opts.retention = leastRetention
 	}
 	s := &service{opts: opts, log: log, level: level, started: started}
@@ -109,8 +110,8 @@ func serve(ctx context.Context, opts serveOptions, stdout, stderr io.Writer) err
 	if err := s.open(ctx); err != nil {
 		return err
 	}
-	// The start leaves much behind, by which the collector would measure what a
-	// service may take. What is pooled goes the second time.
+	// Free what the start used, so that the collector does not take it for live heap.
+	// Pools are emptied by the second call.
 	debug.FreeOSMemory()
 	debug.FreeOSMemory()
 	s.banner().writeTo(stdout)

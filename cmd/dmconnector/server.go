@@ -39,7 +39,7 @@ func listen(ctx context.Context, address string) (net.Listener, error) {
 	file := os.NewFile(firstFD, "handed-over socket")
 	listener, err := net.FileListener(file)
 	if err != nil {
-		return nil, fmt.Errorf("the socket that LISTEN_FDS announces: %w", err)
+		return nil, fmt.Errorf("use the socket of LISTEN_FDS: %w", err)
 	}
 	return listener, file.Close()
 }
@@ -119,7 +119,7 @@ type certificate struct {
 // newCertificate reads the files, which must be good at the start.
 func newCertificate(certFile, keyFile string, log *slog.Logger) (*certificate, error) {
 	if certFile == "" || keyFile == "" {
-		return nil, errors.New("--tls-cert and --tls-key are needed together")
+		return nil, errors.New("set both --tls-cert and --tls-key")
 	}
 	c := &certificate{certFile: certFile, keyFile: keyFile, log: log}
 	if err := c.read(c.filesStamp()); err != nil {
@@ -135,7 +135,7 @@ func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	defer c.mu.Unlock()
 	if stamp := c.filesStamp(); stamp != c.stamp {
 		if err := c.read(stamp); err != nil {
-			c.log.Error("the TLS certificate could not be read again", "error", err)
+			c.log.Error("cannot reload TLS certificate, the old one stays in use", "error", err)
 			c.stamp = stamp // said once
 		}
 	}

@@ -76,7 +76,7 @@ func (s *service) readTokens() error {
 		return err
 	}
 	if s.opts.data != "" && (s.send.made || s.admin.made) {
-		s.log.Info("tokens were made, in files of the data folder", "folder", s.opts.data, "send_token", s.send.made, "admin_token", s.admin.made)
+		s.log.Info("created tokens in the data folder", "folder", s.opts.data, "send_token", s.send.made, "admin_token", s.admin.made)
 	}
 	return nil
 }
@@ -133,7 +133,7 @@ func (s *service) wire(ctx context.Context) error {
 		return err
 	}
 	if len(s.registry.Connectors()) == 0 {
-		s.log.Warn("there is no connector yet: give --connectors, or make one with POST /api/connectors")
+		s.log.Warn("there are no connectors: set --connectors, or create one with POST /api/connectors")
 	}
 	s.api = httpapi.New(httpapi.Options{
 		Delivery: s.messages, Registry: s.registry, Messages: s.state, Ready: s.state.Ready, Log: s.log,
@@ -147,7 +147,7 @@ func (s *service) wire(ctx context.Context) error {
 	return s.readStoredTokens(ctx)
 }
 
-// apply puts connectors into force; the sandbox knows their keys and senders.
+// apply makes connectors active, with their keys and senders known to the sandbox.
 func (s *service) apply(connectors map[string]delivery.Connector) {
 	s.sandbox.know(connectors)
 	s.messages.Use(s.metrics.Connectors(connectors))
@@ -158,7 +158,7 @@ func (s *service) run(ctx context.Context) error {
 	working, stopWork := context.WithCancel(ctx)
 	keeping, stopKeeping := context.WithCancel(context.WithoutCancel(ctx))
 	var parts sync.WaitGroup
-	parts.Go(func() { s.state.Run(keeping) }) // until the last outcome is remembered
+	parts.Go(func() { s.state.Run(keeping) }) // until the last outcome is recorded
 	parts.Go(func() { s.messages.Work(working) })
 	parts.Go(func() { s.registry.Run(working) })
 	parts.Go(func() { s.followTokens(working) })
@@ -175,8 +175,8 @@ func (s *service) run(ctx context.Context) error {
 	return serveUntilDone(ctx, server, connections.Listener(s.listener), drain)
 }
 
-// close closes what was opened, the state late: the sends of others may still use
-// it. A successor that waits for it need not wait for the last traces.
+// close closes what was opened: the state after the connections, whose sends may still
+// use it, and before the traces, which a successor need not wait for.
 func (s *service) close() {
 	if s.listener != nil {
 		s.listener.Close()
@@ -184,15 +184,15 @@ func (s *service) close() {
 	s.sandbox.stop()
 	if s.state != nil {
 		if err := s.state.Close(); err != nil {
-			s.log.Warn("the state did not close", "error", err)
+			s.log.Warn("cannot close state", "error", err)
 		}
 	}
 	if err := s.tracing.Close(); err != nil {
-		s.log.Warn("the last traces were not sent", "error", err)
+		s.log.Warn("cannot send the last traces", "error", err)
 	}
 }
 
-// followHangups has the files read again after SIGHUP.
+// followHangups reloads the connector files after SIGHUP.
 func (s *service) followHangups(ctx context.Context) {
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
@@ -200,7 +200,7 @@ func (s *service) followHangups(ctx context.Context) {
 	for {
 		select {
 		case <-hangups:
-			s.log.Info("SIGHUP: the connectors are read again")
+			s.log.Info("SIGHUP: reloading connector files")
 			s.registry.Reload(ctx)
 		case <-ctx.Done():
 			return
@@ -208,12 +208,12 @@ func (s *service) followHangups(ctx context.Context) {
 	}
 }
 
-// tokensEvery is how often stored tokens are looked at: what is revoked is refused
-// by every replica within two seconds.
+// tokensEvery is how often stored tokens are polled: every replica rejects a revoked one
+// within 2 s.
 const tokensEvery = time.Second
 
-// followTokens keeps the stored tokens up to date. While the state does not
-// answer those known last are good.
+// followTokens keeps the stored tokens up to date. While the state does not answer, the
+// last known ones stay valid.
 func (s *service) followTokens(ctx context.Context) {
 	tick := time.NewTicker(tokensEvery)
 	defer tick.Stop()

@@ -17,8 +17,7 @@ import (
 // stateFlags name the state that a command works on, as those of serve do.
 type stateFlags struct{ state, data string }
 
-// addTo gives the flags to all commands below parent, which is one only to have
-// them.
+// addTo adds the flags to all commands below parent.
 func (f *stateFlags) addTo(parent *cobra.Command) {
 	parent.Args = cobra.NoArgs
 	parent.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
@@ -29,8 +28,7 @@ func (f *stateFlags) addTo(parent *cobra.Command) {
 	parent.PersistentPreRunE = func(_ *cobra.Command, args []string) error { return fromEnvironment(parent, args) }
 }
 
-// options are those of the state. It must be there already, if the command only
-// makes sense then.
+// options are those of the state, which may have to exist already.
 func (f *stateFlags) options(mustExist bool) (store.Options, error) {
 	address := stateAddress(f.state, f.data)
 	kind, err := store.KindOf(address)
@@ -45,19 +43,18 @@ func (f *stateFlags) options(mustExist bool) (store.Options, error) {
 	return stateOptions(f.state, f.data)
 }
 
-var errForgotten = errors.New("the state memory is forgotten when its server ends, and no other process sees it: start serve with a state that lasts, and name it with --state or --data")
+var errForgotten = errors.New("use a state that lasts: memory ends with its process, and no other process can read it")
 
 // errNoState may name the address: it is a file's.
-func errNoState(address string) error { return fmt.Errorf("there is no state at %s yet", address) }
+func errNoState(address string) error { return fmt.Errorf("there is no state at %s", address) }
 
 func newState() *cobra.Command {
 	var flags stateFlags
 	cmd := &cobra.Command{
 		Use:   "state",
-		Short: "Back up, copy and seal anew what the service remembers",
-		Long: `state works on what serve remembers. Its --state and --data are those of serve, and
-are read from DMCONNECTOR_STATE and DMCONNECTOR_DATA too; the key is that of
-DMCONNECTOR_SECRET_KEY, else the one in --data.`,
+		Short: "Back up, copy or re-key the state",
+		Long: `state works on the state of serve: use the same --state and --data, or DMCONNECTOR_STATE
+and DMCONNECTOR_DATA. The sealing key is DMCONNECTOR_SECRET_KEY, else the one in --data.`,
 	}
 	flags.addTo(cmd)
 	cmd.AddCommand(newBackup(&flags), newCopy(&flags), newRekey(&flags))
@@ -67,13 +64,13 @@ DMCONNECTOR_SECRET_KEY, else the one in --data.`,
 func newBackup(flags *stateFlags) *cobra.Command {
 	return &cobra.Command{
 		Use:   "backup FILE",
-		Short: "Write a copy of a SQLite state into a new file, also while the service runs",
-		Long: `backup writes the state, as of one moment, into a new SQLite file for its owner
-alone. The service may be running. The key that secrets are sealed with is not in
-it: keep secret-key from --data, or DMCONNECTOR_SECRET_KEY, as well, elsewhere.
+		Short: "Copy a SQLite state to a new file, even while the service runs",
+		Long: `backup writes a consistent copy of the state to a new SQLite file with mode 0600. The
+service may be running. The copy does not contain the sealing key: keep secret-key
+from --data, or DMCONNECTOR_SECRET_KEY, in another place.
 
-To go back to it, stop the service, put the file in place of state.db, and remove
-state.db-wal and state.db-shm if they are there.`,
+To restore it, stop the service, replace state.db with the file, and remove
+state.db-wal and state.db-shm if they exist.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			address := stateAddress(flags.state, flags.data)
@@ -89,29 +86,29 @@ func newCopy(flags *stateFlags) *cobra.Command {
 	var from, to string
 	cmd := &cobra.Command{
 		Use:   "copy --from STATE --to STATE",
-		Short: "Copy a state from SQLite to PostgreSQL, or back",
-		Long: `copy copies everything into an empty state: messages, those still queued too,
-connectors, templates, tokens, limits and the audit trail. Stop the service first,
-and do not start it on the old state again: it would send what is queued as well.
-What cannot be finished is undone as a whole.
+		Short: "Copy a state from SQLite to PostgreSQL or back",
+		Long: `copy copies everything except sessions into an empty state: messages, including queued
+ones, connectors, templates, tokens, limits and the audit trail. Stop the service
+first, and do not start it on the old state again: it would send queued messages
+twice. A copy that fails leaves the new state empty.
 
-Secrets are opened with DMCONNECTOR_SECRET_KEY or the key in --data, whichever
-fits, and sealed with the key that serve would use for the new state. An address
-with a password is better given as DMCONNECTOR_FROM or DMCONNECTOR_TO, or in the
-file that one of them with _FILE names.`,
+Secrets are opened with DMCONNECTOR_SECRET_KEY or the key in --data, whichever fits,
+and sealed with the key that serve would use for the new state. Pass an address with a
+password in DMCONNECTOR_FROM or DMCONNECTOR_TO, or in a file named by the same
+variable with _FILE appended.`,
 		Example:     `  dmconnector state copy --from sqlite:data/state.db --to postgres://dmconnector@db/dmconnector`,
 		Args:        cobra.NoArgs,
 		Annotations: withEnvironment("DMCONNECTOR_"),
 		PreRunE:     fromEnvironment,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if from == "" || to == "" {
-				return errors.New("--from and --to are both needed")
+				return errors.New("set both --from and --to")
 			}
 			return copyState(cmd.Context(), cmd.OutOrStdout(), from, to, flags.data)
 		},
 	}
 	secret(cmd.Flags(), &from, "from", "`address` of the state to copy")
-	secret(cmd.Flags(), &to, "to", "`address` of the empty state to copy it to")
+	secret(cmd.Flags(), &to, "to", "`address` of the empty state to copy to")
 	return cmd
 }
 
@@ -150,16 +147,15 @@ func copyState(ctx context.Context, stdout io.Writer, from, to, data string) err
 func newRekey(flags *stateFlags) *cobra.Command {
 	return &cobra.Command{
 		Use:   "rekey",
-		Short: "Seal the secrets in the state with another key",
-		Long: `rekey seals every secret in the state with another key.
+		Short: "Seal the secrets in the state with a new key",
+		Long: `rekey seals every secret in the state with a new key.
 
-If the key is the file in --data, rekey makes a new one. Stop the service first.
+If the key is the file in --data, stop the service first: rekey creates a new key.
 
-If it is DMCONNECTOR_SECRET_KEY, put the new key in front of the old one, separated
-by a comma: rekey seals with the first what the others have sealed, and then the
-others can go. With PostgreSQL the service may run on, once every replica has been
-started with both keys; replicas that are restarted one by one need OLD,NEW first,
-and NEW,OLD then, so that each can open what another has sealed.`,
+If the key is DMCONNECTOR_SECRET_KEY, set it to NEW,OLD: rekey seals everything with
+the first key, and the others are no longer needed. With PostgreSQL the service can
+keep running if every process has both keys: restart each with OLD,NEW first, then
+each with NEW,OLD, so that all can open what any of them seals.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			count, err := rekey(cmd.Context(), flags, newLog(cmd.ErrOrStderr()))

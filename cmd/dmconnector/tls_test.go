@@ -96,7 +96,7 @@ func TestCertificateIsReadAgainWhenItChanges(t *testing.T) {
 	if err := os.WriteFile(keyFile, []byte("half a key"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got := served() + served(); got != "second.examplesecond.example" || strings.Count(log.String(), "could not be read") != 1 {
+	if got := served() + served(); got != "second.examplesecond.example" || strings.Count(log.String(), "cannot reload TLS certificate") != 1 {
 		t.Errorf("with a broken key: %s, log %s", got, log.String())
 	}
 	write("third.example")

@@ -14,21 +14,19 @@ import (
 	"dmconnector/internal/store"
 )
 
-// commandLine is who changes the state from here, in the audit trail.
+// commandLine is the actor of changes made here, in the audit trail.
 const commandLine = "command line"
 
 func newToken() *cobra.Command {
 	var flags stateFlags
 	cmd := &cobra.Command{
 		Use:   "token",
-		Short: "Make, list and revoke callers' tokens",
-		Long: `token makes, lists and revokes the callers' tokens in the state; a running service
-takes changes up within 2 s. Tokens that serve was given as flags, or made itself
-in --data, are not among them.
+		Short: "Create, list and revoke tokens",
+		Long: `token creates, lists and revokes tokens in the state. A running service applies changes
+within 2 s. Tokens from the flags of serve and from files in --data are not included.
 
-Its --state and --data are those of serve, and are read from DMCONNECTOR_STATE and
-DMCONNECTOR_DATA too; the key is that of DMCONNECTOR_SECRET_KEY, else the one in
---data.`,
+Use the same --state and --data as serve, or DMCONNECTOR_STATE and DMCONNECTOR_DATA. The
+sealing key is DMCONNECTOR_SECRET_KEY, else the one in --data.`,
 	}
 	flags.addTo(cmd)
 	cmd.AddCommand(newTokenCreate(&flags), newTokenList(&flags), newTokenRevoke(&flags))
@@ -54,9 +52,9 @@ func newTokenCreate(flags *stateFlags) *cobra.Command {
 	var scope, connector, expires, note string
 	cmd := &cobra.Command{
 		Use:   "create --scope send|admin",
-		Short: "Make a token, and print it this once",
-		Long: `create makes a token and prints it, alone on a line. The state keeps only its hash,
-so that it cannot be shown again.`,
+		Short: "Create a token and print it, once only",
+		Long: `create creates a token and prints it alone on a line. The state keeps only its hash, so
+it cannot be shown again.`,
 		Example: `  dmconnector token create --scope send --connector default --expires 8760h --note Logto`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -75,17 +73,17 @@ so that it cannot be shown again.`,
 				fmt.Fprintf(cmd.ErrOrStderr(), "token %s: scope %s, connector %s, expires %s; it is not shown again\n",
 					made.ID, made.Scope, connectorOf(made), timeOrNever(made.Expires))
 				if isNew {
-					fmt.Fprintf(cmd.ErrOrStderr(), "there was no state yet: %s was made; the token is good for a service with the same --data or --state\n", address)
+					fmt.Fprintf(cmd.ErrOrStderr(), "created a new state, %s: the token is valid for a service with the same --data or --state\n", address)
 				}
 				fmt.Fprintln(cmd.OutOrStdout(), text)
 				return nil
 			})
 		},
 	}
-	cmd.Flags().StringVar(&scope, "scope", "", "`scope` of the token: send or admin")
-	cmd.Flags().StringVar(&connector, "connector", "", "`id` of the only connector that it may send through (default: any)")
-	cmd.Flags().StringVar(&expires, "expires", "never", "`time` of its end: after a duration such as 720h, at an RFC 3339 time, or never")
-	cmd.Flags().StringVar(&note, "note", "", "`note` for people, such as who has the token")
+	cmd.Flags().StringVar(&scope, "scope", "", "`scope`: send or admin")
+	cmd.Flags().StringVar(&connector, "connector", "", "`id` of the only connector it may use (default: any)")
+	cmd.Flags().StringVar(&expires, "expires", "never", "`time` when it expires: after a duration such as 720h, at an RFC 3339 time, or never")
+	cmd.Flags().StringVar(&note, "note", "", "`note`, such as who uses the token")
 	// The flag has just been defined, so that it cannot be missing.
 	_ = cmd.MarkFlagRequired("scope")
 	return cmd
@@ -101,7 +99,7 @@ func parseExpiry(text string, now time.Time) (time.Time, error) {
 	}
 	at, err := time.Parse(time.RFC3339, text)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("--expires %q is neither a duration such as 720h, nor an RFC 3339 time such as 2030-01-31T00:00:00Z, nor never", text)
+		return time.Time{}, fmt.Errorf("--expires %q: use a duration such as 720h, an RFC 3339 time such as 2030-01-31T00:00:00Z, or never", text)
 	}
 	return at, nil
 }
@@ -110,7 +108,7 @@ func newTokenList(flags *stateFlags) *cobra.Command {
 	var format string
 	cmd := &cobra.Command{
 		Use:   "list",
-		Short: "List the tokens, never the tokens themselves",
+		Short: "List tokens, without their values",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			write, ok := map[string]func(io.Writer, []store.Token) error{"text": printTokens, "json": printTokensJSON}[format]
@@ -185,14 +183,14 @@ func timeOrNever(t time.Time) string {
 func newTokenRevoke(flags *stateFlags) *cobra.Command {
 	return &cobra.Command{
 		Use:   "revoke ID",
-		Short: "End a token",
+		Short: "Revoke a token",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return flags.withStore(cmd, true, func(ctx context.Context, s *store.Store) error {
 				err := s.RevokeToken(ctx, commandLine, args[0])
 				if errors.Is(err, registry.ErrNotFound) {
-					// What was given may be a token itself: it is not repeated.
-					return errors.New("there is no token of that id; dmconnector token list shows the ids")
+					// The argument may be a token by mistake: do not repeat it.
+					return errors.New("no token has this id: dmconnector token list shows the ids")
 				}
 				return err
 			})

@@ -13,12 +13,11 @@ import (
 // A tokenSource says where a kind of callers' token came from.
 type tokenSource struct {
 	values []string
-	made   bool // this start made it: somebody must be told
+	made   bool // created by this start, so it must be shown
 }
 
-// callersToken returns the tokens that the operator gave, else the one in the
-// data folder, which is made at the first start. Without a folder it is made
-// anew and forgotten at the end.
+// callersToken returns the operator's tokens, else the one in the data folder, which the
+// first start creates. Without a folder each start creates another one.
 func callersToken(given, folder, name string) (tokenSource, error) {
 	if given != "" {
 		return givenTokens(given, name)
@@ -43,14 +42,14 @@ func givenTokens(list, origin string) (tokenSource, error) {
 	for token := range strings.SplitSeq(list, ",") {
 		token = strings.TrimSpace(token)
 		if len(token) < 16 {
-			return tokenSource{}, fmt.Errorf("%s: a token must have at least 16 characters", origin)
+			return tokenSource{}, fmt.Errorf("%s: a token needs at least 16 characters", origin)
 		}
 		source.values = append(source.values, token)
 	}
 	return source, nil
 }
 
-// writeSecret makes the file, and its folder, for its owner alone.
+// writeSecret creates the file, and its folder, readable by their owner only.
 func writeSecret(path, secret string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err

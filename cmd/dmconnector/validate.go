@@ -18,10 +18,10 @@ func newValidate() *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use:   "validate FILE...",
-		Short: "Check connector JSON and report all its problems",
-		Long: `validate checks connectors and reports every problem at once: where it is (a JSON
-pointer), what is wrong, and what would be right. It ends with status 1 if a file
-has errors. Warnings are for what is allowed and probably not meant.`,
+		Short: "Check connector JSON and report every problem",
+		Long: `validate checks connector files and reports every problem at once, with its place (a
+JSON pointer) and its fix. Warnings are for what is allowed but probably a mistake. The
+exit status is 1 if a file has errors.`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			write, ok := map[string]func(io.Writer, []connectorFile) error{"text": printReports, "json": printReportsJSON}[format]
@@ -44,9 +44,9 @@ has errors. Warnings are for what is allowed and probably not meant.`,
 			return nil
 		},
 	}
-	cmd.Flags().BoolVar(&strict, "strict", false, "make unknown keys errors")
+	cmd.Flags().BoolVar(&strict, "strict", false, "treat unknown keys as errors")
 	cmd.Flags().StringVar(&format, "format", "text", "`format` of the output: text or json")
-	cmd.Flags().StringSliceVar(&allow, "allow-endpoint", nil, "`hosts` that a connector's endpoint may name besides aliyuncs.com and loopback")
+	cmd.Flags().StringSliceVar(&allow, "allow-endpoint", nil, "additional `hosts` for a connector's endpoint, besides aliyuncs.com and loopback")
 	return cmd
 }
 
@@ -60,14 +60,21 @@ func printReports(w io.Writer, files []connectorFile) error {
 		}
 		switch {
 		case len(file.Report.Errors) > 0:
-			fmt.Fprintf(w, "%s: %d errors, %d warnings\n", file.Path, len(file.Report.Errors), len(file.Report.Warnings))
+			fmt.Fprintf(w, "%s: %s, %s\n", file.Path, counted(len(file.Report.Errors), "error"), counted(len(file.Report.Warnings), "warning"))
 		case len(file.Report.Warnings) > 0:
-			fmt.Fprintf(w, "%s: valid, %d warnings\n", file.Path, len(file.Report.Warnings))
+			fmt.Fprintf(w, "%s: valid, %s\n", file.Path, counted(len(file.Report.Warnings), "warning"))
 		default:
 			fmt.Fprintf(w, "%s: valid\n", file.Path)
 		}
 	}
 	return nil
+}
+
+func counted(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 func printReportsJSON(w io.Writer, files []connectorFile) error {
@@ -81,7 +88,7 @@ func printReportsJSON(w io.Writer, files []connectorFile) error {
 	for i, file := range files {
 		list[i] = report{
 			File: file.Path, Valid: len(file.Report.Errors) == 0,
-			// An empty list, not null, for those who count.
+			// Empty lists instead of null.
 			Errors:   append([]connector.Problem{}, file.Report.Errors...),
 			Warnings: append([]connector.Problem{}, file.Report.Warnings...),
 		}
@@ -89,8 +96,7 @@ func printReportsJSON(w io.Writer, files []connectorFile) error {
 	return printJSON(w, list)
 }
 
-// printJSON prints v for people and programs: indented, with < and > as they
-// are.
+// printJSON prints v indented, with < and > unescaped.
 func printJSON(w io.Writer, v any) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)

@@ -25,9 +25,9 @@ var conditions = []struct {
 	bit        aliyundm.AccountStatus
 	name, cure string
 }{
-	{aliyundm.AccountFrozen, "frozen", "Open a ticket at Aliyun, which can tell why and lift it."},
-	{aliyundm.AccountOverdue, "overdue", "Pay what is owed, or charge the balance."},
-	{aliyundm.AccountRestricted, "restricted", "Direct Mail restricts it, mostly for bounces or complaints: the console tells why, a ticket lifts it."},
+	{aliyundm.AccountFrozen, "frozen", "Open a ticket with Aliyun to find out why and have it lifted."},
+	{aliyundm.AccountOverdue, "overdue", "Pay the outstanding amount, or top up the balance."},
+	{aliyundm.AccountRestricted, "restricted", "Direct Mail restricts accounts mostly for bounces or complaints: see the reason in the console, and open a ticket to have it lifted."},
 	{aliyundm.AccountDeleted, "deleted", "Activate Direct Mail again in the console."},
 }
 
@@ -41,12 +41,12 @@ func judgeAccount(a *aliyundm.AccountSummary) Step {
 	if a.DailyQuota == 0 || a.MonthQuota == 0 {
 		return Step{
 			Check: Account, Status: Problem, Finding: "quota_none", Values: values,
-			Detail: "The account's quota is 0 mails.", Cure: "The Direct Mail console shows the quota and why; a ticket asks for more.",
+			Detail: "The account's quota is 0 mails.", Cure: "See the quota and the reason in the Direct Mail console, and open a ticket for more.",
 		}
 	}
 	return Step{
 		Check: Account, Status: Good, Finding: "account_good", Values: values,
-		Detail: fmt.Sprintf("The account is in order: up to %s mails a day and %s a month, reputation level %s of %s.",
+		Detail: fmt.Sprintf("The account is active: at most %s mails a day and %s a month, reputation level %s of %s.",
 			values["daily"], values["month"], values["level"], values["maxLevel"]),
 	}
 }
@@ -67,7 +67,7 @@ func badStatus(status aliyundm.AccountStatus) Step {
 	}
 }
 
-// figure is a number as it is told; what the answer lacked is "?".
+// figure is a number as text, or "?" if the answer lacked it.
 func figure(n int) string {
 	if n < 0 {
 		return "?"

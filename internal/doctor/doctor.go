@@ -11,7 +11,7 @@ import (
 	"dmconnector/connector"
 )
 
-// A Patient is the connector that is looked at.
+// A Patient is the connector to check.
 type Patient struct {
 	// Config is nil if the connector has errors, which are in Report.
 	Config *connector.Config
@@ -20,8 +20,8 @@ type Patient struct {
 	Client *aliyundm.Client
 }
 
-// callTimeout bounds each call, so that one that hangs does not hide what the
-// others would show.
+// callTimeout bounds each call, so that one that hangs does not keep the others from
+// running.
 const callTimeout = 10 * time.Second
 
 // An examination is one run.
@@ -47,16 +47,16 @@ func Examine(ctx context.Context, p Patient) Report {
 func (e *examination) examine(ctx context.Context) {
 	e.config()
 	if e.Config == nil || e.Client == nil {
-		e.report.skip("needs_config", "Not looked at: the connector has errors.")
+		e.report.skip("needs_config", "Not checked: the connector has errors.")
 		return
 	}
 	e.report.Region, e.report.Endpoint = e.Client.Region(), e.Client.Host()
 	if !e.reach(ctx) {
-		e.report.skip("needs_connection", "Not looked at: the endpoint is not reached.")
+		e.report.skip("needs_connection", "Not checked: the endpoint is not reachable.")
 		return
 	}
 	if !e.key(ctx) {
-		e.report.skip("needs_key", "Not looked at: no call with this key gets through.")
+		e.report.skip("needs_key", "Not checked: no call with this key succeeds.")
 		return
 	}
 	e.permission()
@@ -70,14 +70,14 @@ func (e *examination) config() {
 	if len(e.Report.Errors) > 0 {
 		e.report.add(Step{
 			Check: Config, Status: Problem, Finding: "config_errors", Detail: "The connector has errors: " + list(e.Report.Errors),
-			Cure: "Correct them; dmconnector validate shows them one by one.",
+			Cure: "Fix them: dmconnector validate lists them one by one.",
 		})
 		return
 	}
 	if len(e.Report.Warnings) > 0 {
 		e.report.add(Step{
-			Check: Config, Status: Warning, Finding: "config_warnings", Detail: "The connector has no errors, but: " + list(e.Report.Warnings),
-			Cure: "See whether each is meant so.",
+			Check: Config, Status: Warning, Finding: "config_warnings", Detail: "The connector has warnings: " + list(e.Report.Warnings),
+			Cure: "Check whether each is intended.",
 		})
 		return
 	}
@@ -97,26 +97,26 @@ func (e *examination) key(ctx context.Context) bool {
 	e.probe, e.refused = e.try(ctx, e.Client)
 	r := e.refused
 	if r == nil || r.Code != "" && !r.KeyRefused() && !r.ClockRefused() && !r.Throttled() {
-		e.report.add(Step{Check: Key, Status: Good, Finding: "key_good", Detail: "Aliyun knows the key, and the signature made with its secret is right."})
+		e.report.add(Step{Check: Key, Status: Good, Finding: "key_good", Detail: "Aliyun accepts the key and its signature."})
 		return true
 	}
 	step := Step{Check: Key, Status: Problem}.refusedFor(r)
 	switch {
 	case r.KeyRefused() && e.Config.Credentials != nil:
 		step.Finding, step.Detail = "role_key_refused", "Aliyun does not accept the key that the RAM role gave ("+r.Code+")."
-		step.Cure = "The next call asks for a new one. If this stays, see in the RAM console whether the role is still there, and on the way to Aliyun for a proxy that changes calls."
+		step.Cure = "The next call fetches a new one. If this persists, check in the RAM console that the role still exists, and look for a proxy that changes calls to Aliyun."
 	case r.KeyRefused():
 		step.Finding, step.Detail = "key_refused", "Aliyun does not accept the access key ("+r.Code+")."
 	case r.ClockRefused():
-		step.Finding, step.Detail = "clock_refused", "Aliyun finds the time in the call wrong ("+r.Code+")."
+		step.Finding, step.Detail = "clock_refused", "Aliyun rejected the timestamp of the call ("+r.Code+")."
 	case r.Throttled():
-		step.Finding, step.Detail, step.Status = "busy", "Aliyun takes no more calls of this account at the moment ("+r.Code+").", Warning
+		step.Finding, step.Detail, step.Status = "busy", "Aliyun throttles this account at the moment ("+r.Code+").", Warning
 	case r.Class == aliyundm.Operator:
-		step.Finding, step.Detail = "unsigned", "There are no credentials to sign a call with: "+r.Message+"."
-		step.Cure = "Check accessKeyId and accessKeySecret, or where the credentials come from."
+		step.Finding, step.Detail = "unsigned", "Cannot sign a call, there are no credentials: "+r.Message+"."
+		step.Cure = "Check accessKeyId and accessKeySecret, or the source of the credentials."
 	default:
-		step.Finding, step.Detail = "no_answer", "A signed call brought no answer of Direct Mail's: "+r.Message+"."
-		step.Cure = "See whether a proxy or gateway stands between this machine and Aliyun, and try again."
+		step.Finding, step.Detail = "no_answer", "Direct Mail did not answer a signed call: "+r.Message+"."
+		step.Cure = "Check for a proxy or gateway between this machine and Aliyun, and try again."
 	}
 	e.report.add(step)
 	return false
@@ -154,14 +154,14 @@ func (e *examination) permission() {
 	switch r := e.refused; {
 	case e.probe.Sent:
 		e.report.add(Step{
-			Check: Permission, Status: Warning, Finding: "probe_sent", Detail: "The key may send mail. Direct Mail accepted a trial call whose recipient is no address.",
-			Cure: "Nothing needs to be done; see in the console what became of it.",
+			Check: Permission, Status: Warning, Finding: "probe_sent", Detail: "The key may send mail. Direct Mail unexpectedly accepted a trial call with an invalid recipient.",
+			Cure: "Nothing to do. The Direct Mail console shows what became of it.",
 		})
 	case r != nil && r.Denied():
 		step := Step{Check: Permission, Status: Problem, Finding: "send_denied", Detail: "The key may not send mail (" + r.Code + ")."}
 		e.report.add(step.refusedFor(r))
 	case r != nil && concern(r.Code) == Permission:
-		step := Step{Check: Permission, Status: Problem, Finding: "send_refused", Detail: "Direct Mail refuses a call as the connector makes it (" + r.Code + "): " + r.Message}
+		step := Step{Check: Permission, Status: Problem, Finding: "send_refused", Detail: "Direct Mail rejects the calls of this connector (" + r.Code + "): " + r.Message}
 		e.report.add(step.refusedFor(r))
 	default:
 		e.report.add(Step{Check: Permission, Status: Good, Finding: "send_allowed", Detail: "The key may send mail (dm:SingleSendMail)."})
@@ -201,7 +201,7 @@ func concern(code string) Check {
 // the same check and the step itself has found no fault.
 func (e *examination) settle(s Step) {
 	if e.refused != nil && !e.refused.Denied() && concern(e.refused.Code) == s.Check && s.Status != Problem {
-		detail := fmt.Sprintf("A trial call was refused for it (%s): %s", e.refused.Code, e.refused.Message)
+		detail := fmt.Sprintf("Direct Mail rejected a trial call for it (%s): %s", e.refused.Code, e.refused.Message)
 		s = Step{Check: s.Check, Status: Problem, Finding: "trial_refused", Detail: detail}.refusedFor(e.refused)
 	}
 	e.report.add(s)
@@ -213,17 +213,17 @@ func unseen(check Check, action string, r *aliyundm.Error) Step {
 	if r.Denied() {
 		return Step{
 			Check: check, Status: Skipped, Finding: "not_permitted", Values: map[string]string{"permission": "dm:" + action},
-			Detail: "The key is not permitted to look; that is fine for sending.", Cure: "Grant dm:" + action + " to check more.",
+			Detail: "The key has no permission for this check; sending does not need it.", Cure: "Grant dm:" + action + " to run this check.",
 			Code: r.Code, RequestID: r.RequestID,
 		}
 	}
 	s := Step{Check: check, Status: Warning, Finding: "not_answered"}.refusedFor(r)
 	if r.Code == "" {
-		s.Detail = action + " brought no answer: " + r.Message + "."
+		s.Detail = action + " was not answered: " + r.Message + "."
 		s.Cure = "Try again."
 		return s
 	}
-	s.Detail = fmt.Sprintf("%s was refused (%s): %s", action, r.Code, r.Message)
+	s.Detail = fmt.Sprintf("%s was rejected (%s): %s", action, r.Code, r.Message)
 	if concern(r.Code) == check { // whom it names it stops
 		s.Status = Problem
 	}

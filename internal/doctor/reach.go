@@ -11,9 +11,9 @@ import (
 )
 
 const (
-	// maxSkew is what Direct Mail bears.
+	// maxSkew is the skew from which Direct Mail rejects calls.
 	maxSkew = 15 * time.Minute
-	// smallSkew is what NTP would not leave; the header has full seconds.
+	// smallSkew is more than a clock set by NTP has; the header has full seconds.
 	smallSkew = time.Minute
 	// soonExpired is when a certificate should have been renewed.
 	soonExpired = 7 * 24 * time.Hour
@@ -41,15 +41,15 @@ func named(r *aliyundm.Reach) Step {
 	switch {
 	case r.Proxied:
 		s.Finding = "name_proxied"
-		s.Detail = fmt.Sprintf("%s is reached through the proxy that the environment names.", r.Host)
+		s.Detail = fmt.Sprintf("%s is reached through the proxy of the environment.", r.Host)
 	case isAddress(r.Host):
 		s.Finding = "name_address"
-		s.Detail = r.Host + " is an address: there is no name to look up."
+		s.Detail = r.Host + " is an IP address: no name to look up."
 	case address == "":
-		s.Detail = r.Host + " is found."
+		s.Detail = r.Host + " resolves."
 	default:
 		s.Values["address"] = address
-		s.Detail = fmt.Sprintf("%s is found, at %s.", r.Host, address)
+		s.Detail = fmt.Sprintf("%s resolves to %s.", r.Host, address)
 	}
 	return s
 }
@@ -64,22 +64,22 @@ func isAddress(host string) bool {
 func connected(r *aliyundm.Reach) Step {
 	s := Step{Check: Connection, Status: Good, Finding: "connection_good", Values: map[string]string{"ms": fmt.Sprint(r.Took.Milliseconds()), "tls": r.TLS}}
 	if r.Plain {
-		s.Finding, s.Detail = "connection_plain", "The endpoint answers, without TLS, as only one on this machine may."
+		s.Finding, s.Detail = "connection_plain", "Reachable without TLS (allowed for local endpoints only)."
 		return s
 	}
-	s.Detail = fmt.Sprintf("The endpoint answers, by %s with a valid certificate.", r.TLS)
+	s.Detail = fmt.Sprintf("Reachable with %s and a valid certificate.", r.TLS)
 	if !r.Expires.IsZero() && r.Expires.Sub(r.At) < soonExpired {
 		s.Status, s.Finding = Warning, "certificate_expires"
 		s.Values["date"] = r.Expires.UTC().Format(time.DateOnly)
-		s.Detail = "The endpoint answers, but its certificate expires on " + s.Values["date"] + "."
-		s.Cure = "If the endpoint is your own, renew the certificate. One of Aliyun's is renewed by Aliyun."
+		s.Detail = "Reachable, but the certificate expires on " + s.Values["date"] + "."
+		s.Cure = "Renew the certificate if the endpoint is yours. Aliyun renews its own."
 	}
 	return s
 }
 
 func clock(r *aliyundm.Reach) Step {
 	if r.Date.IsZero() {
-		return Step{Check: Clock, Status: Skipped, Finding: "clock_unknown", Detail: "The endpoint does not tell its time, so that the clock cannot be compared."}
+		return Step{Check: Clock, Status: Skipped, Finding: "clock_unknown", Detail: "The endpoint sends no time to compare the clock with."}
 	}
 	// The header is cut down to the second.
 	skew := r.At.Sub(r.Date.Add(time.Second / 2)).Round(time.Second)
@@ -92,12 +92,12 @@ func clock(r *aliyundm.Reach) Step {
 		direction = "behind"
 	}
 	s.Values = map[string]string{"skew": skew.String()}
-	s.Cure = "Set this machine's clock, and keep it right with NTP."
+	s.Cure = "Set this machine's clock, and keep it synchronized with NTP."
 	s.Status, s.Finding = Warning, "clock_off"
 	s.Detail = fmt.Sprintf("The clock is %v %s Aliyun's.", skew.Abs(), direction)
 	if skew.Abs() >= maxSkew {
 		s.Status, s.Finding = Problem, "clock_wrong"
-		s.Detail = fmt.Sprintf("The clock is %v %s Aliyun's, which refuses calls that are 15 minutes off.", skew.Abs(), direction)
+		s.Detail = fmt.Sprintf("The clock is %v %s Aliyun's. Aliyun rejects calls that are 15 minutes off.", skew.Abs(), direction)
 	}
 	return s
 }
@@ -108,7 +108,7 @@ func (e *examination) unreached(r *aliyundm.Reach, failure *aliyundm.Error) {
 	if r.Stage == aliyundm.StageName && !r.Proxied {
 		e.report.add(Step{
 			Check: Name, Status: Problem, Finding: "name_unknown", Values: values,
-			Detail: fmt.Sprintf("%s could not be looked up: %s.", r.Host, failure.Message), Cure: nameCure(r.Host),
+			Detail: fmt.Sprintf("%s cannot be resolved: %s.", r.Host, failure.Message), Cure: nameCure(r.Host),
 		})
 		return
 	}
@@ -118,16 +118,16 @@ func (e *examination) unreached(r *aliyundm.Reach, failure *aliyundm.Error) {
 	case aliyundm.StageTLS:
 		s.Finding = "tls_failed"
 		s.Detail = fmt.Sprintf("No TLS connection with %s: %s.", r.Host, failure.Message)
-		s.Cure = "Check the endpoint's spelling and this machine's clock and root certificates. A firewall or proxy that opens TLS needs its certificate installed here."
+		s.Cure = "Check the endpoint's spelling, this machine's clock and its root certificates. If a firewall or proxy decrypts TLS, install its certificate here."
 	case aliyundm.StageAnswer, aliyundm.StageDone:
 		s.Finding = "unanswered"
-		s.Detail = fmt.Sprintf("%s takes the connection and does not answer: %s.", r.Host, failure.Message)
-		s.Cure = "See whether this is Direct Mail's endpoint, and what stands in between."
+		s.Detail = fmt.Sprintf("%s accepts the connection but does not answer: %s.", r.Host, failure.Message)
+		s.Cure = "Check that this is Direct Mail's endpoint, and look for a proxy in between."
 	default:
 		s.Detail = fmt.Sprintf("No connection to %s: %s.", r.Host, failure.Message)
-		s.Cure = "Let this machine reach it on port 443: look at the firewall, the security group, the NAT gateway and HTTPS_PROXY."
+		s.Cure = "Allow this machine to reach it on port 443: check the firewall, the security group, the NAT gateway and HTTPS_PROXY."
 		if strings.Contains(r.Host, "-vpc.") {
-			s.Cure = "An endpoint with -vpc is reached only from a VPC of the same region. Elsewhere leave endpoint out."
+			s.Cure = "Endpoints with -vpc are reachable only from a VPC of the same region. Elsewhere, remove endpoint."
 		}
 	}
 	e.report.add(s)
@@ -135,7 +135,7 @@ func (e *examination) unreached(r *aliyundm.Reach, failure *aliyundm.Error) {
 
 func nameCure(host string) string {
 	if strings.Contains(host, "-vpc.") {
-		return "An endpoint with -vpc is known only in a VPC of the same region. Elsewhere leave endpoint out."
+		return "Endpoints with -vpc resolve only in a VPC of the same region. Elsewhere, remove endpoint."
 	}
-	return "Check regionId and endpoint, and whether this machine's DNS answers for other names."
+	return "Check regionId and endpoint, and whether this machine's DNS resolves other names."
 }

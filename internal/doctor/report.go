@@ -1,6 +1,5 @@
-// Package doctor looks for what keeps a connector from sending, from the name of
-// Aliyun's endpoint to the sender's reply address, and says what cures it. It
-// sends no mail.
+// Package doctor finds out why a connector cannot send, from the name of Aliyun's
+// endpoint to the sender's reply address, and how to fix it. It sends no mail.
 package doctor
 
 import "cmp"
@@ -11,14 +10,14 @@ type Status string
 // The statuses, from the best to the worst.
 const (
 	Good    Status = "good"
-	Skipped Status = "skipped" // could not be looked at; not a fault in itself
+	Skipped Status = "skipped" // not checked; not a fault in itself
 	Warning Status = "warning" // mail goes out, but not as it should
-	Problem Status = "problem" // keeps mail from being sent
+	Problem Status = "problem" // mail cannot be sent
 )
 
 var severity = map[Status]int{Good: 0, Skipped: 1, Warning: 2, Problem: 3}
 
-// A Check is one thing that is looked at.
+// A Check is one thing that is checked.
 type Check string
 
 // The checks, in their order.
@@ -44,11 +43,11 @@ func Checks() []Check {
 type Step struct {
 	Check  Check  `json:"check"`
 	Status Status `json:"status"`
-	// Finding names what was found, for programs and translations, with the
-	// Values that belong to it.
+	// Finding is the stable name of what was found, for programs and translations,
+	// with its Values.
 	Finding string            `json:"finding"`
 	Values  map[string]string `json:"values,omitempty"`
-	Detail  string            `json:"detail"`         // what was found, in plain words
+	Detail  string            `json:"detail"`         // what was found, as text
 	Cure    string            `json:"cure,omitempty"` // what to do about it
 
 	Code      string `json:"code,omitempty"`      // Direct Mail's, where it refused a call

@@ -35,7 +35,7 @@ func (e *examination) lookUp(ctx context.Context, client *aliyundm.Client) (*ali
 	return sender, refusal(err)
 }
 
-// notFound reports whether the trial call was refused for want of the sender.
+// notFound reports whether the trial call was rejected because the sender is missing.
 func (e *examination) notFound() bool { return isMissing(e.refused) }
 
 func isMissing(r *aliyundm.Error) bool { return r != nil && r.Code == "InvalidMailAddress.NotFound" }
@@ -46,11 +46,11 @@ func (e *examination) judgeSender(m *aliyundm.MailAddress) Step {
 	case m.Frozen:
 		s.Status, s.Finding = Problem, "sender_frozen"
 		s.Detail = fmt.Sprintf("The sender address %s is frozen.", m.AccountName)
-		s.Cure = "The Direct Mail console shows why; a ticket lifts it. Until then use another sender address."
+		s.Cure = "See the reason in the Direct Mail console, and open a ticket to have it lifted. Until then, use another sender address."
 	case m.SendType == "batch":
 		s.Status, s.Finding = Warning, "sender_batch"
-		s.Detail = fmt.Sprintf("The sender address %s is of the type for batch mail.", m.AccountName)
-		s.Cure = "Make one of the type for triggered mail: verification mail is that."
+		s.Detail = fmt.Sprintf("The sender address %s is of the batch type.", m.AccountName)
+		s.Cure = "Create one of the triggered type, which is for verification mail."
 	default:
 		s.Detail = fmt.Sprintf("The sender address %s exists in %s and is active.", m.AccountName, e.report.Region)
 	}
@@ -84,9 +84,9 @@ func (e *examination) missingSender(ctx context.Context) Step {
 	s.Finding, s.Detail = "sender_missing", here+", nor in any other region."
 	if len(unseen) > 0 {
 		s.Values["unseen"] = strings.Join(unseen, " ")
-		s.Detail = fmt.Sprintf("%s. It was not found elsewhere either; %s could not be looked at.", here, strings.Join(unseen, ", "))
+		s.Detail = fmt.Sprintf("%s. It was not found elsewhere either; %s could not be checked.", here, strings.Join(unseen, ", "))
 	}
-	s.Cure = "Check how accountName is spelt, or create it in the Direct Mail console of that region: with its domain first, and of the type for triggered mail."
+	s.Cure = "Check the spelling of accountName, or create it in the Direct Mail console of that region: first its domain, then the address, of the triggered type."
 	return s
 }
 
@@ -94,7 +94,7 @@ func withoutEndpoint(endpoint string) string {
 	if endpoint == "" {
 		return ""
 	}
-	return " and take endpoint out or change it to one of that region"
+	return " and remove endpoint or change it to that region's"
 }
 
 // has reports whether a region has the sender, as far as that is known. A key that
@@ -120,7 +120,7 @@ func absent(r *aliyundm.Error) bool { return r.Code == "InvalidUser.NotFound" }
 
 func (e *examination) domain(ctx context.Context) {
 	if e.elsewhere {
-		e.report.add(Step{Check: Domain, Status: Skipped, Finding: "needs_sender", Detail: "Not looked at: the sender is in another region."})
+		e.report.add(Step{Check: Domain, Status: Skipped, Finding: "needs_sender", Detail: "Not checked: the sender is in another region."})
 		return
 	}
 	_, name, _ := strings.Cut(e.Config.AccountName, "@")
@@ -134,7 +134,7 @@ func (e *examination) domain(ctx context.Context) {
 	e.settle(e.judgeDomain(name, domain))
 }
 
-// unseenDomain takes what the sender's entry says of its domain for want of better.
+// unseenDomain falls back to what the sender's entry says of its domain.
 func (e *examination) unseenDomain(name string, failure *aliyundm.Error) Step {
 	if e.sender != nil && e.sender.DomainInvalid {
 		return unverified(name, nil)
@@ -148,7 +148,7 @@ func (e *examination) judgeDomain(name string, d *aliyundm.Domain) Step {
 	case d == nil && e.sender != nil && !e.sender.DomainInvalid:
 		return Step{
 			Check: Domain, Status: Warning, Finding: "domain_unlisted", Values: values,
-			Detail: fmt.Sprintf("The domain %s is not listed in %s, though its sender address is.", name, e.report.Region), Cure: "Look at the domain in the Direct Mail console.",
+			Detail: fmt.Sprintf("The domain %s is not listed in %s, but its sender address is.", name, e.report.Region), Cure: "Check the domain in the Direct Mail console.",
 		}
 	case d == nil:
 		return Step{
@@ -162,8 +162,8 @@ func (e *examination) judgeDomain(name string, d *aliyundm.Domain) Step {
 		values["records"] = records(d)
 		return Step{
 			Check: Domain, Status: Warning, Finding: "domain_records", Values: values,
-			Detail: fmt.Sprintf("The domain %s is verified, but not its record %s.", name, values["records"]),
-			Cure:   "Set the record as the Direct Mail console shows it: without it, mail may end in spam.",
+			Detail: fmt.Sprintf("The domain %s is verified; failing records: %s.", name, values["records"]),
+			Cure:   "Set them as the Direct Mail console shows: without them, mail may end up in spam.",
 		}
 	}
 	return Step{Check: Domain, Status: Good, Finding: "domain_good", Values: values, Detail: fmt.Sprintf("The domain %s is verified.", name)}
@@ -174,7 +174,7 @@ func unverified(name string, d *aliyundm.Domain) Step {
 	s := Step{
 		Check: Domain, Status: Problem, Finding: "domain_unverified", Values: map[string]string{"domain": name},
 		Detail: fmt.Sprintf("The domain %s is not verified.", name),
-		Cure:   "Set its DNS records as the Direct Mail console shows them, then have the console verify them.",
+		Cure:   "Set its DNS records as the Direct Mail console shows, then verify them there.",
 	}
 	if d != nil && records(d) != "" {
 		s.Values["records"] = records(d)
@@ -199,13 +199,13 @@ func (e *examination) reply() {
 	switch {
 	case e.Config.ReplyAddress != "":
 		s.Finding, s.Values = "reply_own", map[string]string{"reply": e.Config.ReplyAddress}
-		s.Detail = fmt.Sprintf("Answers go to %s (replyAddress).", e.Config.ReplyAddress)
+		s.Detail = fmt.Sprintf("Replies go to %s (replyAddress).", e.Config.ReplyAddress)
 	case e.sender != nil && e.sender.ReplyUnchecked && e.sender.ReplyAddress != "":
 		s.Status, s.Finding, s.Values = Warning, "reply_unverified", map[string]string{"reply": e.sender.ReplyAddress}
-		s.Detail = fmt.Sprintf("The console's reply address %s is not verified. Mail goes out without it, and answers go to the sender address.", e.sender.ReplyAddress)
-		s.Cure = "Verify it by the mail that the console sends there, or set replyAddress in the connector."
+		s.Detail = fmt.Sprintf("The console's reply address %s is not verified. Mail is sent without it, and replies go to the sender address.", e.sender.ReplyAddress)
+		s.Cure = "Verify it with the mail that the console sends to it, or set replyAddress in the connector."
 	default:
-		s.Finding, s.Detail = "reply_sender", "Answers go to the sender address; replyAddress would send them elsewhere."
+		s.Finding, s.Detail = "reply_sender", "Replies go to the sender address. To change that, set replyAddress."
 	}
 	e.settle(s)
 }
