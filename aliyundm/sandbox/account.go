@@ -105,10 +105,6 @@ type usage struct {
 	used  int // recipients on that day
 }
 
-func newQuotas(rate, quota int) *quotas {
-	return &quotas{rate: rate, quota: quota, byKeyID: map[string]*usage{}}
-}
-
 // keep forgets the accounts that are not known any more.
 func (q *quotas) keep(known accounts) {
 	q.mu.Lock()

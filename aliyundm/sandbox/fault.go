@@ -138,8 +138,6 @@ type faults struct {
 	replaced chan struct{}
 }
 
-func newFaults() *faults { return &faults{replaced: make(chan struct{})} }
-
 // SetFaults replaces the faults that are on; without any, all are off. Calls held
 // by the old ones go on at once. The error says which fault is not possible.
 func (s *Sandbox) SetFaults(list ...Fault) error { return s.faults.set(list) }

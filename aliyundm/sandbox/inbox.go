@@ -99,10 +99,6 @@ type stored struct {
 	key    string // To in lower case
 }
 
-func newInbox(maxMails, maxBytes int, start time.Time) *inbox {
-	return &inbox{maxMails: maxMails, maxBytes: maxBytes, last: serial(start), arrived: make(chan struct{})}
-}
-
 // add keeps one mail for each recipient and drops the oldest mails that are too
 // many.
 func (b *inbox) add(m Mail, recipients []string, now time.Time) {

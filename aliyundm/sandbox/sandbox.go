@@ -124,10 +124,10 @@ func New(o Options) *Sandbox {
 	s := &Sandbox{
 		now:    now,
 		log:    cmp.Or(o.Log, slog.New(slog.DiscardHandler)),
-		quotas: newQuotas(cmp.Or(o.RatePerSecond, 100), o.DailyQuota),
+		quotas: &quotas{rate: cmp.Or(o.RatePerSecond, 100), quota: o.DailyQuota, byKeyID: map[string]*usage{}},
 		nonces: newNonces(maxNonces),
-		inbox:  newInbox(cmp.Or(o.MaxMails, 1000), maxInboxBytes, start),
-		faults: newFaults(),
+		inbox:  &inbox{maxMails: cmp.Or(o.MaxMails, 1000), maxBytes: maxInboxBytes, last: serial(start), arrived: make(chan struct{})},
+		faults: &faults{replaced: make(chan struct{})},
 		closed: make(chan struct{}),
 	}
 	s.close = sync.OnceFunc(func() { close(s.closed) })
