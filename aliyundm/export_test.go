@@ -14,3 +14,13 @@ func (c *Client) KeyExpires() time.Time {
 	defer c.role.mu.Unlock()
 	return c.role.expires
 }
+
+// KeyRenewsAt is from when on the role's key is replaced.
+func (c *Client) KeyRenewsAt() time.Time {
+	c.role.mu.Lock()
+	defer c.role.mu.Unlock()
+	return c.role.renewAt
+}
+
+// RefuseKey tells the role of a key that Direct Mail refused.
+func (c *Client) RefuseKey(key Credentials, code string) { c.role.refused(key, code) }

@@ -484,6 +484,18 @@ func TestRefusedKeyIsReplaced(t *testing.T) {
 	}
 }
 
+// A call may be refused with a key that has been replaced meanwhile.
+func TestRefusalOfAnOldKeyReplacesNothing(t *testing.T) {
+	s := newRoleStage(t, "ecs")
+	s.mustSend(t)
+	s.clock.advance(time.Minute)
+	renewsAt := s.client.KeyRenewsAt()
+	s.client.RefuseKey(aliyundm.Credentials{AccessKeyID: "STS.0", AccessKeySecret: "x", SecurityToken: "y"}, "InvalidAccessKeyId.NotFound")
+	if got := s.client.KeyRenewsAt(); !got.Equal(renewsAt) {
+		t.Errorf("the key is replaced at %v, not %v", got, renewsAt)
+	}
+}
+
 func TestRoleOptionsAreChecked(t *testing.T) {
 	whole := aliyundm.OIDCRole{RoleARN: "a", ProviderARN: "b", TokenFile: "c"}
 	plain := whole

@@ -144,6 +144,21 @@ func TestGuideNamesTheVariables(t *testing.T) {
 	}
 }
 
+func TestUrgentAndRequiredUsageTypes(t *testing.T) {
+	var urgent []string
+	for _, name := range connector.UsageTypes() {
+		if u, _ := connector.FindUsageType(name); u.Urgent {
+			urgent = append(urgent, name)
+		}
+	}
+	if diff := cmp.Diff([]string{"SignIn", "ForgotPassword", "MfaVerification"}, urgent); diff != "" {
+		t.Errorf("urgent (-want +got)\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"SignIn", "Register", "ForgotPassword", "Generic"}, connector.RequiredUsageTypes()); diff != "" {
+		t.Errorf("required (-want +got)\n%s", diff)
+	}
+}
+
 func TestFindUsageType(t *testing.T) {
 	if u, ok := connector.FindUsageType("Test"); !ok || u.Name != connector.Generic {
 		t.Errorf("Test, the former name of Generic: %+v", u)
