@@ -3,12 +3,16 @@
 package main
 
 import (
-	"bytes"
+	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,41 +21,73 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
+	"golang.org/x/sys/unix"
+
+	"dmconnector/internal/postgrestest"
 )
+
+func newBench(samples map[string][]time.Duration) *bench {
+	b := &bench{Plan: newPlan(false), Kinds: []string{memory, sqlite, postgres}, Samples: samples, PeakMemory: make(map[string]float64)}
+	if samples == nil {
+		b.Samples = make(map[string][]time.Duration)
+	}
+	return b
+}
+
+// failureOf returns the error with which f fails a check.
+func failureOf(f func()) (err error) {
+	defer func() {
+		if p, ok := recover().(failure); ok {
+			err = p.error
+		}
+	}()
+	f()
+	return nil
+}
 
 func TestPercentile(t *testing.T) {
 	hundred := make([]time.Duration, 100)
 	for i := range hundred {
-		hundred[i] = time.Duration(i + 1)
+		hundred[i] = time.Duration(100 - i)
 	}
 	tests := map[string]struct {
-		ascending []time.Duration
-		p         float64
-		want      time.Duration
+		samples []time.Duration
+		percent float64
+		want    time.Duration
 	}{
 		"least":                 {hundred, 0, 1},
 		"median":                {hundred, 50, 50},
 		"99th":                  {hundred, 99, 99},
-		"most":                  {hundred, 100, 100},
-		"median of an odd list": {[]time.Duration{1, 5, 9}, 50, 5},
-		"99th of a short list":  {[]time.Duration{1, 5, 9}, 99, 9},
+		"greatest":              {hundred, 100, 100},
+		"median of an odd list": {[]time.Duration{9, 1, 5}, 50, 5},
+		"99th of a short list":  {[]time.Duration{9, 1, 5}, 99, 9},
 		"one value":             {[]time.Duration{7}, 50, 7},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			if got := percentile(tt.ascending, tt.p); got != tt.want {
-				t.Errorf("percentile %v = %d, want %d", tt.p, got, tt.want)
+			b := newBench(map[string][]time.Duration{"x": tt.samples})
+			if got := b.P(tt.percent, "x"); got != tt.want {
+				t.Errorf("percentile %v = %d, want %d", tt.percent, got, tt.want)
 			}
 		})
 	}
 }
 
 func TestRatio(t *testing.T) {
-	c := costs{relay: []time.Duration{100, 110, 90}, service: []time.Duration{300, 220, 200}}
-	median, least, most := c.ratio()
-	want := []float64{2.2, 2, 3}
-	if diff := cmp.Diff(want, []float64{median, least, most}); diff != "" {
-		t.Errorf("median, least, most (-want +got):\n%s", diff)
+	b := newBench(map[string][]time.Duration{"relay": {100, 110, 90}, "service": {300, 220, 200}})
+	if got := b.Ratio("service", "relay"); got != 2.2 {
+		t.Errorf("ratio = %v, want 2.2", got)
+	}
+	if got := b.Ratios("service", "relay"); got != "2.00 to 3.00" {
+		t.Errorf("ratios = %q", got)
+	}
+}
+
+func TestScrapeShare(t *testing.T) {
+	// 1500 sends of 1 ms between two scrapes of 500 ms: a quarter of 2 s.
+	b := newBench(map[string][]time.Duration{"CPU before scrapes": {time.Millisecond}, "CPU scrape": {500 * time.Millisecond}})
+	if got := b.ScrapeShare(); math.Abs(got-25) > 1e-9 {
+		t.Errorf("share = %v %%, want 25", got)
 	}
 }
 
@@ -64,48 +100,53 @@ func TestTemplateHasItsSize(t *testing.T) {
 	}
 }
 
-func TestPeakMemory(t *testing.T) {
-	got, err := parsePeak("Name:\tdmconnector\nVmPeak:\t  99 kB\nVmHWM:\t   25000 kB\nVmRSS:\t   20000 kB\n")
-	if want := int64(25_600_000); got != want || err != nil {
-		t.Errorf("peak = %d, %v, want %d", got, err, want)
+// The CPU time of this process is what getrusage says, and does not count as that of
+// other programs.
+func TestCPUTime(t *testing.T) {
+	process, err := os.FindProcess(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
 	}
-	if _, err := parsePeak("Name:\tdmconnector\n"); err == nil {
-		t.Error("a status without VmHWM has a peak")
-	}
-}
-
-func TestOtherPrograms(t *testing.T) {
-	use := func(machine, self string, second int) cpuUse {
-		u, err := parseCPUUse(machine, self)
-		if err != nil {
+	self := &exec.Cmd{Process: process}
+	used := func() time.Duration {
+		var usage unix.Rusage
+		if err := unix.Getrusage(unix.RUSAGE_SELF, &usage); err != nil {
 			t.Fatal(err)
 		}
-		u.at = time.Unix(int64(second), 0)
-		return u
+		return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 	}
-	// Of the machine's fields idle and iowait, 4 and 5, do not count.
-	before := use("cpu 100 0 50 9000 9000 0 0 0 0 0\ncpu0 1 1\n", "7 (go (x)) S 1 1 1 0 -1 0 0 0 0 0 10 10 5 5 20", 0)
-	after := use("cpu 700 10 260 99000 99000 10 20 0 0 0\n", "7 (go (x)) S 1 1 1 0 -1 0 0 0 0 0 110 60 155 55 20", 10)
-	// 850 ticks by all, 350 of them ours: 5 s in 10.
-	if got := after.others(before); got != 0.5 {
-		t.Errorf("other programs used %v CPUs, want 0.5", got)
+	const burn, tick = 300 * time.Millisecond, 10 * time.Millisecond
+	machine, others, begun := machineCPU(t), cpuOfOthers(), used()
+	for used() < begun+burn {
+	}
+	least := used()
+	got := cpuTime(self)
+	if most := used(); got < least-tick || got > most+tick {
+		t.Errorf("CPU time = %v, and getrusage said %v before and %v after", got, least, most)
+	}
+	others = cpuOfOthers() - others
+	machine = machineCPU(t) - machine
+	if most := machine - burn.Seconds() + 5*tick.Seconds(); others > most {
+		t.Errorf("others used %v s of the machine's %v s, with %v of our own", others, machine, burn)
 	}
 }
 
-func TestTable(t *testing.T) {
-	got := table([]string{"What", "Took"}, []string{"a `send`", "≤ 5 µs"})
-	want := `
-| What     | Took   |
-| -------- | ------ |
-| a ` + "`send`" + ` | ≤ 5 µs |
-`
-	if diff := cmp.Diff(want, "\n"+got); diff != "" {
-		t.Errorf("table (-want +got):\n%s", diff)
+// machineCPU returns the seconds that all CPUs were busy, from /proc/stat.
+func machineCPU(t *testing.T) float64 {
+	t.Helper()
+	data, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		t.Fatal(err)
 	}
+	var user, nice, system, idle, wait, irq, softIRQ float64
+	if _, err := fmt.Sscanf(string(data), "cpu %g %g %g %g %g %g %g", &user, &nice, &system, &idle, &wait, &irq, &softIRQ); err != nil {
+		t.Fatal(err)
+	}
+	return (user + nice + system + irq + softIRQ) / 100
 }
 
 // missed has every figure a little beyond its target.
-func missed() *figures {
+func missed() *bench {
 	ms := func(n ...float64) []time.Duration {
 		times := make([]time.Duration, len(n))
 		for i := range n {
@@ -113,100 +154,102 @@ func missed() *figures {
 		}
 		return times
 	}
-	slow := func(kind storage) *logFigures {
-		return &logFigures{
-			kind:  kind,
-			reads: []read{{what: "quick", took: ms(1)}, {what: "slow", took: ms(1, 20.1, 50)}, {what: "rarely slow", took: ms(1, 2, 900)}},
-			empty: []cost{{cpu: 1000, answered: 1000}}, full: []cost{{cpu: 1201, answered: 1300}},
+	b := newBench(map[string][]time.Duration{
+		"durable write": ms(1), "latency memory": ms(99), "latency SQLite": ms(10.1), "latency PostgreSQL": ms(25.1), "latency upstream": ms(1),
+		"answered direct": {time.Second / 1499}, "CPU direct": ms(1),
+		"answered queued": ms(1), "delivered queued": ms(2), "CPU queued": ms(1),
+		"CPU before scrapes": {100 * time.Microsecond}, "CPU scrape": {3100 * time.Microsecond},
+		"start --sandbox": ms(1000, 1, 301), "start --connectors": ms(1000, 1, 301),
+	})
+	for _, size := range b.Plan.TemplateSizes {
+		b.Samples[fmt.Sprintf("CPU relay %d", size)] = ms(100)
+		b.Samples[fmt.Sprintf("CPU memory %d", size)] = ms(251)
+		b.Samples[fmt.Sprintf("CPU SQLite %d", size)] = ms(999)
+	}
+	for _, kind := range []string{sqlite, postgres} {
+		for _, r := range b.Reads() {
+			b.Samples[kind+" "+r.What] = ms(1)
 		}
+		b.Samples["read "+kind] = ms(1, 20.1, 1)
+		b.Samples["CPU empty "+kind], b.Samples["CPU full "+kind] = ms(100), ms(121)
+		b.Samples["answered empty "+kind], b.Samples["answered full "+kind] = ms(100), ms(121)
 	}
-	return &figures{
-		plan: fullPlan(30 * time.Second),
-		costs: []costs{
-			{load: load{300, 1000}, kind: memory, relay: []time.Duration{100}, service: []time.Duration{251}},
-			{load: load{300, 250}, kind: sqlite, relay: []time.Duration{100}, service: []time.Duration{999}},
-		},
-		direct: ms(1),
-		latencies: []latency{
-			{kind: memory, added: ms(99), peakMemory: 99_000_000},
-			{kind: sqlite, added: ms(11), peakMemory: 40_000_001},
-			{kind: postgres, added: ms(26), peakMemory: 1},
-		},
-		ceilingDirect:   []cost{{answered: time.Second / 1499, delivered: time.Second}},
-		ceilingQueued:   []cost{{answered: time.Second / 3000, delivered: time.Second / 2000}},
-		scrapes:         scrapeFigures{scrape: 3100 * time.Microsecond, send: 100 * time.Microsecond},
-		logs:            []*logFigures{slow(sqlite), slow(postgres)},
-		sandboxStarts:   ms(1, 301, 1000),
-		connectorStarts: ms(1, 301, 1000),
-	}
+	b.PeakMemory[sqlite] = 40.1
+	return b
 }
 
-// lastColumn returns the last cell of each of a table's rows below the head.
-func lastColumn(table string) []string {
-	var cells []string
-	for line := range strings.Lines(table) {
+func document(t *testing.T, b *bench) string {
+	t.Helper()
+	text, err := b.document()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// verdicts returns the last cell of each row of the first table.
+func verdicts(document string) (cells []string) {
+	_, table, _ := strings.Cut(document, "|---|---|---|---|\n")
+	table, _, _ = strings.Cut(table, "\n\n")
+	for line := range strings.Lines(table + "\n") {
 		row := strings.Split(line, "|")
 		cells = append(cells, strings.TrimSpace(row[len(row)-2]))
 	}
-	return cells[2:]
+	return cells
 }
 
-func TestSummarySaysWhatIsNotMet(t *testing.T) {
-	f := missed()
+func TestDocumentSaysWhatIsNotMet(t *testing.T) {
+	b := missed()
 	want := slices.Repeat([]string{"**no**"}, 14)
-	if diff := cmp.Diff(want, lastColumn(f.summary())); diff != "" {
+	if diff := cmp.Diff(want, verdicts(document(t, b))); diff != "" {
 		t.Errorf("the last column (-want +got):\n%s", diff)
 	}
 
 	// Each is met now, by as little.
-	f.costs[0].service[0] = 250
-	f.latencies[1] = latency{kind: sqlite, added: []time.Duration{10 * time.Millisecond}, peakMemory: 40_000_000}
-	f.latencies[2].added[0] = 25 * time.Millisecond
-	f.ceilingDirect[0].answered = time.Second / 1501
-	f.scrapes.scrape = 3 * time.Millisecond
-	for _, log := range f.logs {
-		log.reads[1].took[1] = 20 * time.Millisecond
-		log.full[0] = cost{cpu: 1200, answered: 1200}
+	b.Samples["CPU memory 300"][0] = 250 * time.Millisecond
+	b.Samples["latency SQLite"][0] = 10 * time.Millisecond
+	b.Samples["latency PostgreSQL"][0] = 25 * time.Millisecond
+	b.PeakMemory[sqlite] = 40
+	b.Samples["answered direct"][0] = time.Second / 1501
+	b.Samples["CPU scrape"][0] = 3 * time.Millisecond
+	for _, kind := range []string{sqlite, postgres} {
+		b.Samples["read "+kind][1] = 20 * time.Millisecond
+		b.Samples["CPU full "+kind][0] = 120 * time.Millisecond
+		b.Samples["answered full "+kind][0] = 120 * time.Millisecond
 	}
-	f.sandboxStarts[1], f.connectorStarts[1] = 300*time.Millisecond, 300*time.Millisecond
+	b.Samples["start --sandbox"][2], b.Samples["start --connectors"][2] = 300*time.Millisecond, 300*time.Millisecond
 	for i := range want {
 		want[i] = "yes"
 	}
-	if diff := cmp.Diff(want, lastColumn(f.summary())); diff != "" {
+	if diff := cmp.Diff(want, verdicts(document(t, b))); diff != "" {
 		t.Errorf("the last column of what is met (-want +got):\n%s", diff)
-	}
-
-	f.logs[0].full[0] = cost{cpu: 1201, answered: 1200}
-	f.logs[1].full[0] = cost{cpu: 1200, answered: 1201}
-	want[7], want[11] = "**no**", "**no**"
-	if diff := cmp.Diff(want, lastColumn(f.summary())); diff != "" {
-		t.Errorf("the last column with a full log that costs more CPU or time (-want +got):\n%s", diff)
 	}
 }
 
-func TestWhatIsNotMeasuredIsNeitherMetNorMissed(t *testing.T) {
-	f := missed()
-	f.latencies[2] = latency{kind: postgres}
-	f.logs = f.logs[:1]
-	for _, text := range []string{f.summary(), f.details()} {
-		found := false
-		for line := range strings.Lines(text) {
-			found = found || strings.Contains(line, "PostgreSQL") && strings.Contains(line, notMeasured) && !strings.Contains(line, "no**")
-		}
-		if !found {
-			t.Errorf("it is not said that nothing was measured on PostgreSQL:\n%s", text)
+func TestDocumentWithoutPostgres(t *testing.T) {
+	b := missed()
+	b.Kinds = b.Kinds[:2]
+	text := document(t, b)
+	if got := len(verdicts(text)); got != 10 {
+		t.Errorf("%d targets, want 10 without the four on PostgreSQL:\n%s", got, text)
+	}
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(line, "|") && strings.Contains(line, postgres) {
+			t.Errorf("a row on PostgreSQL: %s", line)
 		}
 	}
 }
 
 func TestDocumentIsComplete(t *testing.T) {
-	f := missed()
-	got, err := f.document("a machine.", time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC))
-	if err != nil {
-		t.Fatal(err)
-	}
+	got := document(t, missed())
 	for _, want := range []string{
-		f.summary(), f.details(), "2030-01-02, a machine.", "for 30 s", "waits 200 ms", "20 sends under way", "1,000,000 messages", "64 connections",
+		"Last run: " + time.Now().UTC().Format("2006-"), "4500 sends at a constant rate of 100 per second", "waits 200ms", "as 1,000,000 messages", "64 connections that",
+		"| 12288 bytes | SQLite | 6000 | 100000.0 µs | 999000.0 µs | 9.99 | 9.99 to 9.99 |",
+		"| through the service, on SQLite | 1 | 10.1 ms | 10.1 ms | 10.1 ms | 10.1 ms | 40.1 MB |",
+		"| queued sends, delivered | 15000 | 500 | 500 to 500 | 1000.0 µs |",
+		"| connector and type of no message | 1 | 1.0 ms | 1.0 ms |",
+		"| 1,000,000 messages | PostgreSQL | 3000 | 121000.0 µs | 121000.0 µs |",
+		"| `serve --sandbox` | 11 | 1.0 ms | 301.0 ms | 1000.0 ms |",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("the document lacks %q:\n%s", want, got)
@@ -217,152 +260,181 @@ func TestDocumentIsComplete(t *testing.T) {
 	}
 }
 
-func TestThousands(t *testing.T) {
-	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", 10_000: "10,000", 1_234_567: "1,234,567"} {
-		if got := thousands(n); got != want {
-			t.Errorf("thousands(%d) = %q, want %q", n, got, want)
-		}
+func TestDocumentNeedsEveryFigure(t *testing.T) {
+	b := missed()
+	delete(b.Samples, "CPU queued")
+	if text, err := b.document(); err == nil {
+		t.Errorf("a document without one of its figures:\n%s", text)
 	}
 }
 
-func TestRowsOfTheLog(t *testing.T) {
-	const rows = 100_000
-	columns := []string{"id", "connector", "type", "state", "code", "address", "body", "created_at", "updated_at", "due_at", "expires_at", "report"}
-	values := []any{"the sample", "c", "t", "s", "", []byte("its address"), []byte("b"), int64(1), int64(1), int64(1), int64(1), "{}"}
-	now := time.Now()
-	s, err := newSample(columns, values, rows, now)
+const messageTable = `
+CREATE TABLE message (id TEXT PRIMARY KEY, connector TEXT, type TEXT, state TEXT, code TEXT, address %[1]s, created_at BIGINT, updated_at BIGINT, report TEXT);
+INSERT INTO message VALUES ('sample', 'c', 't', 's', '', CAST('its address' AS %[1]s), 1, 1, 'its report')`
+
+func open(t *testing.T, driver, address, statements string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open(driver, address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	last, states, toSample, together := "", map[any]int{}, 0, 0
-	for n := range rows {
-		row := s.row(n)
-		id := row[0].(string)
-		if id <= last && n > 0 && id[:13] != last[:13] {
-			t.Fatalf("row %d has the id %s after %s", n, id, last)
-		}
-		if parsed, err := uuid.Parse(id); err != nil || parsed.Version() != 7 {
-			t.Fatalf("row %d has the id %s, which is no UUID of version 7", n, id)
-		}
-		at := time.UnixMicro(row[7].(int64))
-		if got, want := id[:8]+id[9:13], fmt.Sprintf("%012x", at.UnixMilli()); got != want {
-			t.Fatalf("row %d has the id of %s, want %s", n, got, want)
-		}
-		if at.Before(now.Add(-logTime-time.Second)) || !at.Before(now) {
-			t.Fatalf("row %d is of %v", n, at)
-		}
-		if bytes.Equal(row[5].([]byte), values[5].([]byte)) {
-			toSample++
-		}
-		if row[1] == "third" && row[2] == "SignIn" {
-			together++
-		}
-		states[row[3]]++
-		last = id
-	}
-	if toSample != 5 || together != 0 || states["dead"] != 2 {
-		t.Errorf("%d rows are to the sample's address, want 5; %d are of third and SignIn, want 0; the states are %v, want 2 dead", toSample, together, states)
-	}
-	if states["sent"] < rows*97/100 || states["failed"] < rows/100 || len(states) != 5 {
-		t.Errorf("the states are %v", states)
-	}
-	if values[0] != "the sample" || len(s.ids) != someIDs || !slices.IsSorted(s.ids) {
-		t.Errorf("the sample is %v, and %d ids are known, want %d in order", values[0], len(s.ids), someIDs)
-	}
-}
-
-func TestSampleMustHaveTheColumns(t *testing.T) {
-	if _, err := newSample([]string{"id", "state"}, []any{"", ""}, 1, time.Now()); err == nil || !strings.Contains(err.Error(), "connector") {
-		t.Errorf("a table without columns: %v", err)
-	}
-}
-
-// The relay in this process, under the load and before the upstream of a
-// measurement.
-func TestLoadOfTheRelay(t *testing.T) {
-	u := &upstream{templateSize: 300}
-	if err := u.open(t.Context()); err != nil {
+	t.Cleanup(func() { db.Close() })
+	if _, err := db.Exec(statements); err != nil {
 		t.Fatal(err)
 	}
-	defer u.close()
-	relay := httptest.NewServer(relayHandler{newLoadClient(), u.url, templateOfSize(300)})
-	defer relay.Close()
-	route := sendRoute(relay.URL)
-	defer route.close()
-
-	if err := route.closedLoop(t.Context(), 3, 0, 20); err != nil {
-		t.Error("closed loop:", err)
-	}
-	took, err := route.openLoop(t.Context(), time.Millisecond, 25)
-	if err != nil {
-		t.Error("open loop:", err)
-	}
-	for n, d := range took {
-		if d < u.times()[recipient(n)] {
-			t.Errorf("request %d took %v, and its mail %v", n, d, u.times()[recipient(n)])
-		}
-	}
-	if got := len(u.times()); got != 25 {
-		t.Errorf("mails to %d recipients arrived, want 25", got)
-	}
-
-	u.templateSize = 301
-	if err := route.closedLoop(t.Context(), 3, 0, 20); err == nil || !strings.Contains(err.Error(), "answered 502") {
-		t.Errorf("mails of the wrong size: %v", err)
-	}
-}
-
-func TestQueuedSendsAskForIt(t *testing.T) {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Prefer") == "respond-async" {
-			w.WriteHeader(http.StatusAccepted)
-		}
-	}))
-	defer server.Close()
-	route := sendRoute(server.URL)
-	defer route.close()
-	if err := route.send(t.Context(), 1); err != nil {
-		t.Error("direct:", err)
-	}
-	route.queued = true
-	if err := route.send(t.Context(), 1); err != nil {
-		t.Error("queued:", err)
-	}
-	server.Config.Handler = http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
-	if err := route.send(t.Context(), 1); err == nil {
-		t.Error("a queued send that was answered 200 counts")
-	}
+	return db
 }
 
 func TestFillSQLite(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state.db")
-	db, err := sql.Open("sqlite", "file:"+path)
+	db := open(t, "sqlite", "file:"+path, fmt.Sprintf(messageTable, "BLOB"))
+	testFill(t, db, sqlite, "sqlite:"+path)
+}
+
+func TestFillPostgres(t *testing.T) {
+	address := postgrestest.Start(t).Database(t)
+	db := open(t, "pgx", address, fmt.Sprintf(messageTable, "BYTEA"))
+	testFill(t, db, postgres, address)
+}
+
+func testFill(t *testing.T, db *sql.DB, kind, state string) {
+	const rows = 100_000
+	begun := time.Now()
+	ids := fill(t.Context(), kind, state, rows)
+
+	found, err := db.Query(`SELECT id, connector, type, state, code, address, created_at, updated_at, report FROM message WHERE id <> 'sample' ORDER BY id`)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close()
-	const rows = chunk + 1
-	_, err = db.Exec(`CREATE TABLE message (id TEXT PRIMARY KEY, connector, type, state, code, address, body, created_at, updated_at, due_at, expires_at, report)`)
-	if err != nil {
+	defer found.Close()
+	var all, toSample, together, last int64
+	states, codes, known := map[string]int{}, map[string]string{}, 0
+	for found.Next() {
+		var id, connector, usageType, state, code, report string
+		var address []byte
+		var created, updated int64
+		if err := found.Scan(&id, &connector, &usageType, &state, &code, &address, &created, &updated, &report); err != nil {
+			t.Fatal(err)
+		}
+		at := time.UnixMicro(created)
+		if parsed, err := uuid.Parse(id); err != nil || parsed.Version() != 7 || id[:8]+id[9:13] != fmt.Sprintf("%012x", at.UnixMilli()) {
+			t.Fatalf("a message of %v has the id %s, want a UUID of version 7 of that time", at, id)
+		}
+		if created <= last || updated != created || at.Before(begun.Add(-30*24*time.Hour)) || at.After(time.Now()) || report != "its report" {
+			t.Fatalf("message %s after one of %d: created %d, updated %d, report %q", id, last, created, updated, report)
+		}
+		last = created
+		all++
+		states[state]++
+		codes[state] = code
+		if string(address) == "its address" {
+			toSample++
+		} else if len(address) != 32 {
+			t.Fatalf("an address's hash is %x", address)
+		}
+		if connector == "third" && usageType == "SignIn" {
+			together++
+		}
+		if slices.Contains(ids, id) {
+			if known++; all > rows/2 {
+				t.Errorf("the id %s is not of the older half", id)
+			}
+		}
+	}
+	if err := found.Err(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := fill(t.Context(), sqlite, "sqlite:"+path, rows); err == nil {
-		t.Error("a log without a message was filled")
+	if all != rows || toSample != 5 || together != 0 || known != len(ids) || known != 500 {
+		t.Errorf("%d messages, want %d; %d to the sample's address, want 5; %d of third and SignIn, want none; %d of %d ids, want 500", all, rows, toSample, together, known, len(ids))
 	}
-	if _, err := db.Exec(`INSERT INTO message VALUES ('sample', 'c', 't', 's', '', x'01', x'02', 1, 1, 1, 1, 'its report')`); err != nil {
-		t.Fatal(err)
+	if states["dead"] != 2 || states["sent"] < rows*97/100 || states["failed"] < rows*2/100 || len(states) != 5 {
+		t.Errorf("the states are %v", states)
 	}
-	ids, err := fill(t.Context(), sqlite, "sqlite:"+path, rows)
-	if err != nil {
-		t.Fatal(err)
+	want := map[string]string{"sent": "", "expired": "", "failed": "recipient_rejected", "dead": "provider_rejected", "unknown": "outcome_unknown"}
+	if diff := cmp.Diff(want, codes); diff != "" {
+		t.Errorf("codes (-want +got):\n%s", diff)
 	}
-	var all, copies, known int
-	row := db.QueryRow(`SELECT count(*), sum(report = 'its report'), sum(id = $1) FROM message`, ids[len(ids)/2])
-	if err := row.Scan(&all, &copies, &known); err != nil {
-		t.Fatal(err)
+}
+
+func TestFillNeedsTheColumns(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state.db")
+	open(t, "sqlite", "file:"+path, `CREATE TABLE message (id TEXT PRIMARY KEY, state TEXT); INSERT INTO message VALUES ('sample', 's')`)
+	err := failureOf(func() { fill(t.Context(), sqlite, "sqlite:"+path, 1000) })
+	if err == nil || !strings.Contains(err.Error(), "connector") {
+		t.Errorf("a table without columns: %v", err)
 	}
-	if all != rows+1 || copies != rows+1 || known != 1 {
-		t.Errorf("the log has %d messages, %d of them with the report, and %d of one of the ids", all, copies, known)
+}
+
+// The relay in this process, under the load and before the upstream of a measurement.
+func TestLoadOfTheRelay(t *testing.T) {
+	u := newUpstream(300, 0)
+	defer u.Close()
+	relay := httptest.NewServer(relayHandler(u.URL, 300))
+	defer relay.Close()
+	s := &stage{upstream: u, url: relay.URL, client: newClient()}
+
+	results := s.attack(t.Context(), load{request: send, first: 100, count: 20, connections: 3})
+	u.waitFor(t.Context(), 20)
+	for n := 100; n < 120; n++ {
+		if _, ok := u.mails.Load(recipient(n)); !ok {
+			t.Errorf("no mail to %s has arrived", recipient(n))
+		}
+	}
+	if len(results) != 20 || u.count.Load() != 20 {
+		t.Errorf("%d results and %d mails, want 20", len(results), u.count.Load())
+	}
+
+	b := newBench(nil)
+	b.Plan.Rate, b.Plan.LatencySends = 1000, 25
+	b.addLatency(t.Context(), "relay", s, send)
+	if added := b.Samples["latency relay"]; len(added) != 25 || b.P(0, "latency relay") <= 0 {
+		t.Errorf("the added latencies are %v", added)
+	}
+
+	u.templateSize = 301
+	err := failureOf(func() { s.attack(t.Context(), load{request: send, count: 20, connections: 3}) })
+	if err == nil || !strings.Contains(err.Error(), "/api/send") {
+		t.Errorf("mails of the wrong size: %v", err)
+	}
+}
+
+// What the upstream takes is not latency of the service.
+func TestAddedLatency(t *testing.T) {
+	u := newUpstream(0, 200*time.Millisecond)
+	defer u.Close()
+	relay := httptest.NewServer(relayHandler(u.URL, 300))
+	defer relay.Close()
+	b := newBench(nil)
+	b.Plan.Rate, b.Plan.LatencySends = 100, 1
+	begun := time.Now()
+	b.addLatency(t.Context(), "relay", &stage{upstream: u, url: relay.URL, client: newClient()}, send)
+	if all, added := time.Since(begun), b.P(50, "latency relay"); added <= 0 || added > all-200*time.Millisecond {
+		t.Errorf("added = %v of %v with 200 ms at the upstream", added, all)
+	}
+}
+
+func TestAnswersHaveTheStatus(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusAccepted) }))
+	defer server.Close()
+	s := &stage{url: server.URL, client: newClient()}
+	sends := load{request: send, count: 5, connections: 2}
+	if err := failureOf(func() { s.attack(t.Context(), sends) }); err == nil || !strings.Contains(err.Error(), "202") {
+		t.Errorf("direct sends that are answered 202: %v", err)
+	}
+	sends.status = http.StatusAccepted
+	if err := failureOf(func() { s.attack(t.Context(), sends) }); err != nil {
+		t.Errorf("queued sends that are answered 202: %v", err)
+	}
+}
+
+func TestLoadEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { cancel() }))
+	defer server.Close()
+	s := &stage{url: server.URL, client: newClient()}
+	err := failureOf(func() { s.attack(ctx, load{request: send, count: math.MaxInt, connections: 1}) })
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("a load whose context has ended: %v", err)
 	}
 }
 
@@ -374,20 +446,43 @@ func TestQuestions(t *testing.T) {
 		fmt.Fprint(w, `{"messages":[{"id":"1"},{"id":"2"}]}`)
 	}))
 	defer server.Close()
-	s := &stage{process: &process{url: server.URL}, route: sendRoute(server.URL)}
-	defer s.route.close()
+	s := &stage{url: server.URL, client: newClient()}
+	b := newBench(nil)
+	b.Plan.Reads = 3
 
-	r := read{least: 2, ask: func(n int) question {
-		return []question{{path: "/api/messages?limit=2"}, {"/api/messages/search", []byte(`{}`)}}[n]
-	}}
-	if err := r.measure(t.Context(), s, 2); err != nil || len(r.took) != 2 {
-		t.Errorf("%d answers, %v", len(r.took), err)
+	b.ask(t.Context(), s, sqlite, read{What: "page", results: 2, path: "?before=$id"}, []string{"a", "b"})
+	b.ask(t.Context(), s, sqlite, read{What: "search", method: http.MethodPost, path: "/search", body: "{}"}, []string{"a"})
+	want := []string{
+		"GET /api/messages?before=a ", "GET /api/messages?before=b ", "GET /api/messages?before=a ",
+		"POST /api/messages/search {}", "POST /api/messages/search {}", "POST /api/messages/search {}",
 	}
-	if diff := cmp.Diff([]string{"GET /api/messages?limit=2 ", "POST /api/messages/search {}"}, asked); diff != "" {
+	if diff := cmp.Diff(want, asked); diff != "" {
 		t.Errorf("asked (-want +got):\n%s", diff)
 	}
-	r.least = 3
-	if err := r.measure(t.Context(), s, 1); err == nil {
-		t.Error("an answer with too few messages counts")
+	if page, medians := b.Samples["SQLite page"], b.Samples["read SQLite"]; len(page) != 3 || len(medians) != 2 || medians[0] != b.P(50, "SQLite page") {
+		t.Errorf("%d answers, and the medians %v", len(page), medians)
+	}
+	err := failureOf(func() { b.ask(t.Context(), s, sqlite, read{What: "page", results: 3}, []string{"a"}) })
+	if err == nil || !strings.Contains(err.Error(), "must have 3") {
+		t.Errorf("an answer with too few messages: %v", err)
+	}
+}
+
+// Every request has its own recipient, which its result names.
+func TestSendRequest(t *testing.T) {
+	target := send(7)
+	request, err := target.Request()
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(request.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if request.URL.Fragment != recipient(7) || !strings.Contains(string(body), `"to":"`+recipient(7)+`"`) {
+		t.Errorf("the request to %s is %s", request.URL, body)
+	}
+	if got := request.URL.RequestURI(); got != "/api/send" {
+		t.Errorf("what is sent asks for %s", got)
 	}
 }

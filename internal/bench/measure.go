@@ -3,180 +3,323 @@
 package main
 
 import (
+	"bytes"
+	"cmp"
 	"context"
+	"database/sql"
+	_ "embed"
+	"encoding/json"
 	"fmt"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"text/template"
 	"time"
+
+	"github.com/prometheus/procfs"
+	vegeta "github.com/tsenart/vegeta/v12/lib"
+	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
-// measure takes all the plan's figures, one after the other.
-func measure(ctx context.Context, plan plan, p programs) (*figures, error) {
-	f := &figures{plan: plan}
-	for _, step := range []struct {
-		what    string
-		measure func(context.Context, programs) error
-	}{
-		{"CPU a send", f.measureCPU},
-		{"latency", f.measureLatency},
-		{"ceiling", f.measureCeiling},
-		{"scrapes", f.measureScrapes},
-		{"log", f.measureLogs},
-		{"start", f.measureStarts},
-	} {
-		if err := step.measure(ctx, p); err != nil {
-			return nil, fmt.Errorf("%s: %w", step.what, err)
-		}
-	}
-	return f, nil
+// A plan says how much to measure.
+type plan struct {
+	Rounds, ThroughputRounds, Starts, Scrapes, Reads       int
+	WarmUp, Sends, ThroughputSends, LogSends, LatencySends int   // in a round
+	Connections, ThroughputConnections, Rate               int   // Rate: sends per second
+	Rows                                                   int   // of the delivery log
+	TemplateSizes                                          []int // in bytes
+	AnswerTime, ScrapeEvery, ReadTime                      time.Duration
 }
 
-// measureCPU takes turns: what else the machine does meets all alike.
-func (f *figures) measureCPU(ctx context.Context, p programs) error {
-	for _, load := range f.plan.loads {
-		onMemory, onSQLite := costs{load: load, kind: memory}, costs{load: load, kind: sqlite}
-		onSQLite.load.sends /= sqliteShare
-		for range f.plan.rounds {
-			relay, err := f.cpuRound(ctx, load, p.relay)
-			if err != nil {
-				return fmt.Errorf("relay with %d bytes: %w", load.templateSize, err)
-			}
-			for _, c := range []*costs{&onMemory, &onSQLite} {
-				service, err := f.serviceRound(ctx, p, c)
-				if err != nil {
-					return fmt.Errorf("service on %s with %d bytes: %w", c.kind, load.templateSize, err)
+func newPlan(quick bool) plan {
+	p := plan{
+		Rounds: 5, ThroughputRounds: 3, Starts: 11, Scrapes: 200, Reads: 200,
+		WarmUp: 2000, Sends: 6000, ThroughputSends: 15_000, LogSends: 3000, LatencySends: 4500,
+		Connections: 8, ThroughputConnections: 64, Rate: 100, Rows: 1_000_000, TemplateSizes: []int{300, 2 << 10, 12 << 10},
+		AnswerTime: 200 * time.Millisecond, ScrapeEvery: 15 * time.Second, ReadTime: 5 * time.Second,
+	}
+	if quick {
+		p.Rounds, p.ThroughputRounds, p.Starts, p.Reads, p.Rows = 1, 1, 3, 10, 10_000
+		p.WarmUp, p.Sends, p.ThroughputSends, p.LogSends, p.LatencySends = 100, 300, 1000, 300, 100
+	}
+	return p
+}
+
+// A load is a number of requests.
+type load struct {
+	request      func(n int) vegeta.Target // the nth; its URL is a path
+	first, count int                       // of n
+	rate         int                       // requests per second; 0: each connection makes its next when it has its answer
+	connections  int                       // at most
+	status       int                       // of every answer; 0: 200
+	atMost       time.Duration             // the load then ends early; 0: it does not
+}
+
+// attack makes the requests. An answer with another status is an error.
+func (s *stage) attack(ctx context.Context, l load) (results []*vegeta.Result) {
+	var made atomic.Int64
+	targets := func(t *vegeta.Target) error {
+		n := int(made.Add(1)) - 1
+		if n >= l.count {
+			return vegeta.ErrNoTargets
+		}
+		*t = l.request(l.first + n)
+		t.URL = s.url + t.URL
+		return nil
+	}
+	attacker := vegeta.NewAttacker(vegeta.Client(s.client), vegeta.MaxWorkers(uint64(l.connections))) //nolint:gosec // it is not negative
+	defer context.AfterFunc(ctx, func() { attacker.Stop() })()
+	for r := range attacker.Attack(targets, vegeta.Rate{Freq: l.rate, Per: time.Second}, l.atMost, "") {
+		if r.Error == vegeta.ErrNoTargets.Error() {
+			continue // all requests were made
+		}
+		if int(r.Code) != max(l.status, http.StatusOK) {
+			attacker.Stop()
+			check(fmt.Errorf("%s %s was answered %d: %s %s", r.Method, r.URL, r.Code, r.Error, r.Body))
+		}
+		results = append(results, r)
+	}
+	check(ctx.Err())
+	return results
+}
+
+// recipient returns the nth address. Each request has its own, so that no limit
+// slows the load down.
+func recipient(n int) string { return fmt.Sprintf("user-%d@example.com", n) }
+
+// send returns the nth send request, as Logto makes it. The recipient is also the
+// URL's fragment, which is not sent but kept in the result.
+func send(n int) vegeta.Target {
+	return vegeta.Target{
+		Method: http.MethodPost, URL: "/api/send#" + recipient(n),
+		Header: http.Header{"Authorization": {"Bearer " + token}, "Content-Type": {"application/json"}},
+		Body: fmt.Appendf(nil, `{"to":%q,"type":"SignIn","payload":{"code":"%06d","locale":"en",`+
+			`"application":{"id":"u7s9rg093bdktvkskbkba","name":"Example"}},"ip":"203.0.113.7"}`, recipient(n), n%1_000_000),
+	}
+}
+
+// round measures what a send costs a program that has just been started, and ends it.
+// The samples are its CPU time, and the time until all sends have their answers and
+// until all mails have arrived. The sends that warm the program up do not count.
+func (b *bench) round(ctx context.Context, name string, s *stage, sends load) {
+	warm, count := sends, time.Duration(sends.count)
+	warm.count, sends.first = b.Plan.WarmUp, sends.first+b.Plan.WarmUp
+	s.attack(ctx, warm)
+	s.waitFor(ctx, warm.count)
+
+	begun, before := time.Now(), cpuTime(s.process)
+	s.attack(ctx, sends)
+	b.add("answered "+name, time.Since(begun)/count)
+	s.waitFor(ctx, warm.count+sends.count)
+	b.add("delivered "+name, time.Since(begun)/count)
+	b.add("CPU "+name, (cpuTime(s.process)-before)/count)
+	s.close()
+}
+
+// measureCPU takes turns, so that whatever else the machine does affects all alike.
+func (b *bench) measureCPU(ctx context.Context) {
+	for _, size := range b.Plan.TemplateSizes {
+		b.begin("measure CPU time per send, template of %d bytes", size)
+		for range b.Plan.Rounds {
+			sends := load{request: send, count: b.Plan.Sends, connections: b.Plan.Connections}
+			u := newUpstream(size, 0)
+			relay := b.start(ctx, u, "/proc/self/exe", "-relay-to", u.URL, "-template-size", strconv.Itoa(size))
+			b.round(ctx, fmt.Sprintf("relay %d", size), relay, sends)
+			for _, kind := range []string{memory, sqlite} {
+				b.round(ctx, fmt.Sprintf("%s %d", kind, size), b.service(ctx, newUpstream(size, 0), b.newState(ctx, kind)), sends)
+				log, _ := os.ReadFile(b.path("log")) // no log has no lines
+				if lines := bytes.Count(log, []byte("\n")); lines < b.Plan.Sends {
+					check(fmt.Errorf("the service has logged %d lines only", lines))
 				}
-				c.relay, c.service = append(c.relay, relay), append(c.service, service)
 			}
 		}
-		f.costs = append(f.costs, onMemory, onSQLite)
 	}
-	return nil
 }
 
-func (f *figures) serviceRound(ctx context.Context, p programs, c *costs) (time.Duration, error) {
-	cpu, err := f.cpuRound(ctx, c.load, p.serviceOn(c.kind))
-	if err != nil {
-		return 0, err
+// measureLatency makes sends at a constant rate, first to the upstream itself.
+func (b *bench) measureLatency(ctx context.Context) {
+	b.begin("measure latency")
+	u := newUpstream(0, b.Plan.AnswerTime)
+	defer u.Close()
+	b.addLatency(ctx, "upstream", &stage{upstream: u, url: u.URL, client: newClient()}, func(n int) vegeta.Target {
+		return vegeta.Target{Method: http.MethodPost, URL: "/?ToAddress=" + recipient(n) + "#" + recipient(n)}
+	})
+	for _, kind := range b.Kinds {
+		s := b.service(ctx, newUpstream(0, b.Plan.AnswerTime), b.newState(ctx, kind))
+		b.addLatency(ctx, kind, s, send)
+		process, err := procfs.NewProc(s.process.Process.Pid)
+		check(err)
+		status, err := process.NewStatus()
+		check(err)
+		b.PeakMemory[kind] = float64(status.VmHWM) / 1e6
+		s.close()
 	}
-	return cpu, checkLog(p.logPath(), f.plan.warmUp+c.load.sends)
 }
 
-func (f *figures) cpuRound(ctx context.Context, load load, create programFor) (time.Duration, error) {
-	r := series{connections: f.plan.connections, warmUp: f.plan.warmUp, sends: load.sends}
-	cost, err := measureRun(ctx, &upstream{templateSize: load.templateSize}, r, create)
-	return cost.cpu, err
-}
-
-// measureLatency loads the service at a constant rate, and for comparison the
-// upstream itself.
-func (f *figures) measureLatency(ctx context.Context, p programs) error {
-	u := &upstream{delay: f.plan.answerTime}
-	if err := u.open(ctx); err != nil {
-		return err
-	}
-	defer u.close()
-	var err error
-	if f.direct, err = addedLatency(ctx, f.plan, u, directly(u), f.plan.latencyTime/4); err != nil {
-		return fmt.Errorf("the upstream itself: %w", err)
-	}
-	for _, kind := range []storage{memory, sqlite, postgres} {
-		l := latency{kind: kind}
-		if p.has(kind) {
-			if err := f.measureLatencyOn(ctx, p, &l); err != nil {
-				return fmt.Errorf("on %s: %w", kind, err)
-			}
-		}
-		f.latencies = append(f.latencies, l)
-	}
-	return nil
-}
-
-func (f *figures) measureLatencyOn(ctx context.Context, p programs, l *latency) error {
-	s, err := openStage(ctx, &upstream{delay: f.plan.answerTime}, p.serviceOn(l.kind))
-	if err != nil {
-		return err
-	}
-	defer s.close()
-	if l.added, err = addedLatency(ctx, f.plan, s.upstream, s.route, f.plan.latencyTime); err != nil {
-		return err
-	}
-	l.peakMemory, err = s.process.peakMemory()
-	return err
-}
-
-// addedLatency returns, in ascending order, what each answer took beyond the
-// time that the upstream had its mail.
-func addedLatency(ctx context.Context, plan plan, u *upstream, t target, lasting time.Duration) ([]time.Duration, error) {
-	defer t.close()
-	interval := time.Second / time.Duration(plan.rate)
-	added, err := t.openLoop(ctx, interval, max(1, int(lasting/interval)))
-	if err != nil {
-		return nil, err
-	}
-	upstreamTimes := u.times()
-	for n := range added {
-		added[n] -= upstreamTimes[recipient(n)]
-	}
-	return sorted(added), nil
-}
-
-// measureCeiling makes sends as fast as the service takes them.
-func (f *figures) measureCeiling(ctx context.Context, p programs) error {
-	direct := f.plan.ceiling
-	queued := direct
-	queued.queued = true
-	for range f.plan.ceilingRounds {
-		for _, side := range []struct {
-			sends series
-			costs *[]cost
-		}{{direct, &f.ceilingDirect}, {queued, &f.ceilingQueued}} {
-			c, err := measureRun(ctx, &upstream{}, side.sends, p.serviceOn(sqlite))
-			if err != nil {
-				return err
-			}
-			*side.costs = append(*side.costs, c)
-		}
-	}
-	return nil
-}
-
-func (f *figures) measureStarts(ctx context.Context, p programs) error {
-	connectors, err := writeConnector(p.dir, "http://127.0.0.1:9", 0)
-	if err != nil {
-		return err
-	}
-	if f.sandboxStarts, err = startTimes(ctx, f.plan.starts, p.sandbox()); err != nil {
-		return fmt.Errorf("with the sandbox: %w", err)
-	}
-	state, err := p.newState(ctx, sqlite)
-	if err != nil {
-		return err
-	}
-	if f.connectorStarts, err = startTimes(ctx, f.plan.starts, p.service(connectors, state)); err != nil {
-		return fmt.Errorf("with connectors: %w", err)
-	}
-	return nil
-}
-
-// startTimes returns, in ascending order, the times from the program's start to
-// its first answer.
-func startTimes(ctx context.Context, times int, p program) ([]time.Duration, error) {
-	took := make([]time.Duration, times)
-	for i := range took {
-		var err error
-		if took[i], err = timeToAnswer(ctx, p); err != nil {
-			return nil, err
-		}
-	}
-	return sorted(took), nil
-}
-
-func timeToAnswer(ctx context.Context, p program) (time.Duration, error) {
+// addLatency makes requests at a constant rate. The samples are the times from when
+// each was due to its answer, less the time that the upstream had its mail.
+func (b *bench) addLatency(ctx context.Context, name string, s *stage, request func(int) vegeta.Target) {
 	begun := time.Now()
-	process, err := p.start(ctx)
-	if err != nil {
-		return 0, err
+	for _, r := range s.attack(ctx, load{request: request, count: b.Plan.LatencySends, rate: b.Plan.Rate, connections: 1000}) {
+		_, to, _ := strings.Cut(r.URL, "#")
+		upstreamTime, _ := s.mails.Load(to)
+		due := begun.Add(time.Duration(r.Seq+1) * time.Second / time.Duration(b.Plan.Rate)) //nolint:gosec // it is small
+		b.add("latency "+name, r.End().Sub(due)-upstreamTime.(time.Duration))
 	}
-	defer process.stop()
-	err = process.untilHealthy(ctx)
-	return time.Since(begun), err
+}
+
+// measureThroughput makes sends as fast as the service takes them.
+func (b *bench) measureThroughput(ctx context.Context) {
+	b.begin("measure throughput")
+	for range b.Plan.ThroughputRounds {
+		sends := load{request: send, count: b.Plan.ThroughputSends, connections: b.Plan.ThroughputConnections}
+		b.round(ctx, "direct", b.service(ctx, newUpstream(0, 0), b.newState(ctx, sqlite)), sends)
+		sends.status = http.StatusAccepted
+		sends.request = func(n int) vegeta.Target {
+			t := send(n)
+			t.Header.Set("Prefer", "respond-async")
+			return t
+		}
+		b.round(ctx, "queued", b.service(ctx, newUpstream(0, 0), b.newState(ctx, sqlite)), sends)
+	}
+}
+
+// measureScrapes measures scrapes by themselves, after some sends: they cost less
+// than one round of sends differs from another.
+func (b *bench) measureScrapes(ctx context.Context) {
+	b.begin("measure scrapes")
+	s := b.service(ctx, newUpstream(0, 0), b.newState(ctx, memory))
+	begun := cpuTime(s.process)
+	s.attack(ctx, load{request: send, count: b.Plan.LogSends, connections: b.Plan.Connections})
+	sent := cpuTime(s.process)
+	results := s.attack(ctx, load{count: b.Plan.Scrapes, connections: 1, request: func(int) vegeta.Target {
+		return vegeta.Target{Method: http.MethodGet, URL: "/metrics", Header: http.Header{"Accept-Encoding": {"gzip"}}} // as Prometheus does
+	}})
+	b.add("CPU scrape", (cpuTime(s.process)-sent)/time.Duration(b.Plan.Scrapes))
+	b.add("CPU before scrapes", (sent-begun)/time.Duration(b.Plan.LogSends))
+	if encoding := results[0].Headers.Get("Content-Encoding"); encoding != "gzip" {
+		check(fmt.Errorf("a scrape is encoded as %q", encoding))
+	}
+	s.close()
+}
+
+// A read is a question that an admin asks of the delivery log.
+type read struct {
+	What    string
+	results int    // at least, in each answer
+	path    string // below that of messages; "$id" is a message's id
+	method  string // "" is GET
+	body    string
+}
+
+// Reads are all questions.
+func (*bench) Reads() []read {
+	return []read{
+		{What: "first page", results: 50},
+		{What: "page deep in the log", results: 1, path: "?before=$id"},
+		{What: "state dead (1 of 50,000)", results: 1, path: "?state=dead"},
+		{What: "states failed and unknown", results: 50, path: "?state=failed,unknown"},
+		{What: "connector (1 of 10)", results: 50, path: "?connector=second"},
+		{What: "type (1 of 20)", results: 50, path: "?type=Generic"},
+		{What: "connector, type and state", results: 1, path: "?connector=second&type=Generic&state=failed"},
+		{What: "connector and type of no message", path: "?connector=third&type=SignIn"},
+		{What: "connector, type and state of no message", path: "?connector=third&type=SignIn&state=failed"},
+		{What: "search by address", results: 1, method: http.MethodPost, path: "/search", body: fmt.Sprintf(`{"address":%q}`, recipient(0))},
+		{What: "one message", path: "/$id"},
+	}
+}
+
+// measureLog measures reads of a long delivery log, and sends with it and without.
+func (b *bench) measureLog(ctx context.Context, kind string) {
+	b.begin("measure a delivery log of %d messages in %s", b.Plan.Rows, kind)
+	state := b.newState(ctx, kind)
+	s := b.service(ctx, newUpstream(0, 0), state)
+	s.attack(ctx, load{request: send, count: 1, connections: 1})
+	s.close()
+	ids := fill(ctx, kind, state, b.Plan.Rows)
+	s = b.service(ctx, newUpstream(0, 0), state)
+	for _, r := range b.Reads() {
+		b.ask(ctx, s, kind, r, ids)
+	}
+	s.close()
+	for n := range b.Plan.Rounds {
+		// Each round has its own recipients, so that no limit slows it down.
+		sends := load{request: send, first: (n + 1) * 1_000_000, count: b.Plan.LogSends, connections: b.Plan.Connections}
+		b.round(ctx, "empty "+kind, b.service(ctx, newUpstream(0, 0), b.newState(ctx, kind)), sends)
+		b.round(ctx, "full "+kind, b.service(ctx, newUpstream(0, 0), state), sends)
+	}
+}
+
+// ask asks the question again and again, about other messages where it has an id.
+func (b *bench) ask(ctx context.Context, s *stage, kind string, r read, ids []string) {
+	question := func(n int) vegeta.Target {
+		return vegeta.Target{
+			Method: cmp.Or(r.method, http.MethodGet), URL: "/api/messages" + strings.Replace(r.path, "$id", ids[n%len(ids)], 1), Body: []byte(r.body),
+			Header: http.Header{"Authorization": {"Bearer " + adminToken}, "Content-Type": {"application/json"}},
+		}
+	}
+	for _, answer := range s.attack(ctx, load{request: question, count: b.Plan.Reads, connections: 1, atMost: b.Plan.ReadTime}) {
+		var page struct{ Messages []json.RawMessage }
+		check(json.Unmarshal(answer.Body, &page))
+		if len(page.Messages) < r.results {
+			check(fmt.Errorf("%s has %d messages, must have %d", r.What, len(page.Messages), r.results))
+		}
+		b.add(kind+" "+r.What, answer.Latency)
+	}
+	b.add("read "+kind, b.P(50, kind+" "+r.What))
+}
+
+//go:embed fill.sql
+var fillSQL string
+
+// fill copies the one message of a state, whose service is stopped, into a long
+// delivery log of the last 29 days. It returns ids of the older half.
+func fill(ctx context.Context, kind, state string, rows int) (ids []string) {
+	// A server of that age would have vacuumed, and the copies need not survive a power cut.
+	driver, address, finish := "pgx", state, "VACUUM ANALYZE message"
+	if kind == sqlite {
+		driver, address = "sqlite", "file:"+strings.TrimPrefix(state, "sqlite:")+"?_pragma=synchronous(OFF)&_pragma=cache_size(-400000)"
+		finish = "PRAGMA wal_checkpoint(TRUNCATE)"
+	}
+	const logTime = 29 * 24 * time.Hour // less than the service keeps
+	begin, step := time.Now().Add(-logTime), (logTime / time.Duration(rows)).Truncate(time.Microsecond)
+	var statements strings.Builder
+	check(template.Must(template.New("fill").Parse(fillSQL)).Execute(&statements, map[string]any{
+		"SQLite": kind == sqlite, "Rows": rows, "Begin": begin.UnixMicro(), "Step": step.Microseconds(),
+	}))
+	db, err := sql.Open(driver, address)
+	check(err)
+	defer db.Close() //nolint:errcheck // the statements count
+	for _, statement := range []string{statements.String(), finish} {
+		_, err := db.ExecContext(ctx, statement)
+		check(err)
+	}
+	for n := 1; n < rows/2; n += rows / 1000 {
+		at := begin.Add(step * time.Duration(n)).UnixMilli()
+		ids = append(ids, fmt.Sprintf("%08x-%04x-7000-8000-%012x", at>>16, at&0xffff, n)) // as fill.sql has it
+	}
+	return ids
+}
+
+// measureStarts measures the time from a command's start to its first answer.
+func (b *bench) measureStarts(ctx context.Context) {
+	b.begin("measure start-up time")
+	measure := func(name string, start func(*upstream) *stage) {
+		u, begun := newUpstream(0, 0), time.Now()
+		s := start(u)
+		s.attack(ctx, load{count: 1, connections: 1, request: func(int) vegeta.Target {
+			return vegeta.Target{Method: http.MethodGet, URL: "/healthz"}
+		}})
+		b.add("start "+name, time.Since(begun))
+		s.close()
+	}
+	state := b.newState(ctx, sqlite)
+	for range b.Plan.Starts {
+		measure("--sandbox", func(u *upstream) *stage {
+			return b.start(ctx, u, b.path("dmconnector"), "serve", "--listen", "127.0.0.1:0", "--sandbox", "--sandbox-listen", "127.0.0.1:0")
+		})
+		measure("--connectors", func(u *upstream) *stage { return b.service(ctx, u, state) })
+	}
 }

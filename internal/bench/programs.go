@@ -3,126 +3,224 @@
 package main
 
 import (
+	"bufio"
 	"context"
+	"database/sql"
 	"encoding/base64"
-	"errors"
+	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
 
-	"github.com/jackc/pgx/v5"
-
-	"dmconnector/internal/postgrestest"
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
+	"golang.org/x/sys/unix"
 )
 
-// A storage is a kind of state.
-type storage string
-
-// The kinds, as the tables name them.
+// The kinds of state, as the tables name them.
 const (
-	memory   storage = "memory"
-	sqlite   storage = "SQLite"
-	postgres storage = "PostgreSQL"
+	memory   = "memory"
+	sqlite   = "SQLite"
+	postgres = "PostgreSQL"
 )
 
-// programs makes the commands that are measured.
-type programs struct {
-	binary, dir string
-	server      *postgrestest.Server // nil where there are no binaries of PostgreSQL
-}
-
-// startPostgres starts a server that is as durable as PostgreSQL is by default. It
-// returns nil where there are no binaries.
-func startPostgres() (*postgrestest.Server, error) {
-	server, err := postgrestest.New("shared_buffers=128MB") // its default, too
-	if missing, ok := errors.AsType[postgrestest.MissingError](err); ok {
-		fmt.Fprintln(os.Stderr, "bench: nothing is measured on PostgreSQL:", missing)
-		return nil, nil //nolint:nilnil // none is an answer
-	}
-	return server, err
-}
-
-// has reports whether the machine has that kind of state.
-func (p programs) has(kind storage) bool { return kind != postgres || p.server != nil }
-
-// newState makes an empty state, and returns what --state calls it.
-func (p programs) newState(ctx context.Context, kind storage) (string, error) {
+// newState makes an empty state and returns its value for --state.
+func (b *bench) newState(ctx context.Context, kind string) string {
+	b.states++
+	name := fmt.Sprintf("bench%d", b.states)
 	switch kind {
 	case sqlite:
-		folder, err := os.MkdirTemp(p.dir, "state-")
-		return "sqlite:" + filepath.Join(folder, "state.db"), err
+		return "sqlite:" + b.path(name+".db")
 	case postgres:
-		return p.newDatabase(ctx)
+		db, err := sql.Open("pgx", b.server.DSN())
+		check(err)
+		defer db.Close() //nolint:errcheck // the statement counts
+		_, err = db.ExecContext(ctx, "CREATE DATABASE "+name)
+		check(err)
+		return strings.Replace(b.server.DSN(), "/postgres?", "/"+name+"?", 1)
 	}
-	return "memory", nil
+	return "memory"
 }
 
-func (p programs) newDatabase(ctx context.Context) (string, error) {
-	config, err := pgx.ParseConfig(p.server.DSN())
-	if err != nil {
-		return "", err
-	}
-	conn, err := pgx.ConnectConfig(ctx, config)
-	if err != nil {
-		return "", err
-	}
-	defer conn.Close(ctx) //nolint:errcheck // the statements count
-	var name string
-	if err := conn.QueryRow(ctx, `SELECT 'bench' || count(*) FROM pg_database`).Scan(&name); err != nil {
-		return "", err
-	}
-	if _, err := conn.Exec(ctx, "CREATE DATABASE "+name); err != nil {
-		return "", err
-	}
-	return fmt.Sprintf("postgres://%s@%s:%d/%s?sslmode=disable", config.User, config.Host, config.Port, name), nil
+// A stage is a program that has just been started, with an upstream of its own.
+type stage struct {
+	*upstream
+	process *exec.Cmd
+	url     string // where the load goes
+	client  *http.Client
 }
 
-// service is the service on a state.
-func (p programs) service(connectors, state string) program {
-	return program{p.binary, []string{
-		"serve", "--listen", "127.0.0.1:0", "--connectors", connectors,
-		"--state", state, "--data", filepath.Join(p.dir, "data"),
-	}, p.logPath()}
-}
-
-func (p programs) sandbox() program {
-	return program{p.binary, []string{
-		"serve", "--listen", "127.0.0.1:0", "--sandbox", "--sandbox-listen", "127.0.0.1:0",
-	}, p.logPath()}
-}
-
-func (p programs) relay(_ context.Context, u *upstream) (program, error) {
-	self, err := os.Executable()
-	return program{self, []string{
-		"-relay-to", u.url, "-template-size", strconv.Itoa(u.templateSize),
-	}, p.logPath()}, err
-}
-
-// serviceOn returns what makes the service on a new state of that kind.
-func (p programs) serviceOn(kind storage) programFor {
-	return func(ctx context.Context, u *upstream) (program, error) {
-		state, err := p.newState(ctx, kind)
-		if err != nil {
-			return program{}, fmt.Errorf("make a state on %s: %w", kind, err)
+// service starts the service on a state, with a connector that sends to the upstream.
+func (b *bench) service(ctx context.Context, u *upstream, state string) *stage {
+	connector := map[string]any{
+		"accessKeyId": "bench-key", "accessKeySecret": "bench-secret", "endpoint": u.URL,
+		"accountName": sender, "fromAlias": alias, "templates": "builtin",
+		"limits": map[string]string{"connector": "off"}, // by default Aliyun's 100 per second
+	}
+	if u.templateSize > 0 {
+		var list []map[string]string
+		for _, usageType := range []string{"Register", "SignIn", "ForgotPassword", "Generic"} {
+			list = append(list, map[string]string{"usageType": usageType, "subject": subject, "content": templateOfSize(u.templateSize)})
 		}
-		return p.serviceFor(u, state)
+		connector["templates"] = list
+	}
+	data, err := json.Marshal(connector)
+	check(err)
+	path := b.path("connector.json")
+	check(os.WriteFile(path, data, 0o600))
+	return b.start(ctx, u, b.path("dmconnector"), "serve", "--listen", "127.0.0.1:0", "--connectors", path, "--state", state, "--data", b.dir)
+}
+
+// start starts a program, whose first line of output ends with its address. Each
+// program gets the same environment, and as many processors as the bench itself.
+func (b *bench) start(ctx context.Context, u *upstream, path string, args ...string) *stage {
+	log, err := os.Create(b.path("log"))
+	check(err)
+	defer log.Close()                              //nolint:errcheck // the program has its own handle
+	cmd := exec.CommandContext(ctx, path, args...) //nolint:gosec // the bench itself, or what it has built
+	cmd.Env = []string{
+		"GOMAXPROCS=" + strconv.Itoa(runtime.GOMAXPROCS(0)),
+		"DMCONNECTOR_SEND_TOKEN=" + token, "DMCONNECTOR_ADMIN_TOKEN=" + adminToken,
+		"DMCONNECTOR_SECRET_KEY=" + base64.StdEncoding.EncodeToString(make([]byte, 32)),
+	}
+	cmd.Stderr = log
+	out, err := cmd.StdoutPipe()
+	check(err)
+	check(cmd.Start())
+	s := &stage{upstream: u, process: cmd, client: newClient()}
+	b.running = s
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		said, _ := os.ReadFile(b.path("log")) // its last words, if any
+		check(fmt.Errorf("start %s: %s", filepath.Base(path), said))
+	}
+	s.url = strings.TrimSpace(line[strings.LastIndex(line, " ")+1:])
+	return s
+}
+
+// close ends the process at once, as a crash does.
+func (s *stage) close() {
+	_ = s.process.Process.Kill() // it may have ended by itself
+	_ = s.process.Wait()
+	s.upstream.Close()
+}
+
+// cpuTime returns a process's user and system time so far, to the nanosecond:
+// /proc/PID/stat counts in hundredths of a second.
+func cpuTime(process *exec.Cmd) time.Duration {
+	clock := int32(^process.Process.Pid<<3 | 2) //nolint:gosec // see clock_getcpuclockid(3)
+	var t unix.Timespec
+	check(os.NewSyscallError("clock_gettime", unix.ClockGettime(clock, &t)))
+	return time.Duration(t.Nano())
+}
+
+// What the load, the programs and the upstream agree on.
+const (
+	token       = "bench-send-token-0123456789"
+	adminToken  = "bench-admin-token-0123456789"
+	sender      = "noreply@mail.example.com"
+	alias       = "Example"
+	subject     = "Your verification code"
+	placeholder = "{{code}}"
+	codeLength  = 6
+)
+
+// templateOfSize returns a mail's HTML of that many bytes, at least 300, with one
+// placeholder for the code.
+func templateOfSize(size int) string {
+	const (
+		head = `<html><body style="font-family:sans-serif"><p>Hello,</p><p>your verification code is</p>` +
+			`<p style="font-size:28px;letter-spacing:4px"><b>` + placeholder + "</b></p><p>"
+		text = "We will never ask you for this code by phone or by email. "
+		foot = "</p></body></html>"
+	)
+	return head + strings.Repeat(text, size/len(text))[:size-len(head)-len(foot)] + foot
+}
+
+// An upstream stands in for Direct Mail. It checks no signatures, so that it takes
+// as little of the machine as possible.
+type upstream struct {
+	*httptest.Server
+	templateSize int           // of the mails' template in bytes; 0: any
+	answerTime   time.Duration // before each answer
+	mails        sync.Map      // by recipient: how long the upstream had the mail
+	count        atomic.Int64
+}
+
+func newUpstream(templateSize int, answerTime time.Duration) *upstream {
+	u := &upstream{templateSize: templateSize, answerTime: answerTime}
+	u.Server = httptest.NewServer(http.HandlerFunc(u.receive))
+	return u
+}
+
+func (u *upstream) receive(w http.ResponseWriter, r *http.Request) {
+	begun := time.Now()
+	to, html := r.FormValue("ToAddress"), r.FormValue("HtmlBody")
+	if to == "" || u.templateSize > 0 && len(html) != u.templateSize-len(placeholder)+codeLength {
+		http.Error(w, "this is not the bench's mail", http.StatusTeapot)
+		return
+	}
+	if u.answerTime > 0 {
+		<-time.After(u.answerTime)
+	}
+	fmt.Fprint(w, `{"EnvId":"600000000000000001","RequestId":"0F6A7C0E-4F0B-5C1D-9A51-6D1D2C3B4A59"}`)
+	u.mails.Store(to, time.Since(begun))
+	u.count.Add(1)
+}
+
+// waitFor waits until that many mails have arrived.
+func (u *upstream) waitFor(ctx context.Context, mails int) {
+	for u.count.Load() < int64(mails) {
+		check(ctx.Err())
+		<-time.After(time.Millisecond)
 	}
 }
 
-// serviceFor is the service that sends to the upstream.
-func (p programs) serviceFor(u *upstream, state string) (program, error) {
-	path, err := writeConnector(p.dir, u.url, u.templateSize)
-	return p.service(path, state), err
+// relay serves until the context ends. It does the least that turns a send request
+// into a mail; the service's CPU time is compared with it.
+func relay(ctx context.Context, upstream string, templateSize int) {
+	server := httptest.NewServer(relayHandler(upstream, templateSize))
+	defer server.Close()
+	fmt.Println("the relay listens on", server.URL)
+	<-ctx.Done()
 }
 
-func (p programs) logPath() string { return filepath.Join(p.dir, "log") }
-
-// environment is what every program has, so that a caller's own does not matter.
-func environment(processors int) []string {
-	key := base64.StdEncoding.EncodeToString(make([]byte, 32))
-	return []string{
-		"GOMAXPROCS=" + strconv.Itoa(processors),
-		"DMCONNECTOR_SEND_TOKEN=" + token, "DMCONNECTOR_ADMIN_TOKEN=" + adminToken, "DMCONNECTOR_SECRET_KEY=" + key,
+// relayHandler decodes JSON and posts a form on a kept connection, without
+// signature, checks, template language and log. An error ends the connection.
+func relayHandler(upstream string, templateSize int) http.HandlerFunc {
+	client, template := newClient(), templateOfSize(templateSize)
+	return func(w http.ResponseWriter, r *http.Request) {
+		var message struct {
+			To      string
+			Payload struct{ Code string }
+		}
+		check(json.NewDecoder(r.Body).Decode(&message))
+		resp, err := client.PostForm(upstream, url.Values{ //nolint:noctx // the bench ends both
+			"Action": {"SingleSendMail"}, "Version": {"2015-11-23"}, "Format": {"JSON"}, "RegionId": {"cn-hangzhou"},
+			"AccountName": {sender}, "AddressType": {"1"}, "ReplyToAddress": {"false"}, "FromAlias": {alias},
+			"ToAddress": {message.To}, "Subject": {subject}, "HtmlBody": {strings.Replace(template, placeholder, message.Payload.Code, 1)},
+		})
+		check(err)
+		defer resp.Body.Close()
+		if _, err := io.Copy(io.Discard, resp.Body); err != nil || resp.StatusCode != http.StatusOK {
+			check(fmt.Errorf("the upstream answered %s: %w", resp.Status, err))
+		}
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprint(w, `{"state":"sent"}`)
 	}
+}
+
+func newClient() *http.Client {
+	transport := &http.Transport{MaxIdleConnsPerHost: 256, DisableCompression: true}
+	return &http.Client{Transport: transport, Timeout: time.Minute}
 }
