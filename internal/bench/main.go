@@ -117,8 +117,7 @@ func (b *bench) measure(ctx context.Context) (err error) {
 	check(build.Run())
 	b.measureDisk()
 	begun, before := time.Now(), cpuOfOthers()
-	// PostgreSQL has ended by then, so that its CPU time counts as ours.
-	defer func() { b.Others = max(0, cpuOfOthers()-before) / time.Since(begun).Seconds() }()
+	defer func() { b.Others = max(0, cpuOfOthers()-before) / time.Since(begun).Seconds() }() // after PostgreSQL, our child, has ended
 	b.Kinds = []string{memory, sqlite, postgres}
 	server, err := postgrestest.New("shared_buffers=128MB") // PostgreSQL's default
 	if missing, ok := errors.AsType[postgrestest.MissingError](err); ok {
@@ -127,8 +126,8 @@ func (b *bench) measure(ctx context.Context) (err error) {
 	} else {
 		check(err)
 		defer server.Close()
+		b.server = server
 	}
-	b.server = server
 	b.measureCPU(ctx)
 	b.measureLatency(ctx)
 	b.measureThroughput(ctx)
@@ -146,8 +145,7 @@ func (b *bench) begin(step string, args ...any) {
 	fmt.Fprintln(os.Stderr, "bench:", b.step)
 }
 
-func (b *bench) path(name string) string { return filepath.Join(b.dir, name) }
-
+func (b *bench) path(name string) string          { return filepath.Join(b.dir, name) }
 func (b *bench) add(name string, d time.Duration) { b.Samples[name] = append(b.Samples[name], d) }
 
 // measureDisk measures how long it takes until 4 KiB are on the disk.
@@ -217,8 +215,7 @@ func (*bench) Machine() string {
 	check(err)
 	cpus, err := fs.CPUInfo()
 	check(err)
-	model := cmp.Or(cpus[0].ModelName, "model unknown") // not every architecture tells it
-	return fmt.Sprintf("%s on %s/%s, %d CPUs (%s)", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), model)
+	return fmt.Sprintf("%s on %s/%s, %d CPUs (%s)", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), cmp.Or(cpus[0].ModelName, "model unknown"))
 }
 
 //go:embed document.md.tmpl
@@ -231,6 +228,7 @@ func (b *bench) document() (string, error) {
 		"ms":        func(d time.Duration) string { return fmt.Sprintf("%.1f ms", d.Seconds()*1e3) },
 		"us":        func(d time.Duration) string { return fmt.Sprintf("%.1f µs", d.Seconds()*1e6) },
 		"inMS":      func(d time.Duration) float64 { return d.Seconds() * 1e3 },
+		"more":      func(ratio float64) float64 { return 100 * (ratio - 1) },
 		"perSecond": func(each time.Duration) float64 { return 1 / each.Seconds() },
 		"thousands": message.NewPrinter(language.English).Sprint,
 		"target":    target,

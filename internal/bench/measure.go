@@ -27,8 +27,7 @@ import (
 type plan struct {
 	Rounds, ThroughputRounds, Starts, Scrapes, Reads       int
 	WarmUp, Sends, ThroughputSends, LogSends, LatencySends int   // in a round
-	Connections, ThroughputConnections, Rate               int   // Rate: sends per second
-	Rows                                                   int   // of the delivery log
+	Connections, ThroughputConnections, Rate, Rows         int   // Rate: sends per second; Rows: of the delivery log
 	TemplateSizes                                          []int // in bytes
 	AnswerTime, ScrapeEvery, ReadTime                      time.Duration
 }
@@ -53,7 +52,7 @@ type load struct {
 	first, count int                       // of n
 	rate         int                       // requests per second; 0: each connection makes its next when it has its answer
 	connections  int                       // at most
-	status       int                       // of every answer; 0: 200
+	status       int                       // of every answer; 0: 200; with 202, queued sends are asked for
 	atMost       time.Duration             // the load then ends early; 0: it does not
 }
 
@@ -67,6 +66,9 @@ func (s *stage) attack(ctx context.Context, l load) (results []*vegeta.Result) {
 		}
 		*t = l.request(l.first + n)
 		t.URL = s.url + t.URL
+		if l.status == http.StatusAccepted {
+			t.Header.Set("Prefer", "respond-async")
+		}
 		return nil
 	}
 	attacker := vegeta.NewAttacker(vegeta.Client(s.client), vegeta.MaxWorkers(uint64(l.connections))) //nolint:gosec // it is not negative
@@ -108,7 +110,6 @@ func (b *bench) round(ctx context.Context, name string, s *stage, sends load) {
 	warm.count, sends.first = b.Plan.WarmUp, sends.first+b.Plan.WarmUp
 	s.attack(ctx, warm)
 	s.waitFor(ctx, warm.count)
-
 	begun, before := time.Now(), cpuTime(s.process)
 	s.attack(ctx, sends)
 	b.add("answered "+name, time.Since(begun)/count)
@@ -125,8 +126,7 @@ func (b *bench) measureCPU(ctx context.Context) {
 		for range b.Plan.Rounds {
 			sends := load{request: send, count: b.Plan.Sends, connections: b.Plan.Connections}
 			u := newUpstream(size, 0)
-			relay := b.start(ctx, u, "/proc/self/exe", "-relay-to", u.URL, "-template-size", strconv.Itoa(size))
-			b.round(ctx, fmt.Sprintf("relay %d", size), relay, sends)
+			b.round(ctx, fmt.Sprintf("relay %d", size), b.start(ctx, u, "/proc/self/exe", "-relay-to", u.URL, "-template-size", strconv.Itoa(size)), sends)
 			for _, kind := range []string{memory, sqlite} {
 				b.round(ctx, fmt.Sprintf("%s %d", kind, size), b.service(ctx, newUpstream(size, 0), b.newState(ctx, kind)), sends)
 				log, _ := os.ReadFile(b.path("log")) // no log has no lines
@@ -177,11 +177,6 @@ func (b *bench) measureThroughput(ctx context.Context) {
 		sends := load{request: send, count: b.Plan.ThroughputSends, connections: b.Plan.ThroughputConnections}
 		b.round(ctx, "direct", b.service(ctx, newUpstream(0, 0), b.newState(ctx, sqlite)), sends)
 		sends.status = http.StatusAccepted
-		sends.request = func(n int) vegeta.Target {
-			t := send(n)
-			t.Header.Set("Prefer", "respond-async")
-			return t
-		}
 		b.round(ctx, "queued", b.service(ctx, newUpstream(0, 0), b.newState(ctx, sqlite)), sends)
 	}
 }
@@ -261,7 +256,9 @@ func (b *bench) ask(ctx context.Context, s *stage, kind string, r read, ids []st
 		}
 	}
 	for _, answer := range s.attack(ctx, load{request: question, count: b.Plan.Reads, connections: 1, atMost: b.Plan.ReadTime}) {
-		var page struct{ Messages []json.RawMessage }
+		var page struct {
+			Messages []json.RawMessage `json:"messages"`
+		}
 		check(json.Unmarshal(answer.Body, &page))
 		if len(page.Messages) < r.results {
 			check(fmt.Errorf("%s has %d messages, must have %d", r.What, len(page.Messages), r.results))
@@ -306,12 +303,11 @@ func fill(ctx context.Context, kind, state string, rows int) (ids []string) {
 // measureStarts measures the time from a command's start to its first answer.
 func (b *bench) measureStarts(ctx context.Context) {
 	b.begin("measure start-up time")
+	health := load{count: 1, connections: 1, request: func(int) vegeta.Target { return vegeta.Target{Method: http.MethodGet, URL: "/healthz"} }}
 	measure := func(name string, start func(*upstream) *stage) {
 		u, begun := newUpstream(0, 0), time.Now()
 		s := start(u)
-		s.attack(ctx, load{count: 1, connections: 1, request: func(int) vegeta.Target {
-			return vegeta.Target{Method: http.MethodGet, URL: "/healthz"}
-		}})
+		s.attack(ctx, health)
 		b.add("start "+name, time.Since(begun))
 		s.close()
 	}

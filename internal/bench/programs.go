@@ -112,7 +112,7 @@ func (b *bench) start(ctx context.Context, u *upstream, path string, args ...str
 func (s *stage) close() {
 	_ = s.process.Process.Kill() // it may have ended by itself
 	_ = s.process.Wait()
-	s.upstream.Close()
+	s.Close()
 }
 
 // cpuTime returns a process's user and system time so far, to the nanosecond:
@@ -201,8 +201,10 @@ func relayHandler(upstream string, templateSize int) http.HandlerFunc {
 	client, template := newClient(), templateOfSize(templateSize)
 	return func(w http.ResponseWriter, r *http.Request) {
 		var message struct {
-			To      string
-			Payload struct{ Code string }
+			To      string `json:"to"`
+			Payload struct {
+				Code string `json:"code"`
+			} `json:"payload"`
 		}
 		check(json.NewDecoder(r.Body).Decode(&message))
 		resp, err := client.PostForm(upstream, url.Values{ //nolint:noctx // the bench ends both
