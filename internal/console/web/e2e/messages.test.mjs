@@ -296,13 +296,13 @@ test("a message's story says what happened and what to do", async () => {
   const refused = await deliver("shop", "rosa@story.example.com", { payload });
   const unknown = await deliver("shop", "ugo@story.example.com", { payload });
   await noFaults();
-  const { report } = await reaches(sent.id, "sent");
+  const { steps: { receipt } } = await reaches(sent.id, "sent");
   const opened = await open(`#/messages/${sent.id}`);
   const { page } = opened;
   await page.getByRole("heading", { name: "Message to g***@story.example.com" }).waitFor();
   const steps = page.getByRole("list", { name: "What happened" }).locator("> li");
   for (const words of ["Arrived", "Within the rate limits", "Template chosen", "Attempt 1", "Accepted by Aliyun"]) await steps.filter({ hasText: words }).filter({ hasText: "(done)" }).waitFor();
-  assert.deepEqual(await page.locator("dl.ids dd code").allInnerTexts(), [report.receipt.envId, report.receipt.requestId]);
+  assert.deepEqual(await page.locator("dl.ids dd code").allInnerTexts(), [receipt.envId, receipt.requestId]);
   assert.equal(await page.getByRole("button", { name: "Send again" }).count(), 0);
   assert.doesNotMatch(await page.content(), /482915|grace@/);
   await looksRight(page, "message");

@@ -78,7 +78,7 @@ const byCode: Record<MessageCode | "unreachable", Topic> = {
   provider_busy: "throttled", quota_exhausted: "quota", recipient_rejected: "recipient", content_rejected: "spam",
   provider_rejected: "other", provider_unavailable: "unreachable", outcome_unknown: "unknown",
   rate_limited: "limited", overloaded: "overloaded", superseded: "superseded", in_progress: "progress", idempotency_mismatch: "progress",
-  connector_not_found: "gone", unavailable: "state", abandoned: "abandoned", internal: "defect", invalid_config: "config",
+  connector_not_found: "gone", unavailable: "state", internal: "defect", invalid_config: "config",
   unreachable: "service",
 };
 
@@ -459,11 +459,6 @@ const topics = {
     en: ["The service could not reach its storage; nothing was sent", "Check its database or disk; /readyz and the log have details."],
     zh: ["服务无法访问存储，因此没有发送", "检查数据库或磁盘；/readyz 和日志有更多信息。"],
     ja: ["サービスがストレージに接続できず、何も送信していません", "データベースまたは書き込み先のディスクを確認します。/readyz とログに詳細があります。"],
-  },
-  abandoned: {
-    en: ["The caller did not wait", "It had hung up before the mail was sent, so nothing was sent. See that the caller's time limit is 10 seconds or more."],
-    zh: ["调用方没有等待", "在邮件发出前它已断开，因此没有发送。请确认调用方的超时不少于 10 秒。"],
-    ja: ["呼び出し元が待ちませんでした", "送信前に接続が切れたため、何も送信していません。呼び出し元の制限時間が 10 秒以上であることを確認します。"],
   },
   defect: {
     en: ["Internal error", "Search the log for the message's ID, and report what you find."],

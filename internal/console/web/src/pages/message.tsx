@@ -1,6 +1,6 @@
 // The details of one message, from its arrival to its outcome.
 import { useState } from "preact/hooks";
-import { get, type Message, Problem, type Report, send, type State } from "../api";
+import { get, type Message, Problem, send, type State } from "../api";
 import { formatTime, texts } from "../i18n";
 import { href } from "../route";
 import { Badge, Button, ButtonLink, CopyButton, Dialog, explain, Notice, Page, Show, Time, useLoad } from "../ui";
@@ -58,7 +58,7 @@ function Story(props: { message: Message; reload: () => void }) {
         {m.retryable && <Retry message={m} done={props.reload} />}
       </section>
       <div class="stack">
-        {failed && <div class="card"><AdviceCard link failure={{ code: failed, said: saidOf(m.report) }} connectorId={m.connector} /></div>}
+        {failed && <div class="card"><AdviceCard link failure={{ code: failed, said: saidOf(m.steps) }} connectorId={m.connector} /></div>}
         <Facts message={m} />
       </div>
     </div>
@@ -66,20 +66,19 @@ function Story(props: { message: Message; reload: () => void }) {
 }
 
 /** Aliyun's last answer: to an attempt, or the one that opened the circuit breaker. */
-function saidOf(report: Report | undefined): string {
-  const detail = report?.detail ?? "";
-  return report?.attempts?.at(-1)?.error ?? (detail.includes("direct mail: ") ? detail : "");
+function saidOf(steps: Message["steps"]): string {
+  const detail = steps?.detail ?? "";
+  return steps?.attempts?.at(-1)?.error ?? (detail.includes("direct mail: ") ? detail : "");
 }
 
 function Timeline(props: { message: Message }) {
   const { message: m } = props;
-  const report = m.report;
-  const attempts = report?.attempts ?? [];
+  const { limits, template, attempts = [] } = m.steps ?? {};
   return (
     <Steps label={t("story")}>
       <Step state="done" title={t("arrived")} aside={formatTime(m.createdAt)}><p>{t(m.mode)}</p></Step>
-      {report?.limits && report.limits.length > 0 && <LimitStep limits={report.limits} />}
-      {report?.template && <TemplateStep trace={report.template} />}
+      {limits && limits.length > 0 && <LimitStep limits={limits} />}
+      {template && <TemplateStep trace={template} />}
       {attempts.length >= attemptsTold && <Step state="warn" title={t("shortened")} />}
       {attempts.map((a, i) => <AttemptStep key={a.at} n={i + 1} attempt={a} unknown={m.state === "unknown" && i === attempts.length - 1} />)}
       <End message={m} />
@@ -99,7 +98,7 @@ function End(props: { message: Message }) {
   const { message: m } = props;
   const [state, key] = ends[m.state];
   const took = Date.parse(m.updatedAt) - Date.parse(m.createdAt);
-  const receipt = m.report?.receipt;
+  const receipt = m.steps?.receipt;
   return (
     <Step state={state} title={t(key)} aside={m.state === "sent" ? t("after", { time: formatDuration(took) }) : undefined}>
       {m.code && <p>{reasonName(m.code)}</p>}
@@ -123,7 +122,7 @@ function Facts(props: { message: Message }) {
         <dt>{t("expires")}</dt><dd>{formatTime(m.expiresAt)}</dd>
         <dt>{t("id")}</dt><dd><code>{m.id}</code> <CopyButton text={m.id} /></dd>
       </dl>
-      {!m.report && <p class="muted">{t("noReport")}</p>}
+      {!m.steps && <p class="muted">{t("noReport")}</p>}
     </section>
   );
 }

@@ -1,6 +1,6 @@
 // Sends a test mail and shows each step live.
 import { useEffect, useRef, useState } from "preact/hooks";
-import { type Config, events, factory, get, type SandboxMail, onSignedOut, Problem, type Session, type TestStory, usageTypeValues } from "../api";
+import { type Config, events, factory, get, type SandboxMail, onSignedOut, Problem, type Session, type TestTrace, usageTypeValues } from "../api";
 import { texts } from "../i18n";
 import { href } from "../route";
 import { Button, ButtonLink, explain, Field } from "../ui";
@@ -45,7 +45,7 @@ onSignedOut(() => { address = ""; });
 interface Run {
   begun: number;
   ended?: number;
-  report?: TestStory;
+  report?: TestTrace;
   /** The request was rejected before there was a report. */
   refused?: unknown;
 }
@@ -71,7 +71,7 @@ function useTest(connectorId: string): { run?: Run; start: (request: Request) =>
       let done = false;
       for await (const { event, data } of events("POST", `api/connectors/${encodeURIComponent(connectorId)}/test`, request, own.signal)) {
         done = event === "done";
-        change({ report: data as TestStory, ended: done ? performance.now() : undefined });
+        change({ report: data as TestTrace, ended: done ? performance.now() : undefined });
       }
       if (!done) throw new Problem(0, "unreachable", "the connection was lost");
     } catch (refused) {
@@ -246,7 +246,7 @@ function RefusedTrace(props: { run: Run; connectorId: string; config?: Config })
   );
 }
 
-function Outcome(props: { report: TestStory; run: Run }) {
+function Outcome(props: { report: TestTrace; run: Run }) {
   const { report } = props;
   const story = report.id && <ButtonLink href={href("messages", report.id)}>{t("story")}</ButtonLink>;
   if (props.run.refused === undefined && !report.error) {
@@ -281,7 +281,7 @@ function InboxLink(props: { envId: string }) {
   return mail ? <ButtonLink kind="primary" href={href("inbox", mail)}>{t("inbox")}</ButtonLink> : null;
 }
 
-function failureOf(props: { run: Run; config?: Config }, report: TestStory): Failure | null {
+function failureOf(props: { run: Run; config?: Config }, report: TestTrace): Failure | null {
   const connector = props.config && senderOf(props.config);
   if (report.error) return { code: report.error.code, said: report.attempts?.at(-1)?.error ?? "", ...connector };
   return props.run.refused === undefined ? null : { code: "unreachable", ...connector };

@@ -1,6 +1,6 @@
 // The steps of a message, and advice about failures.
 import type { ComponentChildren } from "preact";
-import { get, type Connector, type Fault, type Report, type TemplateChoice } from "../api";
+import { get, type Connector, type Fault, type TemplateChoice, type TestTrace } from "../api";
 import { formatNumber, texts } from "../i18n";
 import { href } from "../route";
 import { CopyButton, useLoad } from "../ui";
@@ -87,7 +87,7 @@ function Reasons(props: { trace: TemplateChoice }) {
   return <details><summary>{t("why")}</summary><ol>{choice.map((step) => <li key={step}>{translated(step)}</li>)}</ol></details>;
 }
 
-export function LimitStep(props: { limits: NonNullable<Report["limits"]> }) {
+export function LimitStep(props: { limits: NonNullable<TestTrace["limits"]> }) {
   const usedUp = props.limits.some((l) => l.usedUp);
   return (
     <Step state={usedUp ? "failed" : "done"} title={t(usedUp ? "limitUsedUp" : "limits")}>
@@ -106,7 +106,7 @@ function rateText(name: string, rate: string): string {
   return t("rate", { name, n: formatNumber(Number(found[1])), time: formatSpan(h! * 3600 + m! * 60 + s!) });
 }
 
-export function AttemptStep(props: { n: number; attempt: NonNullable<Report["attempts"]>[number]; pending?: ComponentChildren; unknown: boolean }) {
+export function AttemptStep(props: { n: number; attempt: NonNullable<TestTrace["attempts"]>[number]; pending?: ComponentChildren; unknown: boolean }) {
   const { attempt } = props;
   const title = t("attempt", { n: props.n });
   if (attempt.pending) return <Step state="running" title={title} aside={props.pending} />;
@@ -122,7 +122,7 @@ function Said(props: { text: string }) {
   return <p>{answer.code && <><code class="bad-text">{answer.code}</code> </>}{translated(answer.message) || (answer.code ? "" : props.text)}</p>;
 }
 
-export function Receipt(props: { receipt: NonNullable<Report["receipt"]> }) {
+export function Receipt(props: { receipt: NonNullable<TestTrace["receipt"]> }) {
   const { envId, requestId } = props.receipt;
   return (
     <dl class="ids">
