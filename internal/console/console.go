@@ -24,22 +24,14 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-
 
 // contentTypes does not depend on the system's own table, which varies.
 var contentTypes = map[string]string{
-	".css":   "text/css; charset=utf-8",
-	".html":  "text/html; charset=utf-8",
-	".js":    "text/javascript; charset=utf-8",
-	".json":  "application/json",
-	".png":   "image/png",
-	".svg":   "image/svg+xml",
-	".txt":   "text/plain; charset=utf-8",
-	".woff2": "font/woff2",
+	".css":  "text/css; charset=utf-8",
+	".html": "text/html; charset=utf-8",
+	".js":   "text/javascript; charset=utf-8",
 }
 
-const index = "index.html"
-
-// A handler serves built files.
 type handler struct {
 	files fs.FS
-	sums  map[string]string // ETags by file name
+	etags map[string]string // by file name
 }
 
 // New returns a handler of / and /assets/.
@@ -56,28 +48,17 @@ func New() http.Handler {
 }
 
 func newHandler(files fs.FS) (*handler, error) {
-	h := &handler{files: files, sums: make(map[string]string)}
+	h := &handler{files: files, etags: make(map[string]string)}
 	err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
-		h.sums[name], err = sum(files, name)
+		data, err := fs.ReadFile(files, name)
+		hash := sha256.Sum256(data)
+		h.etags[name] = fmt.Sprintf(`"%x"`, hash[:12])
 		return err
 	})
 	return h, err
-}
-
-func sum(files fs.FS, name string) (string, error) {
-	f, err := files.Open(name)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close() //nolint:errcheck // it was only read
-	hash := sha256.New()
-	if _, err := io.Copy(hash, f); err != nil {
-		return "", err
-	}
-	return fmt.Sprintf(`"%x"`, hash.Sum(nil)[:12]), nil
 }
 
 // ServeHTTP serves index.html at / and the files of assets, whose names contain a hash
@@ -92,11 +73,11 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	name := strings.TrimPrefix(r.URL.Path, "/")
 	if name == "" {
 		header.Set("Cache-Control", "no-cache")
-		h.serve(w, r, index)
+		h.serve(w, r, "index.html")
 		return
 	}
 	contentType := contentTypes[path.Ext(name)]
-	if h.sums[name] == "" || !strings.HasPrefix(name, "assets/") || contentType == "" {
+	if h.etags[name] == "" || !strings.HasPrefix(name, "assets/") || contentType == "" {
 		notFound(w)
 		return
 	}
@@ -108,7 +89,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (h *handler) serve(w http.ResponseWriter, r *http.Request, name string) {
 	header := w.Header()
 	header.Set("Content-Type", contentTypes[path.Ext(name)])
-	if compressed := name + ".gz"; h.sums[compressed] != "" {
+	if compressed := name + ".gz"; h.etags[compressed] != "" {
 		header.Add("Vary", "Accept-Encoding")
 		if takesGzip(r) {
 			header.Set("Content-Encoding", "gzip")
@@ -121,7 +102,7 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request, name string) {
 		return
 	}
 	defer f.Close() //nolint:errcheck // it was only read
-	header.Set("ETag", h.sums[name])
+	header.Set("ETag", h.etags[name])
 	http.ServeContent(w, r, name, time.Time{}, f.(io.ReadSeeker)) // as embed says
 }
 

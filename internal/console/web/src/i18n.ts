@@ -40,8 +40,12 @@ type Values = Record<string, string | number>;
  * language, with each {name} replaced by its value.
  */
 export function texts<K extends string>(all: Record<Language, Record<K, string>>) {
-  return (key: K, values: Values = {}): string =>
-    all[current][key].replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
+  return (key: K, values?: Values): string => fill(all[current][key], values);
+}
+
+/** Replaces each {name} by its value. */
+export function fill(text: string, values: Values = {}): string {
+  return text.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
 }
 
 export function formatTime(iso: string): string {

@@ -1,6 +1,6 @@
 // What to do about a mail that was not sent, by the service's code and Aliyun's answer.
 import type { Config, Problem } from "../api";
-import { type Language, language } from "../i18n";
+import { fill, type Language, language } from "../i18n";
 import { regionName } from "./config-words";
 import { textAt } from "./draft";
 import type { MessageCode } from "./message-words";
@@ -114,7 +114,7 @@ export function advise(failure: Failure): Advice {
     region: regionText(asked),
     regions: regions.filter((id) => id !== asked).map(regionText).join({ en: "; ", zh: "；", ja: "、" }[language()]),
   };
-  const [title = "", ...steps] = topics[topic][language()].map((s) => s.replace(/\{(\w+)\}/g, (whole, name: string) => values[name] ?? whole));
+  const [title = "", ...steps] = topics[topic][language()].map((s) => fill(s, values));
   return { title, steps, snippet: topic === "permission" ? policy : undefined };
 }
 

@@ -1,6 +1,6 @@
 // Translations of the doctor's findings, which the service reports in English.
 import type { ExaminationStep } from "../api";
-import { language } from "../i18n";
+import { fill, language } from "../i18n";
 import { advise } from "./advice";
 
 // The finding, then what to do about it.
@@ -60,8 +60,8 @@ export function told(step: ExaminationStep): { detail: string; cure?: string } {
   const reader = language();
   const known = reader === "en" ? undefined : words[step.finding]?.[reader];
   if (!known) return { detail: step.detail, cure: step.cure };
-  const fill = (text?: string) => text?.replace(/\{(\w+)\}/g, (whole, name: string) => step.values?.[name] ?? whole);
   // Refusals of Aliyun have advice of their own.
   const advice = step.status === "problem" && step.code ? advise({ code: "provider_rejected", said: `direct mail: operator: ${step.code}` }).steps.join(" ") : undefined;
-  return { detail: fill(known[0])!, cure: fill(known[1]) ?? advice };
+  const [detail, cure] = known;
+  return { detail: fill(detail, step.values), cure: cure ? fill(cure, step.values) : advice };
 }

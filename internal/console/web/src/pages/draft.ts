@@ -3,7 +3,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { factory, send, type Config, type Faults, type Validation } from "../api";
 import { schema } from "./json-assist";
-import { inOrder } from "./jsonschema";
+import { inOrder, parseObject } from "./jsonschema";
 
 export const mask = "***";
 
@@ -30,17 +30,8 @@ export function textOf(config: Config): string {
 
 /** Returns the draft with another text, which may be invalid. */
 export function withText(draft: Draft, text: string): Draft {
-  const config = read(text);
+  const config = parseObject(text);
   return config ? { text, config, broken: false } : { ...draft, text, broken: true };
-}
-
-function read(text: string): Config | null {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Config) : null;
-  } catch {
-    return null;
-  }
 }
 
 /** Sets the value at a path; undefined and "" remove it, and a group left empty. */

@@ -78,6 +78,16 @@ export function valuesOf(schemas: Schema[]): unknown[] {
   });
 }
 
+/** Parses a JSON object, or returns null. */
+export function parseObject(text: string): Record<string, unknown> | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return value !== null && typeof value === "object" && !Array.isArray(value) ? (value as Record<string, unknown>) : null;
+  } catch {
+    return null;
+  }
+}
+
 /** Returns the value with its keys in the schema's order, unknown ones last. */
 export function inOrder(value: unknown, root: Schema, path: Path = []): unknown {
   if (Array.isArray(value)) return value.map((item, i) => inOrder(item, root, [...path, i]));

@@ -25,6 +25,8 @@ export function usageTypeName(usageType: string): string {
   return known ? t(known) : usageType;
 }
 
+export const commonLanguages = ["en", "zh-CN", "zh-TW", "ja", "ko", "de", "fr", "es"];
+
 export function languageName(tag: string | undefined): string {
   if (!tag) return t("any");
   try {

@@ -3,7 +3,8 @@ import { useEffect, useState } from "preact/hooks";
 import type { Template } from "../api";
 import { texts } from "../i18n";
 import { Button, Field } from "../ui";
-import { flowName, languageName, usageTypeName } from "./template-names";
+import { parseObject } from "./jsonschema";
+import { commonLanguages, flowName, languageName, usageTypeName } from "./template-names";
 import { flatten, flowById, flowsFor, type Payload, plainFlow, shown, typed, withValue } from "./variables";
 
 const t = texts({
@@ -41,15 +42,13 @@ export function payloadOf(samples: Samples): Payload {
   return samples.locale ? { ...samples.values, locale: samples.locale } : samples.values;
 }
 
-const common = ["en", "zh-CN", "zh-TW", "ja", "ko", "de", "fr", "es"];
-
 export function SamplesPane(props: { template: Template; samples: Samples; change: (samples: Samples) => void; languages: string[] }) {
   const { samples, change } = props;
   const [asJSON, setAsJSON] = useState(false);
   const { fitting, others } = flowsFor(props.template.usageType);
   const flow = flowById(samples.flowId);
   const sent = typeof flow?.payload.locale === "string" ? flow.payload.locale : "";
-  const languages = [...new Set([...props.languages.filter(Boolean), ...common, ...(samples.locale ? [samples.locale] : [])])];
+  const languages = [...new Set([...props.languages.filter(Boolean), ...commonLanguages, ...(samples.locale ? [samples.locale] : [])])];
   const choose = (id: string) => change({ ...samples, flowId: id, values: flowById(id)?.payload ?? {} });
   return (
     <section class="card samples" aria-label={t("title")}>
@@ -110,7 +109,7 @@ function AsJSON({ samples, change }: Values) {
   useEffect(() => setText(JSON.stringify(samples.values, null, 2)), [samples.flowId]);
   const input = (next: string) => {
     setText(next);
-    const values = parse(next);
+    const values = parseObject(next);
     setWrong(values === null);
     if (values) change({ ...samples, values });
   };
@@ -119,13 +118,4 @@ function AsJSON({ samples, change }: Values) {
       {(ids) => <textarea {...ids} class="mono" rows={12} spellcheck={false} value={text} onInput={(e) => input(e.currentTarget.value)} />}
     </Field>
   );
-}
-
-function parse(text: string): Payload | null {
-  try {
-    const value: unknown = JSON.parse(text);
-    return value !== null && typeof value === "object" && !Array.isArray(value) ? (value as Payload) : null;
-  } catch {
-    return null;
-  }
 }

@@ -6,10 +6,11 @@ import { href } from "../route";
 import { Button, ButtonLink, explain, Field } from "../ui";
 import { type Failure, isAdvised, senderOf } from "./advice";
 import { Choice, type Option } from "./choice";
+import { parseObject } from "./jsonschema";
 import { formatDuration, reasonName } from "./message-words";
-import { flowName, languageName, usageTypeName } from "./template-names";
+import { commonLanguages, flowName, languageName, usageTypeName } from "./template-names";
 import { AdviceCard, AttemptStep, LimitStep, Problems, Receipt, Step, Steps, TemplateStep } from "./trace";
-import { flowById, flowsFor, type Payload } from "./variables";
+import { flowById, flowsFor, type Payload, plainFlow } from "./variables";
 
 const t = texts({
   en: {
@@ -103,7 +104,7 @@ export function TestMail(props: { connectorId: string; config?: Config; dirty: b
 /** The state of the form. */
 function useDraft() {
   const [type, setType] = useState<string>("Generic");
-  const [flowId, setFlowId] = useState(() => firstFlow("Generic"));
+  const [flowId, setFlowId] = useState(plainFlow("Generic").id);
   const [locale, setLocale] = useState("");
   const [json, setJSON] = useState(() => recorded(flowId));
   const chooseFlow = (id: string) => {
@@ -112,9 +113,9 @@ function useDraft() {
   };
   const chooseType = (next: string) => {
     setType(next);
-    chooseFlow(firstFlow(next));
+    chooseFlow(plainFlow(next).id);
   };
-  return { type, chooseType, flowId, chooseFlow, locale, setLocale, json, setJSON, payload: parse(json) };
+  return { type, chooseType, flowId, chooseFlow, locale, setLocale, json, setJSON, payload: parseObject(json) };
 }
 
 function TestForm(props: { draft: boolean; busy: boolean; submit: (request: Request) => void }) {
@@ -143,7 +144,7 @@ function TestForm(props: { draft: boolean; busy: boolean; submit: (request: Requ
       </Field>
       <div class="pair">
         <Choice label={t("type")} value={draft.type} choose={draft.chooseType} options={usageTypeValues.map((u) => [u, `${usageTypeName(u)} (${u})`])} />
-        <Choice label={t("language")} value={draft.locale} choose={draft.setLocale} options={[["", asSent(draft.payload)], ...common.map((tag): Option => [tag, `${languageName(tag)} (${tag})`])]} />
+        <Choice label={t("language")} value={draft.locale} choose={draft.setLocale} options={[["", asSent(draft.payload)], ...commonLanguages.map((tag): Option => [tag, `${languageName(tag)} (${tag})`])]} />
       </div>
       <details class="more" ref={values}>
         <summary>{t("values")}</summary>
@@ -161,28 +162,12 @@ function TestForm(props: { draft: boolean; busy: boolean; submit: (request: Requ
   );
 }
 
-const common = ["en", "zh-CN", "zh-TW", "ja", "ko", "de", "fr", "es"];
-
-/** The plainest flow of a type has the shortest name. */
-function firstFlow(type: string): string {
-  return [...flowsFor(type).fitting].sort((a, b) => a.id.length - b.id.length)[0]?.id ?? "";
-}
-
 function recorded(flowId: string): string {
   return JSON.stringify(flowById(flowId)?.payload ?? { code: "123456" }, null, 2);
 }
 
 function asSent(payload: Payload | null): string {
   return typeof payload?.locale === "string" ? t("asSentTag", { tag: payload.locale }) : t("asSent");
-}
-
-function parse(text: string): Payload | null {
-  try {
-    const value: unknown = JSON.parse(text);
-    return value !== null && typeof value === "object" && !Array.isArray(value) ? (value as Payload) : null;
-  } catch {
-    return null;
-  }
 }
 
 /** The elapsed time, updated while the run goes on. Screen readers do not announce it. */
