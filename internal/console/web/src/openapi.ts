@@ -15,7 +15,7 @@ export interface paths {
         put?: never;
         /**
          * Send a mail through the default connector
-         * @description Takes what Logto's HTTP email connector sends. Errors have no `message` and no `errors`, as they may be shown to anybody.
+         * @description Takes the request of Logto's HTTP email connector. Logto shows the body of an error to an unauthenticated browser, so it says no more than anyone may know.
          */
         post: operations["send"];
         delete?: never;
@@ -41,7 +41,7 @@ export interface paths {
         put?: never;
         /**
          * Send a mail through one connector
-         * @description Takes what Logto's HTTP email connector sends. Errors have no `message` and no `errors`, as they may be shown to anybody.
+         * @description Takes the request of Logto's HTTP email connector. Logto shows the body of an error to an unauthenticated browser, so it says no more than anyone may know.
          */
         post: operations["sendThroughConnector"];
         delete?: never;
@@ -613,7 +613,7 @@ export interface components {
          * @description Problem details (RFC 9457).
          * @example {
          *       "type": "urn:dmconnector:problem:rate_limited",
-         *       "title": "Too many mails, try again later",
+         *       "title": "Too many emails, try again later",
          *       "status": 429,
          *       "code": "rate_limited",
          *       "incident": "0192e1b2-7c4d-7e55-9f6a-3b8c1d2e4f50"
@@ -635,8 +635,8 @@ export interface components {
             /** @description All that is wrong with the request, for admins. */
             errors?: components["schemas"]["Fault"][];
         };
-        /** @description Codes are stable; there may be new ones. */
-        ProblemCode: string & ("invalid_request" | "invalid_config" | "unauthorized" | "forbidden" | "not_found" | "method_not_allowed" | "connector_not_found" | "factory_not_found" | "email_template_not_found" | "message_not_found" | "unknown_factory" | "connector_exists" | "connector_reserved" | "filter_required" | "connector_read_only" | "precondition_failed" | "payload_gone" | "not_retryable" | "invalid_recipient" | "template_not_found" | "variable_missing" | "recipient_rejected" | "content_rejected" | "idempotency_mismatch" | "in_progress" | "superseded" | "rate_limited" | "provider_rejected" | "provider_unavailable" | "provider_busy" | "quota_exhausted" | "overloaded" | "unavailable" | "abandoned" | "outcome_unknown" | "internal");
+        /** @description Codes are stable. New ones may be added. */
+        ProblemCode: string & ("invalid_recipient" | "template_not_found" | "variable_missing" | "provider_busy" | "quota_exhausted" | "provider_rejected" | "recipient_rejected" | "content_rejected" | "provider_unavailable" | "outcome_unknown" | "rate_limited" | "overloaded" | "superseded" | "in_progress" | "idempotency_mismatch" | "connector_not_found" | "unavailable" | "internal" | "invalid_request" | "unauthorized" | "forbidden" | "not_found" | "method_not_allowed" | "invalid_config" | "factory_not_found" | "unknown_factory" | "connector_exists" | "connector_reserved" | "connector_read_only" | "precondition_failed" | "email_template_not_found" | "filter_required" | "message_not_found" | "payload_gone" | "not_retryable");
         Fault: {
             /** @description Where: a JSON pointer into the request (RFC 6901). */
             pointer: string;
@@ -902,81 +902,6 @@ export interface components {
             /** @description Instead of the stored connector's. */
             config?: components["schemas"]["ConnectorConfig"];
         };
-        TestStory: {
-            /**
-             * Format: uuid
-             * @description The `incident` of an error.
-             */
-            id: string;
-            outcome: components["schemas"]["State"];
-            /** @description Masked. */
-            recipient: string;
-            /** @description Why it was not sent, in plain words. */
-            detail?: string;
-            /** @description The limits that it had to keep. */
-            limits?: {
-                /** @enum {unknown} */
-                limit: "recipient" | "ip" | "connector" | "tester";
-                /** @description Such as `10 in 10m0s`. */
-                rate: string;
-                usedUp?: boolean;
-            }[];
-            template?: components["schemas"]["TemplateChoice"];
-            /** @description The calls of Direct Mail. */
-            attempts?: {
-                /** Format: date-time */
-                at: string;
-                milliseconds: number;
-                error?: string;
-                /** @description It has not ended yet. */
-                pending?: boolean;
-            }[];
-            receipt?: {
-                /** @description Names the mail in Direct Mail's events. */
-                envId: string;
-                /** @description Names the call to Aliyun's support. */
-                requestId: string;
-            };
-            /** @description If it was not sent. */
-            error?: components["schemas"]["Problem"];
-        };
-        /** @description One message's life. */
-        Report: {
-            /**
-             * Format: uuid
-             * @description The `incident` of an error.
-             */
-            id: string;
-            outcome: components["schemas"]["State"];
-            /** @description Masked. */
-            recipient: string;
-            /** @description Why it was not sent, in plain words. */
-            detail?: string;
-            /** @description The limits that it had to keep. */
-            limits?: {
-                /** @enum {unknown} */
-                limit: "recipient" | "ip" | "connector" | "tester";
-                /** @description Such as `10 in 10m0s`. */
-                rate: string;
-                usedUp?: boolean;
-            }[];
-            template?: components["schemas"]["TemplateChoice"];
-            /** @description The calls of Direct Mail. */
-            attempts?: {
-                /** Format: date-time */
-                at: string;
-                milliseconds: number;
-                error?: string;
-                /** @description It has not ended yet. */
-                pending?: boolean;
-            }[];
-            receipt?: {
-                /** @description Names the mail in Direct Mail's events. */
-                envId: string;
-                /** @description Names the call to Aliyun's support. */
-                requestId: string;
-            };
-        };
         /** @description An email template in Logto's shape. */
         EmailTemplate: {
             /** @constant */
@@ -1044,7 +969,7 @@ export interface components {
             /** @description An admin may have it sent again. */
             retryable: boolean;
             /** @description Not in lists. */
-            report?: components["schemas"]["Report"];
+            steps?: components["schemas"]["Steps"];
         };
         MessagePage: {
             messages: components["schemas"]["Message"][];
@@ -1058,10 +983,10 @@ export interface components {
             /** @description One mail address. */
             address?: string;
             state?: components["schemas"]["State"] | components["schemas"]["State"][];
-            /** @description The same as `state`. */
-            outcome?: components["schemas"]["State"] | components["schemas"]["State"][];
             type?: components["schemas"]["MessageType"];
             connector?: string;
+            /** @description A whole id, or its last 8 characters. */
+            incident?: string;
             /** Format: date-time */
             since?: string;
             /** Format: date-time */
@@ -1161,11 +1086,97 @@ export interface components {
                 problems: components["schemas"]["Fault"][];
             }[];
         };
+        /** @description Problem details (RFC 9457) of a failed send, at most 300 bytes. They may be shown to anyone; the log and the message have more, under the incident. */
+        PublicProblem: {
+            /** @description `urn:dmconnector:problem:` and the code. */
+            type: string;
+            title: string;
+            status: number;
+            code: components["schemas"]["ProblemCode"];
+            /**
+             * Format: uuid
+             * @description Names the error in the log; of a message also its id.
+             */
+            incident: string;
+        };
+        /**
+         * @description One sentence for the person at the sign-in page, and the last 8 characters of the incident in brackets.
+         * @example The email could not be sent. Try again in a minute. [1d2e4f50]
+         */
+        FailureText: string;
+        /** @description What happened to a message, step by step. */
+        Steps: {
+            /** @description Why it was not sent, in plain words. */
+            detail?: string;
+            /** @description The limits that it had to keep. */
+            limits?: {
+                /** @enum {unknown} */
+                limit: "recipient" | "ip" | "connector" | "tester";
+                /** @description Such as `10 in 10m0s`. */
+                rate: string;
+                usedUp?: boolean;
+            }[];
+            template?: components["schemas"]["TemplateChoice"];
+            /** @description The calls of Direct Mail. */
+            attempts?: {
+                /** Format: date-time */
+                at: string;
+                milliseconds: number;
+                error?: string;
+            }[];
+            receipt?: {
+                /** @description Names the mail in Direct Mail's events. */
+                envId: string;
+                /** @description Names the call to Aliyun's support. */
+                requestId: string;
+            };
+        };
+        /** @description What happened to a test mail, step by step. */
+        TestTrace: {
+            /**
+             * Format: uuid
+             * @description The `incident` of an error.
+             */
+            id: string;
+            state: components["schemas"]["State"];
+            /** @description Masked. */
+            recipient: string;
+            /** @description Why it was not sent, in plain words. */
+            detail?: string;
+            /** @description The limits that it had to keep. */
+            limits?: {
+                /** @enum {unknown} */
+                limit: "recipient" | "ip" | "connector" | "tester";
+                /** @description Such as `10 in 10m0s`. */
+                rate: string;
+                usedUp?: boolean;
+            }[];
+            template?: components["schemas"]["TemplateChoice"];
+            /** @description The calls of Direct Mail. */
+            attempts?: {
+                /** Format: date-time */
+                at: string;
+                milliseconds: number;
+                error?: string;
+                /** @description It has not ended yet. */
+                pending?: boolean;
+            }[];
+            receipt?: {
+                /** @description Names the mail in Direct Mail's events. */
+                envId: string;
+                /** @description Names the call to Aliyun's support. */
+                requestId: string;
+            };
+            /** @description If it was not sent. */
+            error?: components["schemas"]["Problem"];
+        };
     };
     responses: {
         /** @description The request is malformed. */
         Malformed: {
             headers: {
+                "Dmconnector-Code": components["headers"]["Code"];
+                "Dmconnector-Incident": components["headers"]["Incident"];
                 [name: string]: unknown;
             };
             content: {
@@ -1191,30 +1202,11 @@ export interface components {
                 };
             };
         };
-        /** @description The request is malformed. What exactly is in the log, under the incident. */
-        MalformedSend: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                /**
-                 * @example {
-                 *       "type": "urn:dmconnector:problem:invalid_request",
-                 *       "title": "The request is malformed",
-                 *       "status": 400,
-                 *       "code": "invalid_request",
-                 *       "incident": "0192e1b2-7c4d-7e55-9f6a-3b8c1d2e4f50"
-                 *     }
-                 */
-                "application/problem+json": components["schemas"]["Problem"] & {
-                    /** @enum {unknown} */
-                    code?: "invalid_request";
-                };
-            };
-        };
         /** @description The request is malformed, or the connector in it has errors. */
         InvalidConfig: {
             headers: {
+                "Dmconnector-Code": components["headers"]["Code"];
+                "Dmconnector-Incident": components["headers"]["Incident"];
                 [name: string]: unknown;
             };
             content: {
@@ -1243,6 +1235,8 @@ export interface components {
         /** @description There is no valid token. */
         Unauthorized: {
             headers: {
+                "Dmconnector-Code": components["headers"]["Code"];
+                "Dmconnector-Incident": components["headers"]["Incident"];
                 "WWW-Authenticate": "Bearer";
                 [name: string]: unknown;
             };
@@ -1250,7 +1244,7 @@ export interface components {
                 /**
                  * @example {
                  *       "type": "urn:dmconnector:problem:unauthorized",
-                 *       "title": "A valid token is needed",
+                 *       "title": "A valid token is required",
                  *       "status": 401,
                  *       "code": "unauthorized",
                  *       "incident": "0192e1b2-7c4d-7e55-9f6a-3b8c1d2e4f50"
@@ -1265,13 +1259,15 @@ export interface components {
         /** @description The token is not for this, or the request comes from another site's page. */
         Forbidden: {
             headers: {
+                "Dmconnector-Code": components["headers"]["Code"];
+                "Dmconnector-Incident": components["headers"]["Incident"];
                 [name: string]: unknown;
             };
             content: {
                 /**
                  * @example {
                  *       "type": "urn:dmconnector:problem:forbidden",
-                 *       "title": "The token is not for this",
+                 *       "title": "The token does not allow this",
                  *       "status": 403,
                  *       "code": "forbidden",
                  *       "incident": "0192e1b2-7c4d-7e55-9f6a-3b8c1d2e4f50"
@@ -1286,13 +1282,15 @@ export interface components {
         /** @description There is no such factory. */
         FactoryNotFound: {
             headers: {
+                "Dmconnector-Code": components["headers"]["Code"];
+                "Dmconnector-Incident": components["headers"]["Incident"];
                 [name: string]: unknown;
             };
             content: {
                 /**
                  * @example {
                  *       "type": "urn:dmconnector:problem:factory_not_found",
-                 *       "title": "There is no such factory",
+                 *       "title": "There is no such connector factory",
                  *       "status": 404,
                  *       "code": "factory_not_found",
                  *       "incident": "0192e1b2-7c4d-7e55-9f6a-3b8c1d2e4f50"
@@ -1307,6 +1305,8 @@ export interface components {
         /** @description There is no such connector. */
         ConnectorNotFound: {
             headers: {
+                "Dmconnector-Code": components["headers"]["Code"];
+                "Dmconnector-Incident": components["headers"]["Incident"];
                 [name: string]: unknown;
             };
             content: {
@@ -1328,6 +1328,8 @@ export interface components {
         /** @description There is no such email template. */
         EmailTemplateNotFound: {
             headers: {
+                "Dmconnector-Code": components["headers"]["Code"];
+                "Dmconnector-Incident": components["headers"]["Incident"];
                 [name: string]: unknown;
             };
             content: {
@@ -1349,6 +1351,8 @@ export interface components {
         /** @description There is no such message. */
         MessageNotFound: {
             headers: {
+                "Dmconnector-Code": components["headers"]["Code"];
+                "Dmconnector-Incident": components["headers"]["Incident"];
                 [name: string]: unknown;
             };
             content: {
@@ -1370,6 +1374,8 @@ export interface components {
         /** @description The body did not come whole in time. The connection is closed. */
         TooSlow: {
             headers: {
+                "Dmconnector-Code": components["headers"]["Code"];
+                "Dmconnector-Incident": components["headers"]["Incident"];
                 [name: string]: unknown;
             };
             content: {
@@ -1382,6 +1388,8 @@ export interface components {
         /** @description The body is too large. The connection is closed. */
         TooLarge: {
             headers: {
+                "Dmconnector-Code": components["headers"]["Code"];
+                "Dmconnector-Incident": components["headers"]["Incident"];
                 [name: string]: unknown;
             };
             content: {
@@ -1394,6 +1402,8 @@ export interface components {
         /** @description The connector comes from a file. */
         ReadOnly: {
             headers: {
+                "Dmconnector-Code": components["headers"]["Code"];
+                "Dmconnector-Incident": components["headers"]["Incident"];
                 [name: string]: unknown;
             };
             content: {
@@ -1416,13 +1426,15 @@ export interface components {
         /** @description It has been changed meanwhile. */
         ChangedMeanwhile: {
             headers: {
+                "Dmconnector-Code": components["headers"]["Code"];
+                "Dmconnector-Incident": components["headers"]["Incident"];
                 [name: string]: unknown;
             };
             content: {
                 /**
                  * @example {
                  *       "type": "urn:dmconnector:problem:precondition_failed",
-                 *       "title": "It has been changed meanwhile",
+                 *       "title": "The connector has changed",
                  *       "status": 412,
                  *       "code": "precondition_failed",
                  *       "incident": "0192e1b2-7c4d-7e55-9f6a-3b8c1d2e4f50"
@@ -1437,13 +1449,15 @@ export interface components {
         /** @description A connector cannot be made of this. */
         CannotCreate: {
             headers: {
+                "Dmconnector-Code": components["headers"]["Code"];
+                "Dmconnector-Incident": components["headers"]["Incident"];
                 [name: string]: unknown;
             };
             content: {
                 /**
                  * @example {
                  *       "type": "urn:dmconnector:problem:connector_exists",
-                 *       "title": "There is a connector of that id",
+                 *       "title": "A connector with this id exists",
                  *       "status": 422,
                  *       "code": "connector_exists",
                  *       "incident": "0192e1b2-7c4d-7e55-9f6a-3b8c1d2e4f50"
@@ -1458,13 +1472,15 @@ export interface components {
         /** @description The query has no filter. */
         FilterRequired: {
             headers: {
+                "Dmconnector-Code": components["headers"]["Code"];
+                "Dmconnector-Incident": components["headers"]["Incident"];
                 [name: string]: unknown;
             };
             content: {
                 /**
                  * @example {
                  *       "type": "urn:dmconnector:problem:filter_required",
-                 *       "title": "A filter is needed",
+                 *       "title": "A filter is required",
                  *       "status": 422,
                  *       "code": "filter_required",
                  *       "incident": "0192e1b2-7c4d-7e55-9f6a-3b8c1d2e4f50"
@@ -1479,13 +1495,15 @@ export interface components {
         /** @description There is no mail to show. */
         CannotPreview: {
             headers: {
+                "Dmconnector-Code": components["headers"]["Code"];
+                "Dmconnector-Incident": components["headers"]["Incident"];
                 [name: string]: unknown;
             };
             content: {
                 /**
                  * @example {
                  *       "type": "urn:dmconnector:problem:template_not_found",
-                 *       "title": "There is no template for this mail",
+                 *       "title": "The connector has no template for this email",
                  *       "status": 422,
                  *       "code": "template_not_found",
                  *       "incident": "0192e1b2-7c4d-7e55-9f6a-3b8c1d2e4f50"
@@ -1500,13 +1518,15 @@ export interface components {
         /** @description The message cannot be sent again. */
         CannotRetry: {
             headers: {
+                "Dmconnector-Code": components["headers"]["Code"];
+                "Dmconnector-Incident": components["headers"]["Incident"];
                 [name: string]: unknown;
             };
             content: {
                 /**
                  * @example {
                  *       "type": "urn:dmconnector:problem:payload_gone",
-                 *       "title": "The message's content is erased",
+                 *       "title": "The message's content has been erased",
                  *       "status": 409,
                  *       "code": "payload_gone",
                  *       "incident": "0192e1b2-7c4d-7e55-9f6a-3b8c1d2e4f50"
@@ -1518,38 +1538,18 @@ export interface components {
                 };
             };
         };
-        /** @description The same request is being answered, or a newer code has been sent. */
-        Overtaken: {
-            headers: {
-                "Retry-After": components["headers"]["RetryAfter"];
-                [name: string]: unknown;
-            };
-            content: {
-                /**
-                 * @example {
-                 *       "type": "urn:dmconnector:problem:superseded",
-                 *       "title": "A newer code has been sent",
-                 *       "status": 409,
-                 *       "code": "superseded",
-                 *       "incident": "0192e1b2-7c4d-7e55-9f6a-3b8c1d2e4f50"
-                 *     }
-                 */
-                "application/problem+json": components["schemas"]["Problem"] & {
-                    /** @enum {unknown} */
-                    code?: "in_progress" | "superseded";
-                };
-            };
-        };
         /** @description This mail cannot be sent, now or later. */
         CannotSend: {
             headers: {
+                "Dmconnector-Code": components["headers"]["Code"];
+                "Dmconnector-Incident": components["headers"]["Incident"];
                 [name: string]: unknown;
             };
             content: {
                 /**
                  * @example {
                  *       "type": "urn:dmconnector:problem:invalid_recipient",
-                 *       "title": "The recipient is not one mail address",
+                 *       "title": "The recipient is not one email address",
                  *       "status": 422,
                  *       "code": "invalid_recipient",
                  *       "incident": "0192e1b2-7c4d-7e55-9f6a-3b8c1d2e4f50"
@@ -1564,6 +1564,8 @@ export interface components {
         /** @description A limit is used up. */
         RateLimited: {
             headers: {
+                "Dmconnector-Code": components["headers"]["Code"];
+                "Dmconnector-Incident": components["headers"]["Incident"];
                 "Retry-After": components["headers"]["RetryAfter"];
                 [name: string]: unknown;
             };
@@ -1571,7 +1573,7 @@ export interface components {
                 /**
                  * @example {
                  *       "type": "urn:dmconnector:problem:rate_limited",
-                 *       "title": "Too many mails, try again later",
+                 *       "title": "Too many emails, try again later",
                  *       "status": 429,
                  *       "code": "rate_limited",
                  *       "incident": "0192e1b2-7c4d-7e55-9f6a-3b8c1d2e4f50"
@@ -1586,6 +1588,8 @@ export interface components {
         /** @description The mail provider refused the sender, or could not be reached. Nothing was sent. It says when to come back once the account has been refused five times in a row. */
         ProviderFailed: {
             headers: {
+                "Dmconnector-Code": components["headers"]["Code"];
+                "Dmconnector-Incident": components["headers"]["Incident"];
                 "Retry-After": components["headers"]["RetryAfter"];
                 [name: string]: unknown;
             };
@@ -1608,13 +1612,15 @@ export interface components {
         /** @description The mail may have been sent. */
         OutcomeUnknown: {
             headers: {
+                "Dmconnector-Code": components["headers"]["Code"];
+                "Dmconnector-Incident": components["headers"]["Incident"];
                 [name: string]: unknown;
             };
             content: {
                 /**
                  * @example {
                  *       "type": "urn:dmconnector:problem:outcome_unknown",
-                 *       "title": "The mail may have been sent",
+                 *       "title": "The email may have been sent",
                  *       "status": 504,
                  *       "code": "outcome_unknown",
                  *       "incident": "0192e1b2-7c4d-7e55-9f6a-3b8c1d2e4f50"
@@ -1629,6 +1635,8 @@ export interface components {
         /** @description It cannot be sent now. Nothing was sent. */
         Busy: {
             headers: {
+                "Dmconnector-Code": components["headers"]["Code"];
+                "Dmconnector-Incident": components["headers"]["Incident"];
                 "Retry-After": components["headers"]["RetryAfter"];
                 [name: string]: unknown;
             };
@@ -1644,13 +1652,15 @@ export interface components {
                  */
                 "application/problem+json": components["schemas"]["Problem"] & {
                     /** @enum {unknown} */
-                    code?: "provider_busy" | "quota_exhausted" | "overloaded" | "unavailable" | "abandoned";
+                    code?: "provider_busy" | "quota_exhausted" | "overloaded" | "unavailable";
                 };
             };
         };
         /** @description The state does not answer, or the program stops. */
         Unavailable: {
             headers: {
+                "Dmconnector-Code": components["headers"]["Code"];
+                "Dmconnector-Incident": components["headers"]["Incident"];
                 "Retry-After": components["headers"]["RetryAfter"];
                 [name: string]: unknown;
             };
@@ -1658,7 +1668,7 @@ export interface components {
                 /**
                  * @example {
                  *       "type": "urn:dmconnector:problem:unavailable",
-                 *       "title": "The service cannot do this now",
+                 *       "title": "The service is not available now",
                  *       "status": 503,
                  *       "code": "unavailable",
                  *       "incident": "0192e1b2-7c4d-7e55-9f6a-3b8c1d2e4f50"
@@ -1673,6 +1683,8 @@ export interface components {
         /** @description Too many ask for this at once, the state does not answer, or the program stops. */
         TooMany: {
             headers: {
+                "Dmconnector-Code": components["headers"]["Code"];
+                "Dmconnector-Incident": components["headers"]["Incident"];
                 "Retry-After": components["headers"]["RetryAfter"];
                 [name: string]: unknown;
             };
@@ -1695,13 +1707,15 @@ export interface components {
         /** @description Something went wrong here. */
         Internal: {
             headers: {
+                "Dmconnector-Code": components["headers"]["Code"];
+                "Dmconnector-Incident": components["headers"]["Incident"];
                 [name: string]: unknown;
             };
             content: {
                 /**
                  * @example {
                  *       "type": "urn:dmconnector:problem:internal",
-                 *       "title": "Something went wrong here",
+                 *       "title": "Something went wrong",
                  *       "status": 500,
                  *       "code": "internal",
                  *       "incident": "0192e1b2-7c4d-7e55-9f6a-3b8c1d2e4f50"
@@ -1711,6 +1725,336 @@ export interface components {
                     /** @enum {unknown} */
                     code?: "internal";
                 };
+            };
+        };
+        /** @description The request is malformed. The log says what is wrong, under the incident. */
+        SendMalformed: {
+            headers: {
+                "Dmconnector-Code": components["headers"]["Code"];
+                "Dmconnector-Incident": components["headers"]["Incident"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "urn:dmconnector:problem:invalid_request",
+                 *       "title": "The request is malformed",
+                 *       "status": 400,
+                 *       "code": "invalid_request",
+                 *       "incident": "0192e1b2-7c4d-7e55-9f6a-3b8c1d2e4f50"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["PublicProblem"] & {
+                    /** @enum {unknown} */
+                    code?: "invalid_request";
+                };
+                /** @example The email could not be sent. Contact the operator of this site. [1d2e4f50] */
+                "text/plain": components["schemas"]["FailureText"];
+            };
+        };
+        /** @description The request has no valid token. */
+        SendUnauthorized: {
+            headers: {
+                "Dmconnector-Code": components["headers"]["Code"];
+                "Dmconnector-Incident": components["headers"]["Incident"];
+                "WWW-Authenticate": "Bearer";
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "urn:dmconnector:problem:unauthorized",
+                 *       "title": "A valid token is required",
+                 *       "status": 401,
+                 *       "code": "unauthorized",
+                 *       "incident": "0192e1b2-7c4d-7e55-9f6a-3b8c1d2e4f50"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["PublicProblem"] & {
+                    /** @enum {unknown} */
+                    code?: "unauthorized";
+                };
+                /** @example The email could not be sent. Contact the operator of this site. [1d2e4f50] */
+                "text/plain": components["schemas"]["FailureText"];
+            };
+        };
+        /** @description The token is not a send token, or is for another connector. */
+        SendForbidden: {
+            headers: {
+                "Dmconnector-Code": components["headers"]["Code"];
+                "Dmconnector-Incident": components["headers"]["Incident"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "urn:dmconnector:problem:forbidden",
+                 *       "title": "The token does not allow this",
+                 *       "status": 403,
+                 *       "code": "forbidden",
+                 *       "incident": "0192e1b2-7c4d-7e55-9f6a-3b8c1d2e4f50"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["PublicProblem"] & {
+                    /** @enum {unknown} */
+                    code?: "forbidden";
+                };
+                /** @example The email could not be sent. Contact the operator of this site. [1d2e4f50] */
+                "text/plain": components["schemas"]["FailureText"];
+            };
+        };
+        /** @description There is no such connector. */
+        SendConnectorNotFound: {
+            headers: {
+                "Dmconnector-Code": components["headers"]["Code"];
+                "Dmconnector-Incident": components["headers"]["Incident"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "urn:dmconnector:problem:connector_not_found",
+                 *       "title": "There is no such connector",
+                 *       "status": 404,
+                 *       "code": "connector_not_found",
+                 *       "incident": "0192e1b2-7c4d-7e55-9f6a-3b8c1d2e4f50"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["PublicProblem"] & {
+                    /** @enum {unknown} */
+                    code?: "connector_not_found";
+                };
+                /** @example The email could not be sent. Contact the operator of this site. [1d2e4f50] */
+                "text/plain": components["schemas"]["FailureText"];
+            };
+        };
+        /** @description The body did not arrive within 2 s. The connection closes. */
+        SendTooSlow: {
+            headers: {
+                "Dmconnector-Code": components["headers"]["Code"];
+                "Dmconnector-Incident": components["headers"]["Incident"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "urn:dmconnector:problem:invalid_request",
+                 *       "title": "The request is malformed",
+                 *       "status": 408,
+                 *       "code": "invalid_request",
+                 *       "incident": "0192e1b2-7c4d-7e55-9f6a-3b8c1d2e4f50"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["PublicProblem"] & {
+                    /** @enum {unknown} */
+                    code?: "invalid_request";
+                };
+                /** @example The email could not be sent. Contact the operator of this site. [1d2e4f50] */
+                "text/plain": components["schemas"]["FailureText"];
+            };
+        };
+        /** @description The same request is in progress, or a newer code was requested. */
+        SendConflict: {
+            headers: {
+                "Dmconnector-Code": components["headers"]["Code"];
+                "Dmconnector-Incident": components["headers"]["Incident"];
+                "Retry-After": components["headers"]["RetryAfter"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "urn:dmconnector:problem:in_progress",
+                 *       "title": "The same request is in progress",
+                 *       "status": 409,
+                 *       "code": "in_progress",
+                 *       "incident": "0192e1b2-7c4d-7e55-9f6a-3b8c1d2e4f50"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["PublicProblem"] & {
+                    /** @enum {unknown} */
+                    code?: "in_progress" | "superseded";
+                };
+                /** @example The email may already be on its way. Check your inbox before you request another code. [1d2e4f50] */
+                "text/plain": components["schemas"]["FailureText"];
+            };
+        };
+        /** @description The body is larger than 1 MiB. The connection closes. */
+        SendTooLarge: {
+            headers: {
+                "Dmconnector-Code": components["headers"]["Code"];
+                "Dmconnector-Incident": components["headers"]["Incident"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "urn:dmconnector:problem:invalid_request",
+                 *       "title": "The request is malformed",
+                 *       "status": 413,
+                 *       "code": "invalid_request",
+                 *       "incident": "0192e1b2-7c4d-7e55-9f6a-3b8c1d2e4f50"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["PublicProblem"] & {
+                    /** @enum {unknown} */
+                    code?: "invalid_request";
+                };
+                /** @example The email could not be sent. Contact the operator of this site. [1d2e4f50] */
+                "text/plain": components["schemas"]["FailureText"];
+            };
+        };
+        /** @description This email cannot be sent, now or later. */
+        SendRejected: {
+            headers: {
+                "Dmconnector-Code": components["headers"]["Code"];
+                "Dmconnector-Incident": components["headers"]["Incident"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "urn:dmconnector:problem:invalid_recipient",
+                 *       "title": "The recipient is not one email address",
+                 *       "status": 422,
+                 *       "code": "invalid_recipient",
+                 *       "incident": "0192e1b2-7c4d-7e55-9f6a-3b8c1d2e4f50"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["PublicProblem"] & {
+                    /** @enum {unknown} */
+                    code?: "invalid_recipient" | "template_not_found" | "variable_missing" | "recipient_rejected" | "content_rejected" | "idempotency_mismatch";
+                };
+                /** @example No email can be sent to this address. Check the address for mistakes. [1d2e4f50] */
+                "text/plain": components["schemas"]["FailureText"];
+            };
+        };
+        /** @description A rate limit is used up. */
+        SendRateLimited: {
+            headers: {
+                "Dmconnector-Code": components["headers"]["Code"];
+                "Dmconnector-Incident": components["headers"]["Incident"];
+                "Retry-After": components["headers"]["RetryAfter"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "urn:dmconnector:problem:rate_limited",
+                 *       "title": "Too many emails, try again later",
+                 *       "status": 429,
+                 *       "code": "rate_limited",
+                 *       "incident": "0192e1b2-7c4d-7e55-9f6a-3b8c1d2e4f50"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["PublicProblem"] & {
+                    /** @enum {unknown} */
+                    code?: "rate_limited";
+                };
+                /** @example Too many emails were requested. Wait a few minutes, then try again. [1d2e4f50] */
+                "text/plain": components["schemas"]["FailureText"];
+            };
+        };
+        /** @description Something went wrong. */
+        SendInternal: {
+            headers: {
+                "Dmconnector-Code": components["headers"]["Code"];
+                "Dmconnector-Incident": components["headers"]["Incident"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "urn:dmconnector:problem:internal",
+                 *       "title": "Something went wrong",
+                 *       "status": 500,
+                 *       "code": "internal",
+                 *       "incident": "0192e1b2-7c4d-7e55-9f6a-3b8c1d2e4f50"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["PublicProblem"] & {
+                    /** @enum {unknown} */
+                    code?: "internal";
+                };
+                /** @example The email could not be sent. Contact the operator of this site. [1d2e4f50] */
+                "text/plain": components["schemas"]["FailureText"];
+            };
+        };
+        /** @description The mail provider rejected the sender, or could not be reached. Nothing was sent. With `Retry-After` the circuit breaker is open. */
+        SendProviderFailed: {
+            headers: {
+                "Dmconnector-Code": components["headers"]["Code"];
+                "Dmconnector-Incident": components["headers"]["Incident"];
+                "Retry-After": components["headers"]["RetryAfter"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "urn:dmconnector:problem:provider_rejected",
+                 *       "title": "The mail provider rejected the sender",
+                 *       "status": 502,
+                 *       "code": "provider_rejected",
+                 *       "incident": "0192e1b2-7c4d-7e55-9f6a-3b8c1d2e4f50"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["PublicProblem"] & {
+                    /** @enum {unknown} */
+                    code?: "provider_rejected" | "provider_unavailable";
+                };
+                /** @example The email could not be sent. Contact the operator of this site. [1d2e4f50] */
+                "text/plain": components["schemas"]["FailureText"];
+            };
+        };
+        /** @description The email cannot be sent now. Nothing was sent. */
+        SendBusy: {
+            headers: {
+                "Dmconnector-Code": components["headers"]["Code"];
+                "Dmconnector-Incident": components["headers"]["Incident"];
+                "Retry-After": components["headers"]["RetryAfter"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "urn:dmconnector:problem:provider_busy",
+                 *       "title": "The mail provider is busy",
+                 *       "status": 503,
+                 *       "code": "provider_busy",
+                 *       "incident": "0192e1b2-7c4d-7e55-9f6a-3b8c1d2e4f50"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["PublicProblem"] & {
+                    /** @enum {unknown} */
+                    code?: "provider_busy" | "quota_exhausted" | "overloaded" | "unavailable";
+                };
+                /** @example The email could not be sent. Try again in a minute. [1d2e4f50] */
+                "text/plain": components["schemas"]["FailureText"];
+            };
+        };
+        /** @description The email may have been sent. */
+        SendUnknown: {
+            headers: {
+                "Dmconnector-Code": components["headers"]["Code"];
+                "Dmconnector-Incident": components["headers"]["Incident"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "urn:dmconnector:problem:outcome_unknown",
+                 *       "title": "The email may have been sent",
+                 *       "status": 504,
+                 *       "code": "outcome_unknown",
+                 *       "incident": "0192e1b2-7c4d-7e55-9f6a-3b8c1d2e4f50"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["PublicProblem"] & {
+                    /** @enum {unknown} */
+                    code?: "outcome_unknown";
+                };
+                /** @example The email may already be on its way. Check your inbox before you request another code. [1d2e4f50] */
+                "text/plain": components["schemas"]["FailureText"];
             };
         };
     };
@@ -1758,8 +2102,6 @@ export interface components {
         TemplateType: string;
         /** @description In one of these states, separated by commas. */
         State: components["schemas"]["State"][];
-        /** @description The same as `state`. */
-        Outcome: components["schemas"]["State"][];
         /** @description Of this usage type. */
         MessageType: components["schemas"]["MessageType"];
         /** @description Through this connector. */
@@ -1772,6 +2114,13 @@ export interface components {
         Before: string;
         /** @description How many a page has. */
         Limit: number;
+        /** @description The form of an error: `text` is one sentence for the person at the sign-in page, `json` is problem details. The default is `text` for Logto, which sends `User-Agent: got …` and no `Accept`, and `json` for everybody else. */
+        Errors: "text" | "json";
+        /**
+         * @description With this incident: a whole id, or its last 8 characters.
+         * @example 1d2e4f50
+         */
+        Incident: string;
     };
     requestBodies: never;
     headers: {
@@ -1784,6 +2133,16 @@ export interface components {
         RetryAfter: number;
         /** @description Gives the session's cookie, or takes it away. */
         SetCookie: string;
+        /**
+         * @description The `code` of the error.
+         * @example rate_limited
+         */
+        Code: components["schemas"]["ProblemCode"];
+        /**
+         * @description The `incident` of the error.
+         * @example 0192e1b2-7c4d-7e55-9f6a-3b8c1d2e4f50
+         */
+        Incident: string;
     };
     pathItems: never;
 }
@@ -1813,8 +2172,6 @@ export type Examination = components['schemas']['Examination'];
 export type ExaminationStep = components['schemas']['ExaminationStep'];
 export type Finding = components['schemas']['Finding'];
 export type TestRequest = components['schemas']['TestRequest'];
-export type TestStory = components['schemas']['TestStory'];
-export type Report = components['schemas']['Report'];
 export type EmailTemplate = components['schemas']['EmailTemplate'];
 export type EmailTemplateDraft = components['schemas']['EmailTemplateDraft'];
 export type EmailTemplateDetails = components['schemas']['EmailTemplateDetails'];
@@ -1828,8 +2185,11 @@ export type ChangePage = components['schemas']['ChangePage'];
 export type Session = components['schemas']['Session'];
 export type SandboxMail = components['schemas']['SandboxMail'];
 export type Readiness = components['schemas']['Readiness'];
+export type PublicProblem = components['schemas']['PublicProblem'];
+export type FailureText = components['schemas']['FailureText'];
+export type Steps = components['schemas']['Steps'];
+export type TestTrace = components['schemas']['TestTrace'];
 export type ResponseMalformed = components['responses']['Malformed'];
-export type ResponseMalformedSend = components['responses']['MalformedSend'];
 export type ResponseInvalidConfig = components['responses']['InvalidConfig'];
 export type ResponseUnauthorized = components['responses']['Unauthorized'];
 export type ResponseForbidden = components['responses']['Forbidden'];
@@ -1845,7 +2205,6 @@ export type ResponseCannotCreate = components['responses']['CannotCreate'];
 export type ResponseFilterRequired = components['responses']['FilterRequired'];
 export type ResponseCannotPreview = components['responses']['CannotPreview'];
 export type ResponseCannotRetry = components['responses']['CannotRetry'];
-export type ResponseOvertaken = components['responses']['Overtaken'];
 export type ResponseCannotSend = components['responses']['CannotSend'];
 export type ResponseRateLimited = components['responses']['RateLimited'];
 export type ResponseProviderFailed = components['responses']['ProviderFailed'];
@@ -1854,6 +2213,19 @@ export type ResponseBusy = components['responses']['Busy'];
 export type ResponseUnavailable = components['responses']['Unavailable'];
 export type ResponseTooMany = components['responses']['TooMany'];
 export type ResponseInternal = components['responses']['Internal'];
+export type ResponseSendMalformed = components['responses']['SendMalformed'];
+export type ResponseSendUnauthorized = components['responses']['SendUnauthorized'];
+export type ResponseSendForbidden = components['responses']['SendForbidden'];
+export type ResponseSendConnectorNotFound = components['responses']['SendConnectorNotFound'];
+export type ResponseSendTooSlow = components['responses']['SendTooSlow'];
+export type ResponseSendConflict = components['responses']['SendConflict'];
+export type ResponseSendTooLarge = components['responses']['SendTooLarge'];
+export type ResponseSendRejected = components['responses']['SendRejected'];
+export type ResponseSendRateLimited = components['responses']['SendRateLimited'];
+export type ResponseSendInternal = components['responses']['SendInternal'];
+export type ResponseSendProviderFailed = components['responses']['SendProviderFailed'];
+export type ResponseSendBusy = components['responses']['SendBusy'];
+export type ResponseSendUnknown = components['responses']['SendUnknown'];
 export type ParameterConnectorId = components['parameters']['ConnectorId'];
 export type ParameterTriedId = components['parameters']['TriedId'];
 export type ParameterFactoryId = components['parameters']['FactoryId'];
@@ -1865,21 +2237,27 @@ export type ParameterIfMatch = components['parameters']['IfMatch'];
 export type ParameterLanguageTag = components['parameters']['LanguageTag'];
 export type ParameterTemplateType = components['parameters']['TemplateType'];
 export type ParameterState = components['parameters']['State'];
-export type ParameterOutcome = components['parameters']['Outcome'];
 export type ParameterMessageType = components['parameters']['MessageType'];
 export type ParameterConnectorFilter = components['parameters']['ConnectorFilter'];
 export type ParameterSince = components['parameters']['Since'];
 export type ParameterUntil = components['parameters']['Until'];
 export type ParameterBefore = components['parameters']['Before'];
 export type ParameterLimit = components['parameters']['Limit'];
+export type ParameterErrors = components['parameters']['Errors'];
+export type ParameterIncident = components['parameters']['Incident'];
 export type HeaderETag = components['headers']['ETag'];
 export type HeaderRetryAfter = components['headers']['RetryAfter'];
 export type HeaderSetCookie = components['headers']['SetCookie'];
+export type HeaderCode = components['headers']['Code'];
+export type HeaderIncident = components['headers']['Incident'];
 export type $defs = Record<string, never>;
 export interface operations {
     send: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The form of an error: `text` is one sentence for the person at the sign-in page, `json` is problem details. The default is `text` for Logto, which sends `User-Agent: got …` and no `Accept`, and `json` for everybody else. */
+                errors?: components["parameters"]["Errors"];
+            };
             header?: {
                 /** @description The same key with the same body is sent once and answered alike. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
@@ -1938,24 +2316,27 @@ export interface operations {
                     "application/json": components["schemas"]["Sent"];
                 };
             };
-            400: components["responses"]["MalformedSend"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["ConnectorNotFound"];
-            408: components["responses"]["TooSlow"];
-            409: components["responses"]["Overtaken"];
-            413: components["responses"]["TooLarge"];
-            422: components["responses"]["CannotSend"];
-            429: components["responses"]["RateLimited"];
-            500: components["responses"]["Internal"];
-            502: components["responses"]["ProviderFailed"];
-            503: components["responses"]["Busy"];
-            504: components["responses"]["OutcomeUnknown"];
+            400: components["responses"]["SendMalformed"];
+            401: components["responses"]["SendUnauthorized"];
+            403: components["responses"]["SendForbidden"];
+            404: components["responses"]["SendConnectorNotFound"];
+            408: components["responses"]["SendTooSlow"];
+            409: components["responses"]["SendConflict"];
+            413: components["responses"]["SendTooLarge"];
+            422: components["responses"]["SendRejected"];
+            429: components["responses"]["SendRateLimited"];
+            500: components["responses"]["SendInternal"];
+            502: components["responses"]["SendProviderFailed"];
+            503: components["responses"]["SendBusy"];
+            504: components["responses"]["SendUnknown"];
         };
     };
     sendThroughConnector: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The form of an error: `text` is one sentence for the person at the sign-in page, `json` is problem details. The default is `text` for Logto, which sends `User-Agent: got …` and no `Accept`, and `json` for everybody else. */
+                errors?: components["parameters"]["Errors"];
+            };
             header?: {
                 /** @description The same key with the same body is sent once and answered alike. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
@@ -2020,19 +2401,19 @@ export interface operations {
                     "application/json": components["schemas"]["Sent"];
                 };
             };
-            400: components["responses"]["MalformedSend"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["ConnectorNotFound"];
-            408: components["responses"]["TooSlow"];
-            409: components["responses"]["Overtaken"];
-            413: components["responses"]["TooLarge"];
-            422: components["responses"]["CannotSend"];
-            429: components["responses"]["RateLimited"];
-            500: components["responses"]["Internal"];
-            502: components["responses"]["ProviderFailed"];
-            503: components["responses"]["Busy"];
-            504: components["responses"]["OutcomeUnknown"];
+            400: components["responses"]["SendMalformed"];
+            401: components["responses"]["SendUnauthorized"];
+            403: components["responses"]["SendForbidden"];
+            404: components["responses"]["SendConnectorNotFound"];
+            408: components["responses"]["SendTooSlow"];
+            409: components["responses"]["SendConflict"];
+            413: components["responses"]["SendTooLarge"];
+            422: components["responses"]["SendRejected"];
+            429: components["responses"]["SendRateLimited"];
+            500: components["responses"]["SendInternal"];
+            502: components["responses"]["SendProviderFailed"];
+            503: components["responses"]["SendBusy"];
+            504: components["responses"]["SendUnknown"];
         };
     };
     listConnectors: {
@@ -2337,7 +2718,7 @@ export interface operations {
                     /**
                      * @example {
                      *       "id": "0192e1b2-7c4d-7e55-9f6a-3b8c1d2e4f50",
-                     *       "outcome": "sent",
+                     *       "state": "sent",
                      *       "recipient": "u***@example.com",
                      *       "limits": [
                      *         {
@@ -2365,7 +2746,7 @@ export interface operations {
                      *       }
                      *     }
                      */
-                    "application/json": components["schemas"]["TestStory"];
+                    "application/json": components["schemas"]["TestTrace"];
                     "text/event-stream": string;
                 };
             };
@@ -2917,12 +3298,15 @@ export interface operations {
             query?: {
                 /** @description In one of these states, separated by commas. */
                 state?: components["parameters"]["State"];
-                /** @description The same as `state`. */
-                outcome?: components["parameters"]["Outcome"];
                 /** @description Of this usage type. */
                 type?: components["parameters"]["MessageType"];
                 /** @description Through this connector. */
                 connector?: components["parameters"]["ConnectorFilter"];
+                /**
+                 * @description With this incident: a whole id, or its last 8 characters.
+                 * @example 1d2e4f50
+                 */
+                incident?: components["parameters"]["Incident"];
                 /** @description Created then or later. */
                 since?: components["parameters"]["Since"];
                 /** @description Created before. */
@@ -3039,8 +3423,6 @@ export interface operations {
             query?: {
                 /** @description In one of these states, separated by commas. */
                 state?: components["parameters"]["State"];
-                /** @description The same as `state`. */
-                outcome?: components["parameters"]["Outcome"];
                 /** @description Of this usage type. */
                 type?: components["parameters"]["MessageType"];
                 /** @description Through this connector. */
@@ -3104,10 +3486,7 @@ export interface operations {
                      *       "updatedAt": "2026-01-31T08:00:00.18Z",
                      *       "expiresAt": "2026-01-31T08:10:00Z",
                      *       "retryable": false,
-                     *       "report": {
-                     *         "id": "0192e1b2-7c4d-7e55-9f6a-3b8c1d2e4f50",
-                     *         "outcome": "sent",
-                     *         "recipient": "u***@example.com",
+                     *       "steps": {
                      *         "limits": [
                      *           {
                      *             "limit": "recipient",
@@ -3669,13 +4048,12 @@ export const templateContentTypeValues: ReadonlyArray<FlattenedDeepRequired<comp
 export const templateEscapeValues: ReadonlyArray<FlattenedDeepRequired<components>["schemas"]["Template"]["escape"]> = ["html", "none"];
 export const examinationStepCheckValues: ReadonlyArray<FlattenedDeepRequired<components>["schemas"]["ExaminationStep"]["check"]> = ["config", "name", "connection", "clock", "key", "permission", "account", "sender", "domain", "reply"];
 export const findingValues: ReadonlyArray<FlattenedDeepRequired<components>["schemas"]["Finding"]> = ["good", "skipped", "warning", "problem"];
-export const testStoryLimitsLimitValues: ReadonlyArray<FlattenedDeepRequired<components>["schemas"]["TestStory"]["limits"]["limit"]> = ["recipient", "ip", "connector", "tester"];
-export const reportLimitsLimitValues: ReadonlyArray<FlattenedDeepRequired<components>["schemas"]["Report"]["limits"]["limit"]> = ["recipient", "ip", "connector", "tester"];
 export const emailTemplateDetailsContentTypeValues: ReadonlyArray<FlattenedDeepRequired<components>["schemas"]["EmailTemplateDetails"]["contentType"]> = ["text/html", "text/plain"];
 export const emailTemplateDetailsPatchContentTypeValues: ReadonlyArray<FlattenedDeepRequired<components>["schemas"]["EmailTemplateDetailsPatch"]["contentType"]> = ["text/html", "text/plain"];
 export const messageModeValues: ReadonlyArray<FlattenedDeepRequired<components>["schemas"]["Message"]["mode"]> = ["direct", "queued", "test"];
+export const stepsLimitsLimitValues: ReadonlyArray<FlattenedDeepRequired<components>["schemas"]["Steps"]["limits"]["limit"]> = ["recipient", "ip", "connector", "tester"];
+export const testTraceLimitsLimitValues: ReadonlyArray<FlattenedDeepRequired<components>["schemas"]["TestTrace"]["limits"]["limit"]> = ["recipient", "ip", "connector", "tester"];
 export const componentsResponsesMalformedContentApplicationProblemJsonCodeValues: ReadonlyArray<FlattenedDeepRequired<components>["responses"]["Malformed"]["content"]["application/problem+json"]["code"]> = ["invalid_request"];
-export const componentsResponsesMalformedSendContentApplicationProblemJsonCodeValues: ReadonlyArray<FlattenedDeepRequired<components>["responses"]["MalformedSend"]["content"]["application/problem+json"]["code"]> = ["invalid_request"];
 export const componentsResponsesInvalidConfigContentApplicationProblemJsonCodeValues: ReadonlyArray<FlattenedDeepRequired<components>["responses"]["InvalidConfig"]["content"]["application/problem+json"]["code"]> = ["invalid_request", "invalid_config"];
 export const componentsResponsesUnauthorizedContentApplicationProblemJsonCodeValues: ReadonlyArray<FlattenedDeepRequired<components>["responses"]["Unauthorized"]["content"]["application/problem+json"]["code"]> = ["unauthorized"];
 export const componentsResponsesForbiddenContentApplicationProblemJsonCodeValues: ReadonlyArray<FlattenedDeepRequired<components>["responses"]["Forbidden"]["content"]["application/problem+json"]["code"]> = ["forbidden"];
@@ -3691,12 +4069,25 @@ export const componentsResponsesCannotCreateContentApplicationProblemJsonCodeVal
 export const componentsResponsesFilterRequiredContentApplicationProblemJsonCodeValues: ReadonlyArray<FlattenedDeepRequired<components>["responses"]["FilterRequired"]["content"]["application/problem+json"]["code"]> = ["filter_required"];
 export const componentsResponsesCannotPreviewContentApplicationProblemJsonCodeValues: ReadonlyArray<FlattenedDeepRequired<components>["responses"]["CannotPreview"]["content"]["application/problem+json"]["code"]> = ["template_not_found", "variable_missing"];
 export const componentsResponsesCannotRetryContentApplicationProblemJsonCodeValues: ReadonlyArray<FlattenedDeepRequired<components>["responses"]["CannotRetry"]["content"]["application/problem+json"]["code"]> = ["payload_gone", "not_retryable"];
-export const componentsResponsesOvertakenContentApplicationProblemJsonCodeValues: ReadonlyArray<FlattenedDeepRequired<components>["responses"]["Overtaken"]["content"]["application/problem+json"]["code"]> = ["in_progress", "superseded"];
 export const componentsResponsesCannotSendContentApplicationProblemJsonCodeValues: ReadonlyArray<FlattenedDeepRequired<components>["responses"]["CannotSend"]["content"]["application/problem+json"]["code"]> = ["invalid_recipient", "template_not_found", "variable_missing", "recipient_rejected", "content_rejected", "idempotency_mismatch"];
 export const componentsResponsesRateLimitedContentApplicationProblemJsonCodeValues: ReadonlyArray<FlattenedDeepRequired<components>["responses"]["RateLimited"]["content"]["application/problem+json"]["code"]> = ["rate_limited"];
 export const componentsResponsesProviderFailedContentApplicationProblemJsonCodeValues: ReadonlyArray<FlattenedDeepRequired<components>["responses"]["ProviderFailed"]["content"]["application/problem+json"]["code"]> = ["provider_rejected", "provider_unavailable"];
 export const componentsResponsesOutcomeUnknownContentApplicationProblemJsonCodeValues: ReadonlyArray<FlattenedDeepRequired<components>["responses"]["OutcomeUnknown"]["content"]["application/problem+json"]["code"]> = ["outcome_unknown"];
-export const componentsResponsesBusyContentApplicationProblemJsonCodeValues: ReadonlyArray<FlattenedDeepRequired<components>["responses"]["Busy"]["content"]["application/problem+json"]["code"]> = ["provider_busy", "quota_exhausted", "overloaded", "unavailable", "abandoned"];
+export const componentsResponsesBusyContentApplicationProblemJsonCodeValues: ReadonlyArray<FlattenedDeepRequired<components>["responses"]["Busy"]["content"]["application/problem+json"]["code"]> = ["provider_busy", "quota_exhausted", "overloaded", "unavailable"];
 export const componentsResponsesUnavailableContentApplicationProblemJsonCodeValues: ReadonlyArray<FlattenedDeepRequired<components>["responses"]["Unavailable"]["content"]["application/problem+json"]["code"]> = ["unavailable"];
 export const componentsResponsesTooManyContentApplicationProblemJsonCodeValues: ReadonlyArray<FlattenedDeepRequired<components>["responses"]["TooMany"]["content"]["application/problem+json"]["code"]> = ["overloaded", "unavailable"];
 export const componentsResponsesInternalContentApplicationProblemJsonCodeValues: ReadonlyArray<FlattenedDeepRequired<components>["responses"]["Internal"]["content"]["application/problem+json"]["code"]> = ["internal"];
+export const componentsResponsesSendMalformedContentApplicationProblemJsonCodeValues: ReadonlyArray<FlattenedDeepRequired<components>["responses"]["SendMalformed"]["content"]["application/problem+json"]["code"]> = ["invalid_request"];
+export const componentsResponsesSendUnauthorizedContentApplicationProblemJsonCodeValues: ReadonlyArray<FlattenedDeepRequired<components>["responses"]["SendUnauthorized"]["content"]["application/problem+json"]["code"]> = ["unauthorized"];
+export const componentsResponsesSendForbiddenContentApplicationProblemJsonCodeValues: ReadonlyArray<FlattenedDeepRequired<components>["responses"]["SendForbidden"]["content"]["application/problem+json"]["code"]> = ["forbidden"];
+export const componentsResponsesSendConnectorNotFoundContentApplicationProblemJsonCodeValues: ReadonlyArray<FlattenedDeepRequired<components>["responses"]["SendConnectorNotFound"]["content"]["application/problem+json"]["code"]> = ["connector_not_found"];
+export const componentsResponsesSendTooSlowContentApplicationProblemJsonCodeValues: ReadonlyArray<FlattenedDeepRequired<components>["responses"]["SendTooSlow"]["content"]["application/problem+json"]["code"]> = ["invalid_request"];
+export const componentsResponsesSendConflictContentApplicationProblemJsonCodeValues: ReadonlyArray<FlattenedDeepRequired<components>["responses"]["SendConflict"]["content"]["application/problem+json"]["code"]> = ["in_progress", "superseded"];
+export const componentsResponsesSendTooLargeContentApplicationProblemJsonCodeValues: ReadonlyArray<FlattenedDeepRequired<components>["responses"]["SendTooLarge"]["content"]["application/problem+json"]["code"]> = ["invalid_request"];
+export const componentsResponsesSendRejectedContentApplicationProblemJsonCodeValues: ReadonlyArray<FlattenedDeepRequired<components>["responses"]["SendRejected"]["content"]["application/problem+json"]["code"]> = ["invalid_recipient", "template_not_found", "variable_missing", "recipient_rejected", "content_rejected", "idempotency_mismatch"];
+export const componentsResponsesSendRateLimitedContentApplicationProblemJsonCodeValues: ReadonlyArray<FlattenedDeepRequired<components>["responses"]["SendRateLimited"]["content"]["application/problem+json"]["code"]> = ["rate_limited"];
+export const componentsResponsesSendInternalContentApplicationProblemJsonCodeValues: ReadonlyArray<FlattenedDeepRequired<components>["responses"]["SendInternal"]["content"]["application/problem+json"]["code"]> = ["internal"];
+export const componentsResponsesSendProviderFailedContentApplicationProblemJsonCodeValues: ReadonlyArray<FlattenedDeepRequired<components>["responses"]["SendProviderFailed"]["content"]["application/problem+json"]["code"]> = ["provider_rejected", "provider_unavailable"];
+export const componentsResponsesSendBusyContentApplicationProblemJsonCodeValues: ReadonlyArray<FlattenedDeepRequired<components>["responses"]["SendBusy"]["content"]["application/problem+json"]["code"]> = ["provider_busy", "quota_exhausted", "overloaded", "unavailable"];
+export const componentsResponsesSendUnknownContentApplicationProblemJsonCodeValues: ReadonlyArray<FlattenedDeepRequired<components>["responses"]["SendUnknown"]["content"]["application/problem+json"]["code"]> = ["outcome_unknown"];
+export const componentsParametersErrorsValues: ReadonlyArray<FlattenedDeepRequired<components>["parameters"]["Errors"]> = ["text", "json"];
