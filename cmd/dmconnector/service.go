@@ -117,7 +117,9 @@ func (s *service) wire(ctx context.Context) error {
 	}
 	s.metrics = metrics.New(metrics.Options{
 		Version: version(), State: string(s.state.Kind()),
-		Loads: func() []delivery.Load { return s.messages.Loads() }, Backlog: s.state.Backlog, Expired: s.state.Expired,
+		Loads:           func() []delivery.Load { return s.messages.Loads() },
+		PendingOutcomes: func() (int, int64) { return s.messages.PendingOutcomes() },
+		Backlog:         s.state.Backlog, Expired: s.state.Expired,
 	})
 	s.messages = delivery.New(delivery.Options{Store: s.metrics.Store(s.state), Volatile: volatile, Log: s.log, Observe: s.metrics.Observe, Tracer: s.tracing.Tracer()})
 	options := registry.Options{

@@ -78,11 +78,11 @@ func TestServiceHasMetrics(t *testing.T) {
 	scrape := httptest.NewRecorder()
 	s.api.ServeHTTP(scrape, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
 	for _, line := range []string{
-		`dmconnector_sends_total{code="",connector="default",mode="direct",outcome="sent",type="SignIn"} 1`,
-		`dmconnector_attempts_total{class="accepted",connector="default"} 1`,
-		`dmconnector_state_duration_seconds_count{operation="accept"} 1`,
-		`dmconnector_requests_refused_total{code="unauthorized"} 1`,
-		`dmconnector_breaker_open{connector="default"} 0`,
+		`dmconnector_messages_total{code="",connector="default",mode="direct",state="sent",type="SignIn"} 1`,
+		`dmconnector_aliyun_requests_total{class="accepted",connector="default"} 1`,
+		`dmconnector_state_operation_duration_seconds_count{operation="accept"} 1`,
+		`dmconnector_requests_rejected_total{code="unauthorized"} 1`,
+		`dmconnector_circuit_breaker_open{connector="default"} 0`,
 		`dmconnector_state_up 1`,
 		`state="memory",version="` + version() + `"} 1`,
 	} {

@@ -17,14 +17,14 @@ func (m *Metrics) Observe(o delivery.Observation) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	id, usageType := m.connector(o.Connector), m.usageType(o.Type)
-	m.sends.WithLabelValues(id, usageType, string(o.Mode), string(o.State), m.code(o.Code)).Inc()
+	m.messages.WithLabelValues(id, usageType, string(o.Mode), string(o.State), m.code(o.Code)).Inc()
 	if o.Limit != "" {
 		m.limits.WithLabelValues(id, o.Limit).Inc()
 	}
 	if !o.FromQueue {
 		m.sendTime.WithLabelValues(id, string(o.Mode)).Observe(o.Took.Seconds())
 	}
-	// A message that is tried again is counted at its end.
+	// A message that will be retried is counted at its end.
 	if o.Template == nil || o.State == delivery.StateQueued {
 		return
 	}
@@ -40,9 +40,9 @@ func (m *Metrics) Observe(o delivery.Observation) {
 }
 
 // Rejected counts a send request that never became a message.
-func (m *Metrics) Rejected(code errcode.Code) { m.refused.WithLabelValues(m.code(code)).Inc() }
+func (m *Metrics) Rejected(code errcode.Code) { m.rejected.WithLabelValues(m.code(code)).Inc() }
 
-// connector is the label of a connector: empty for one that is not in force.
+// connector is the label of a connector: empty for one that is not active.
 func (m *Metrics) connector(id string) string {
 	if m.known[id] {
 		return id
@@ -64,8 +64,8 @@ func (m *Metrics) code(code errcode.Code) string {
 	return other
 }
 
-// Connectors returns the connectors with their calls counted. They are those in
-// force from now on: the series of others end.
+// Connectors returns the connectors with their requests to Aliyun counted. They are the
+// active ones from now on: the series of all others end.
 func (m *Metrics) Connectors(connectors map[string]delivery.Connector) map[string]delivery.Connector {
 	counted, known := make(map[string]delivery.Connector, len(connectors)), make(map[string]bool, len(connectors))
 	for id, c := range connectors {
@@ -81,10 +81,10 @@ func (m *Metrics) Connectors(connectors map[string]delivery.Connector) map[strin
 			m.forget(id)
 		}
 	}
-	// What is there from the start has a rate from the first failure on.
+	// A series that exists from the start has a rate from its first failure on.
 	for id := range known {
 		for _, class := range classes {
-			m.attempts.WithLabelValues(id, class)
+			m.requests.WithLabelValues(id, class)
 		}
 	}
 	return counted
@@ -92,13 +92,13 @@ func (m *Metrics) Connectors(connectors map[string]delivery.Connector) map[strin
 
 func (m *Metrics) forget(id string) {
 	for _, v := range []interface{ DeletePartialMatch(prometheus.Labels) int }{
-		m.sends, m.attempts, m.limits, m.fallbacks, m.missing, m.sendTime, m.callTime,
+		m.messages, m.requests, m.limits, m.fallbacks, m.missing, m.sendTime, m.requestTime,
 	} {
 		v.DeletePartialMatch(prometheus.Labels{"connector": id})
 	}
 }
 
-// A sender counts the calls of one connector.
+// A sender counts the requests of one connector.
 type sender struct {
 	delivery.Sender
 	metrics *Metrics
@@ -108,16 +108,16 @@ type sender struct {
 func (s *sender) SingleSendMail(ctx context.Context, mail *aliyundm.Mail) (*aliyundm.Receipt, error) {
 	begun := time.Now()
 	receipt, err := s.Sender.SingleSendMail(ctx, mail)
-	s.metrics.called(s.id, classOf(err), time.Since(begun))
+	s.metrics.observeRequest(s.id, classOf(err), time.Since(begun))
 	return receipt, err
 }
 
-func (m *Metrics) called(connector, class string, took time.Duration) {
+func (m *Metrics) observeRequest(connector, class string, took time.Duration) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	id := m.connector(connector)
-	m.attempts.WithLabelValues(id, class).Inc()
-	m.callTime.WithLabelValues(id).Observe(took.Seconds())
+	m.requests.WithLabelValues(id, class).Inc()
+	m.requestTime.WithLabelValues(id).Observe(took.Seconds())
 }
 
 const (
@@ -131,8 +131,7 @@ var classes = []string{
 	string(aliyundm.Recipient), string(aliyundm.Quota), string(aliyundm.Unknown),
 }
 
-// classOf is the class of a call's end. What could not be classified may hide an
-// accepted mail.
+// classOf is the class of a response. An unclassified error may hide an accepted mail.
 func classOf(err error) string {
 	if err == nil {
 		return accepted

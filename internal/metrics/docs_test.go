@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"os/exec"
@@ -164,6 +165,39 @@ func TestDashboardAndRulesNameWhatThereIs(t *testing.T) {
 	}
 }
 
+// Whatever the deployment's files and the guides name as one of our metrics exists.
+func TestEveryNamedMetricExists(t *testing.T) {
+	families := fullScrape(t).families()
+	name := regexp.MustCompile(`(?:#|id=")?\bdmconnector_[a-z][a-z0-9_]*`)
+	named := make(map[string]bool)
+	for _, folder := range []string{"../../docs", "../../deploy"} {
+		err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() || filepath.Ext(path) == ".png" {
+				return err
+			}
+			data, err := os.ReadFile(path)
+			for _, found := range name.FindAllString(string(data), -1) {
+				if anchor := !strings.HasPrefix(found, "dmconnector_"); anchor {
+					continue
+				}
+				metric := familyOf(found, families)
+				if named[metric] = true; families[metric] == nil {
+					t.Errorf("%s names %s, which does not exist", path, found)
+				}
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for metric := range families {
+		if strings.HasPrefix(metric, "dmconnector_") && !named[metric] {
+			t.Errorf("nothing names %s", metric)
+		}
+	}
+}
+
 func fixedValues() map[string][]string {
 	codes := []string{"invalid_request", "unauthorized", "forbidden"}
 	for _, kind := range errcode.Kinds() {
@@ -175,8 +209,15 @@ func fixedValues() map[string][]string {
 	for _, class := range []aliyundm.Class{aliyundm.Retry, aliyundm.Operator, aliyundm.Content, aliyundm.Recipient, aliyundm.Quota, aliyundm.Unknown} {
 		classes = append(classes, string(class))
 	}
+	var modes, states []string
+	for _, mode := range delivery.Modes() {
+		modes = append(modes, string(mode))
+	}
+	for _, kind := range delivery.States() {
+		states = append(states, string(kind.State))
+	}
 	return map[string][]string{
-		"code": codes, "class": classes, "mode": {"direct", "queued", "test"}, "kind": {"usage_type", "language"},
+		"code": codes, "class": classes, "mode": modes, "state": states, "kind": {"usage_type", "language"},
 		"limit": {"recipient", "ip", "connector", "tester"}, "type": delivery.TypeLabels(), "le": {"8", "8[.]0"},
 	}
 }

@@ -1,6 +1,6 @@
-// Package metrics counts what happens to messages, and shows it to Prometheus. No
-// label has a value that a caller could choose, so that the series are bounded by
-// the connectors, and those of a connector go with it.
+// Package metrics counts what happens to messages, for Prometheus. No label has a value
+// that a caller could choose, so the series are bounded by the connectors. A
+// connector's series end with it.
 package metrics
 
 import (
@@ -18,31 +18,34 @@ import (
 	"dmconnector/internal/errcode"
 )
 
-// Options are what [Metrics] need. None may be left out.
+// Options are what [Metrics] need. All are required.
 type Options struct {
 	Version, State string // of the program; the kind of its state
-	// Loads tells what the connectors in force have to do.
+	// Loads returns what the active connectors have to do.
 	Loads func() []delivery.Load
-	// Backlog tells what is queued, and Expired how many queued messages were not
-	// sent while they were good.
+	// PendingOutcomes returns how many outcomes wait to be recorded, and how many were
+	// dropped.
+	PendingOutcomes func() (waiting int, dropped int64)
+	// Backlog returns what is queued, and Expired how many queued messages have
+	// expired.
 	Backlog func(context.Context) (delivery.Backlog, error)
 	Expired func() int64
 }
 
-// Metrics are all that is counted. They are safe for concurrent use.
+// Metrics are safe for concurrent use.
 type Metrics struct {
 	registry *prometheus.Registry
 	codes    map[errcode.Code]bool
 	types    map[string]bool
 
-	// mu is held while something is counted, so that it is not counted for a
-	// connector that has just gone.
+	// mu is held while something is counted, so that nothing is counted for a connector
+	// that is being removed.
 	mu    sync.RWMutex
-	known map[string]bool // the connectors in force
+	known map[string]bool // the active connectors
 
-	sends, attempts, limits, fallbacks, missing *prometheus.CounterVec
-	refused, stateErrors                        *prometheus.CounterVec
-	sendTime, callTime, stateTime               *prometheus.HistogramVec
+	messages, requests, limits, fallbacks, missing *prometheus.CounterVec
+	rejected, stateErrors                          *prometheus.CounterVec
+	sendTime, requestTime, stateTime               *prometheus.HistogramVec
 }
 
 // Buckets in seconds. The service answers within 8, and its callers give up at 10.
@@ -51,11 +54,11 @@ var (
 	stateBuckets = []float64{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 3}
 )
 
-// other stands for codes that are not known here.
+// other is the label of unknown codes and usage types.
 const other = "other"
 
-// refusals are the codes of requests that never become a message.
-var refusals = []errcode.Code{
+// rejections are the codes of requests that never become a message.
+var rejections = []errcode.Code{
 	errcode.InvalidRequest, errcode.Unauthorized, errcode.Forbidden, errcode.MethodNotAllowed,
 	errcode.ConnectorNotFound, errcode.Unavailable, errcode.Internal,
 }
@@ -67,36 +70,38 @@ func New(opts Options) *Metrics {
 		codes:    make(map[errcode.Code]bool), types: make(map[string]bool), known: make(map[string]bool),
 	}
 	for _, kind := range errcode.Kinds() {
-		if kind.Message || slices.Contains(refusals, kind.Code) {
+		if kind.Message || slices.Contains(rejections, kind.Code) {
 			m.codes[kind.Code] = true
 		}
 	}
 	for _, label := range delivery.TypeLabels() {
 		m.types[label] = true
 	}
-	m.sends = m.counter("sends_total", "Messages by how they ended, and the tries of queued ones. The outcome queued without a code: the caller was told so; with one: it will be tried again.", "connector", "type", "mode", "outcome", "code")
-	m.attempts = m.counter("attempts_total", "Calls of Aliyun by the class of the answer: accepted, throttled, retry (not reached), operator, content, recipient, quota, unknown.", "connector", "class")
-	m.limits = m.counter("limits_hit_total", "Messages refused because a limit was used up: recipient, ip, connector (its pace), tester.", "connector", "limit")
-	m.fallbacks = m.counter("template_fallbacks_total", "Messages for which another template stood in: kind usage_type, one for Generic; kind language, one in none of the languages asked for.", "connector", "type", "kind")
-	m.missing = m.counter("missing_variables_total", "Variables of templates that messages did not carry.", "connector", "type")
-	m.refused = m.counter("requests_refused_total", "Send requests that never became a message.", "code")
-	m.stateErrors = m.counter("state_errors_total", "Steps of the state that failed.", "operation")
-	m.sendTime = m.histogram("send_duration_seconds", "How long callers waited for the answer about a message, from the request on.", sendBuckets, "connector", "mode")
-	m.callTime = m.histogram("aliyun_duration_seconds", "How long Aliyun took to answer a call.", sendBuckets, "connector")
-	m.stateTime = m.histogram("state_duration_seconds", "How long steps of the state took.", stateBuckets, "operation")
+	m.messages = m.counter("messages_total", "Messages by their state at the end of a request or of an attempt. The state queued without a code: accepted for the queue; with a code: will be retried.", "connector", "type", "mode", "state", "code")
+	m.requests = m.counter("aliyun_requests_total", "Requests to Aliyun by the class of the response: accepted, throttled, retry (not reached), operator, content, recipient, quota, unknown.", "connector", "class")
+	m.limits = m.counter("rate_limit_exceeded_total", "Messages rejected by a rate limit: recipient, ip, connector, tester.", "connector", "limit")
+	m.fallbacks = m.counter("template_fallbacks_total", "Messages composed with a fallback template. Kind usage_type: the template for Generic; kind language: a language that was not requested.", "connector", "type", "kind")
+	m.missing = m.counter("missing_variables_total", "Template variables that a message did not contain.", "connector", "type")
+	m.rejected = m.counter("requests_rejected_total", "Send requests that were rejected before they became a message.", "code")
+	m.stateErrors = m.counter("state_operation_errors_total", "Operations on the state that failed.", "operation")
+	m.sendTime = m.histogram("send_duration_seconds", "Time from a send request to its response.", sendBuckets, "connector", "mode")
+	m.requestTime = m.histogram("aliyun_request_duration_seconds", "Time from a request to Aliyun to its response.", sendBuckets, "connector")
+	m.stateTime = m.histogram("state_operation_duration_seconds", "Time of operations on the state.", stateBuckets, "operation")
 	m.registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		newLoads(opts.Loads),
 		m.newBacklog(opts.Backlog),
-		prometheus.NewCounterFunc(
-			prometheus.CounterOpts{Name: namespace + "queue_expired_total", Help: "Queued messages that were not sent while they were good."},
-			func() float64 { return float64(opts.Expired()) },
-		),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: namespace + "queue_expired_total", Help: "Queued messages that expired before they could be sent."},
+			func() float64 { return float64(opts.Expired()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: namespace + "pending_outcomes", Help: "Outcomes that could not be recorded yet and are being retried."},
+			func() float64 { waiting, _ := opts.PendingOutcomes(); return float64(waiting) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: namespace + "outcomes_dropped_total", Help: "Outcomes that could not be recorded and were given up."},
+			func() float64 { _, dropped := opts.PendingOutcomes(); return float64(dropped) }),
 		buildInfo(opts),
 	)
-	for _, code := range refusals {
-		m.refused.WithLabelValues(string(code))
+	for _, code := range rejections {
+		m.rejected.WithLabelValues(string(code))
 	}
 	for _, operation := range operations {
 		m.stateErrors.WithLabelValues(operation)
@@ -121,14 +126,14 @@ func (m *Metrics) histogram(name, help string, buckets []float64, labels ...stri
 
 func buildInfo(opts Options) prometheus.Collector {
 	info := prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: namespace + "build_info", Help: "Always 1: the version, the Go that built it, and the kind of state.",
+		Name: namespace + "build_info", Help: "Always 1. The labels are the program's version, the version of Go, and the kind of state.",
 		ConstLabels: prometheus.Labels{"version": opts.Version, "goversion": runtime.Version(), "state": opts.State},
 	})
 	info.Set(1)
 	return info
 }
 
-// maxScrapes is how many scrapes are answered at once: anybody may ask.
+// maxScrapes bounds concurrent scrapes: they need no token.
 const maxScrapes = 4
 
 // Handler answers scrapes.

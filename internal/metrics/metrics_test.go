@@ -42,7 +42,7 @@ const whole = `{"code":"424242","link":"https://example.com"}`
 func TestWhatIsCounted(t *testing.T) {
 	type values = map[string]string
 	refused := func(class aliyundm.Class, code string) error { return &aliyundm.Error{Class: class, Code: code} }
-	const ended = `sends_total{code=%q,connector="mine",mode="direct",outcome=%q,type=%q}`
+	const ended = `messages_total{code=%q,connector="mine",mode="direct",state=%q,type=%q}`
 	tests := map[string]struct {
 		id, token, body string
 		answer          error
@@ -52,8 +52,8 @@ func TestWhatIsCounted(t *testing.T) {
 	}{
 		"sent": {body: bodyOf("a@b.example", "SignIn", whole), times: 2, status: 200, want: values{
 			fmt.Sprintf(ended, "", "sent", "SignIn"):                                     "2",
-			`attempts_total{class="accepted",connector="mine"}`:                          "2",
-			`aliyun_duration_seconds_count{connector="mine"}`:                            "2",
+			`aliyun_requests_total{class="accepted",connector="mine"}`:                   "2",
+			`aliyun_request_duration_seconds_count{connector="mine"}`:                    "2",
 			`send_duration_seconds_count{connector="mine",mode="direct"}`:                "2",
 			`missing_variables_total{connector="mine",type="SignIn"}`:                    "",
 			`template_fallbacks_total{connector="mine",kind="usage_type",type="SignIn"}`: "",
@@ -76,33 +76,33 @@ func TestWhatIsCounted(t *testing.T) {
 		}},
 		"key refused": {body: bodyOf("a@b.example", "SignIn", whole), answer: refused(aliyundm.Operator, "InvalidAccessKeyId.NotFound"), times: 5, status: 502, want: values{
 			fmt.Sprintf(ended, "provider_rejected", "failed", "SignIn"): "5",
-			`attempts_total{class="operator",connector="mine"}`:         "5",
-			`breaker_open{connector="mine"}`:                            "1",
+			`aliyun_requests_total{class="operator",connector="mine"}`:  "5",
+			`circuit_breaker_open{connector="mine"}`:                    "1",
 		}},
 		"throttled": {body: bodyOf("a@b.example", "SignIn", whole), answer: refused(aliyundm.Retry, "Throttling.User"), times: 1, status: 503, want: values{
-			fmt.Sprintf(ended, "provider_busy", "failed", "SignIn"): "1",
-			`attempts_total{class="throttled",connector="mine"}`:    "4",
-			`attempts_total{class="retry",connector="mine"}`:        "0",
-			`breaker_open{connector="mine"}`:                        "0",
+			fmt.Sprintf(ended, "provider_busy", "failed", "SignIn"):     "1",
+			`aliyun_requests_total{class="throttled",connector="mine"}`: "4",
+			`aliyun_requests_total{class="retry",connector="mine"}`:     "0",
+			`circuit_breaker_open{connector="mine"}`:                    "0",
 		}},
 		"not understood": {body: bodyOf("a@b.example", "SignIn", whole), answer: context.DeadlineExceeded, times: 1, status: 504, want: values{
 			fmt.Sprintf(ended, "outcome_unknown", "unknown", "SignIn"): "1",
-			`attempts_total{class="unknown",connector="mine"}`:         "1",
+			`aliyun_requests_total{class="unknown",connector="mine"}`:  "1",
 		}},
 		"the recipient's limit": {body: bodyOf("a@b.example", "SignIn", whole), limits: &connector.Limits{Recipient: "1/1h"}, times: 2, status: 429, want: values{
-			`limits_hit_total{connector="mine",limit="recipient"}`: "1",
-			fmt.Sprintf(ended, "rate_limited", "failed", "SignIn"): "1",
+			`rate_limit_exceeded_total{connector="mine",limit="recipient"}`: "1",
+			fmt.Sprintf(ended, "rate_limited", "failed", "SignIn"):          "1",
 		}},
 		"the connector's pace": {body: bodyOf("a@b.example", "SignIn", whole), limits: &connector.Limits{Connector: "1/1h"}, times: 2, status: 503, want: values{
-			`limits_hit_total{connector="mine",limit="connector"}`: "1",
-			fmt.Sprintf(ended, "overloaded", "failed", "SignIn"):   "1",
+			`rate_limit_exceeded_total{connector="mine",limit="connector"}`: "1",
+			fmt.Sprintf(ended, "overloaded", "failed", "SignIn"):            "1",
 		}},
 		"no such connector": {id: "yours", body: bodyOf("a@b.example", "SignIn", whole), times: 1, status: 404, want: values{
-			`requests_refused_total{code="connector_not_found"}`: "1",
+			`requests_rejected_total{code="connector_not_found"}`: "1",
 		}},
-		"a wrong token":  {token: "wrong", times: 3, status: 401, want: values{`requests_refused_total{code="unauthorized"}`: "3"}},
-		"not a message":  {body: `{`, times: 1, status: 400, want: values{`requests_refused_total{code="invalid_request"}`: "1"}},
-		"not an address": {body: bodyOf("nobody", "SignIn", whole), times: 1, status: 422, want: values{fmt.Sprintf(ended, "invalid_recipient", "failed", "SignIn"): "1", `requests_refused_total{code="invalid_request"}`: "0"}},
+		"a wrong token":  {token: "wrong", times: 3, status: 401, want: values{`requests_rejected_total{code="unauthorized"}`: "3"}},
+		"not a message":  {body: `{`, times: 1, status: 400, want: values{`requests_rejected_total{code="invalid_request"}`: "1"}},
+		"not an address": {body: bodyOf("nobody", "SignIn", whole), times: 1, status: 422, want: values{fmt.Sprintf(ended, "invalid_recipient", "failed", "SignIn"): "1", `requests_rejected_total{code="invalid_request"}`: "0"}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -142,9 +142,9 @@ func TestQueuedMessagesAreCountedOnce(t *testing.T) {
 	}
 	s.scrape(t).want(t, map[string]string{
 		`queue_depth`: "1",
-		`missing_variables_total{connector="mine",type="SignIn"}`:                            "",
-		`sends_total{code="",connector="mine",mode="queued",outcome="queued",type="SignIn"}`: "1",
-		`send_duration_seconds_count{connector="mine",mode="queued"}`:                        "1",
+		`missing_variables_total{connector="mine",type="SignIn"}`:                             "",
+		`messages_total{code="",connector="mine",mode="queued",state="queued",type="SignIn"}`: "1",
+		`send_duration_seconds_count{connector="mine",mode="queued"}`:                         "1",
 	})
 	var tries atomic.Int64
 	s.answer = func() error {
@@ -157,11 +157,11 @@ func TestQueuedMessagesAreCountedOnce(t *testing.T) {
 	done := make(chan struct{})
 	go func() { defer close(done); s.delivery.Work(working) }()
 	defer func() { stop(); <-done }()
-	s.eventually(t, `sends_total{code="provider_unavailable",connector="mine",mode="queued",outcome="queued",type="SignIn"}`, "1")
+	s.eventually(t, `messages_total{code="provider_unavailable",connector="mine",mode="queued",state="queued",type="SignIn"}`, "1")
 	s.scrape(t).want(t, map[string]string{
 		`missing_variables_total{connector="mine",type="SignIn"}`:     "",
 		`send_duration_seconds_count{connector="mine",mode="queued"}`: "1",
-		`state_errors_total{operation="claim"}`:                     "0",
+		`state_operation_errors_total{operation="claim"}`:             "0",
 	})
 }
 
@@ -177,15 +177,15 @@ func TestLoadsAreOfTheMoment(t *testing.T) {
 		go func() { answered <- s.post(t, "mine", sendToken, bodyOf(to, "SignIn", whole)) }()
 	}
 	<-called
-	s.eventually(t, `waiting{connector="mine"}`, "1")
-	s.scrape(t).want(t, map[string]string{`in_flight{connector="mine"}`: "1"})
+	s.eventually(t, `messages_waiting{connector="mine"}`, "1")
+	s.scrape(t).want(t, map[string]string{`messages_in_flight{connector="mine"}`: "1"})
 	close(release)
 	for range 2 {
 		if status := <-answered; status != http.StatusOK {
 			t.Errorf("answered %d", status)
 		}
 	}
-	s.scrape(t).want(t, map[string]string{`in_flight{connector="mine"}`: "0", `waiting{connector="mine"}`: "0"})
+	s.scrape(t).want(t, map[string]string{`messages_in_flight{connector="mine"}`: "0", `messages_waiting{connector="mine"}`: "0"})
 }
 
 func TestSeriesEndWithTheirConnector(t *testing.T) {
@@ -216,7 +216,7 @@ func TestSeriesEndWithTheirConnector(t *testing.T) {
 	if len(of("mine")) < 40 {
 		t.Errorf("those of the other have gone, too: %q", of("mine"))
 	}
-	s.scrape(t).want(t, map[string]string{`sends_total{code="",connector="",mode="direct",outcome="sent",type="SignIn"}`: "1"})
+	s.scrape(t).want(t, map[string]string{`messages_total{code="",connector="",mode="direct",state="sent",type="SignIn"}`: "1"})
 }
 
 // Nothing that callers choose makes a series.
@@ -250,6 +250,7 @@ func TestLabelsDoNotGrow(t *testing.T) {
 func plain(backlog func(context.Context) (delivery.Backlog, error)) *metrics.Metrics {
 	return metrics.New(metrics.Options{
 		Loads: func() []delivery.Load { return nil }, Backlog: backlog, Expired: func() int64 { return 7 },
+		PendingOutcomes: func() (int, int64) { return 3, 2 },
 	})
 }
 
@@ -269,7 +270,8 @@ func TestBacklogIsNotReadByEachScrape(t *testing.T) {
 		})
 		for range 10 {
 			scrapeOf(t, m).want(t, map[string]string{
-				"state_up": "1", "queue_depth": "1", "queue_oldest_due_seconds": "90", "queue_expired_total": "7",
+				"state_up": "1", "queue_depth": "1", "queue_oldest_overdue_seconds": "90", "queue_expired_total": "7",
+				"pending_outcomes": "3", "outcomes_dropped_total": "2",
 			})
 		}
 		<-time.After(5 * time.Second)
@@ -298,13 +300,13 @@ func TestStateThatFailsHangsNoScrape(t *testing.T) {
 				})
 				for range 3 {
 					begun := time.Now()
-					scrapeOf(t, m).want(t, map[string]string{"state_up": "0", "queue_depth": "", "queue_oldest_due_seconds": ""})
+					scrapeOf(t, m).want(t, map[string]string{"state_up": "0", "queue_depth": "", "queue_oldest_overdue_seconds": ""})
 					if took := time.Since(begun); took > time.Second {
 						t.Errorf("a scrape took %v", took)
 					}
 				}
 				synctest.Wait()
-				scrapeOf(t, m).want(t, map[string]string{`state_errors_total{operation="backlog"}`: tt.errors})
+				scrapeOf(t, m).want(t, map[string]string{`state_operation_errors_total{operation="backlog"}`: tt.errors})
 				close(end)
 				synctest.Wait()
 				if most.Load() != 1 {

@@ -18,25 +18,25 @@ func gauge(d *prometheus.Desc, value float64, labels ...string) prometheus.Metri
 	return prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
 }
 
-// loads shows what the connectors have to do at the time of a scrape.
+// loads collects what the connectors have to do at the time of a scrape.
 type loads struct {
-	read                        func() []delivery.Load
-	inFlight, waiting, refusing *prometheus.Desc
+	read                       func() []delivery.Load
+	inFlight, waiting, breaker *prometheus.Desc
 }
 
 func newLoads(read func() []delivery.Load) *loads {
 	return &loads{
 		read:     read,
-		inFlight: describe("in_flight", "Calls of Aliyun under way.", "connector"),
-		waiting:  describe("waiting", "Messages that wait for their connector's pace, for a place, or for their next attempt.", "connector"),
-		refusing: describe("breaker_open", "1 while Aliyun refuses the account as a whole, and messages are refused without a call.", "connector"),
+		inFlight: describe("messages_in_flight", "Messages being sent.", "connector"),
+		waiting:  describe("messages_waiting", "Messages waiting for the connector's rate, for a free slot, or for their next attempt.", "connector"),
+		breaker:  describe("circuit_breaker_open", "1 while the circuit breaker is open: Aliyun rejects the account, and messages are rejected without a request.", "connector"),
 	}
 }
 
 func (l *loads) Describe(c chan<- *prometheus.Desc) {
 	c <- l.inFlight
 	c <- l.waiting
-	c <- l.refusing
+	c <- l.breaker
 }
 
 func (l *loads) Collect(c chan<- prometheus.Metric) {
@@ -47,18 +47,18 @@ func (l *loads) Collect(c chan<- prometheus.Metric) {
 		}
 		c <- gauge(l.inFlight, float64(load.InFlight), load.Connector)
 		c <- gauge(l.waiting, float64(load.Waiting), load.Connector)
-		c <- gauge(l.refusing, open, load.Connector)
+		c <- gauge(l.breaker, open, load.Connector)
 	}
 }
 
 const (
-	// backlogFor is how long the backlog is not looked at again, however many ask.
+	// backlogFor is how long a read backlog is served to all scrapes.
 	backlogFor = 5 * time.Second
 	// backlogTime is how long a scrape waits for the state.
 	backlogTime = time.Second
 )
 
-// A backlog shows what is queued, or that the state does not say.
+// A backlog collects what is queued, or that the state does not answer.
 type backlog struct {
 	metrics          *Metrics
 	read             func(context.Context) (delivery.Backlog, error)
@@ -66,10 +66,10 @@ type backlog struct {
 
 	mu      sync.Mutex
 	current seen
-	reading chan struct{} // closed when the look at the state that is under way ends
+	reading chan struct{} // closed when the read in progress ends; nil if there is none
 }
 
-// seen is what a look at the state has shown.
+// seen is the result of the last read.
 type seen struct {
 	delivery.Backlog
 	at time.Time
@@ -79,9 +79,9 @@ type seen struct {
 func (m *Metrics) newBacklog(read func(context.Context) (delivery.Backlog, error)) *backlog {
 	return &backlog{
 		metrics: m, read: read,
-		up:     describe("state_up", "Whether the state answered the last question about the queue."),
-		queued: describe("queue_depth", "Queued messages in the state, for all processes that share it; 100000 also stands for more."),
-		late:   describe("queue_oldest_due_seconds", "For how long the oldest queued message has been due."),
+		up:     describe("state_up", "1 if the state answered the last query about the queue, else 0."),
+		queued: describe("queue_depth", "Queued messages in the state, which all replicas share; at most 100000 are counted."),
+		late:   describe("queue_oldest_overdue_seconds", "Time since the oldest queued message became due."),
 	}
 }
 
@@ -102,8 +102,8 @@ func (b *backlog) Collect(c chan<- prometheus.Metric) {
 	c <- gauge(b.late, now.Late.Seconds())
 }
 
-// look returns what is known, and finds out if that is old. There is one look at a
-// time, even if the state does not keep to its deadline.
+// look returns the last result, and reads anew if that is old. There is one read at a
+// time, even if the state misses its deadline.
 func (b *backlog) look() seen {
 	b.mu.Lock()
 	if b.current.at.IsZero() || time.Since(b.current.at) >= backlogFor {

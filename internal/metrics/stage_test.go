@@ -41,7 +41,8 @@ func open(t *testing.T, where string) *stage {
 	s := &stage{answer: func() error { return nil }}
 	s.metrics = metrics.New(metrics.Options{
 		Version: "v1.2.3", State: "sqlite", Loads: func() []delivery.Load { return s.delivery.Loads() },
-		Backlog: state.Backlog, Expired: state.Expired,
+		PendingOutcomes: func() (int, int64) { return s.delivery.PendingOutcomes() },
+		Backlog:         state.Backlog, Expired: state.Expired,
 	})
 	log := slog.New(slog.DiscardHandler)
 	s.delivery = delivery.New(delivery.Options{Store: s.metrics.Store(state), Log: log, Observe: s.metrics.Observe})

@@ -9,7 +9,7 @@ import (
 	"dmconnector/internal/delivery"
 )
 
-// operations are the steps of the state that are counted.
+// The operations on the state that are measured.
 const (
 	accepting  = "accept"
 	confirming = "confirm"
@@ -20,7 +20,7 @@ const (
 
 var operations = []string{accepting, confirming, completing, claiming, lookingAt}
 
-// Store returns the store with its operations counted.
+// Store returns the store with its operations measured.
 func (m *Metrics) Store(s delivery.Store) delivery.Store { return &timedStore{s, m} }
 
 type timedStore struct {
@@ -33,15 +33,15 @@ func (s *timedStore) Accept(ctx context.Context, e *delivery.Entry) (delivery.Ac
 }
 
 func (s *timedStore) Confirm(ctx context.Context, id string, attempt int) error {
-	var refused error
+	var rejected error
 	_, err := timed(s.metrics, confirming, func() (struct{}, error) {
 		err := s.Store.Confirm(ctx, id, attempt)
 		if errors.Is(err, delivery.ErrSuperseded) || errors.Is(err, delivery.ErrLost) {
-			refused, err = err, nil // the state has answered
+			rejected, err = err, nil // the state has answered
 		}
 		return struct{}{}, err
 	})
-	return cmp.Or(refused, err)
+	return cmp.Or(rejected, err)
 }
 
 func (s *timedStore) Complete(ctx context.Context, o delivery.Outcome) (bool, error) {
