@@ -9,14 +9,18 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"dmconnector/internal/delivery"
 	"dmconnector/internal/errcode"
 	"dmconnector/internal/postgrestest"
+	"dmconnector/internal/registry"
 	"dmconnector/internal/seal"
 )
 
@@ -328,16 +332,19 @@ func TestNewerCodeSupersedes(t *testing.T) {
 	onEveryKind(t, func(t *testing.T, s *Store) {
 		limit := s.limit("recipient", "u", 2)
 		queued := mustAccept(t, s, order{mode: delivery.Queued, supersede: "p", charges: []delivery.Charge{limit}})
-		sending := mustAccept(t, s, order{supersede: "p", charges: []delivery.Charge{limit}}) // the first's place is free
+		sending := mustAccept(t, s, order{supersede: "p", charges: []delivery.Charge{limit}}) // the first's charge is refunded
 		other := mustAccept(t, s, order{mode: delivery.Queued, supersede: "q"})
-		newest := mustAccept(t, s, order{supersede: "p", charges: nil})
-
-		if r := mustMessage(t, s, queued.ID); r.State != delivery.StateFailed || r.Code != errcode.Superseded || s.sealed(t, queued.ID) {
-			t.Errorf("the queued one is %s %s", r.State, r.Code)
+		newest := s.testEntry(order{supersede: "p"})
+		a, err := s.Accept(t.Context(), newest)
+		if diff := cmp.Diff(delivery.Acceptance{Superseded: []string{sending.ID}}, a); err != nil || diff != "" {
+			t.Errorf("%v, %s", err, diff)
+		}
+		if r := mustMessage(t, s, queued.ID); r.State != delivery.StateFailed || r.Code != errcode.Superseded || r.Steps.Detail != supersededDetail || s.sealed(t, queued.ID) {
+			t.Errorf("the queued one is %s %s: %s", r.State, r.Code, r.Steps.Detail)
 		}
 		for id, want := range map[string]bool{sending.ID: true, newest.ID: false, other.ID: false} {
 			if got, err := superseded(t, s, id); err != nil || got != want {
-				t.Errorf("overtaken %v, %v, want %v", got, err, want)
+				t.Errorf("superseded %v, %v, want %v", got, err, want)
 			}
 		}
 		if r := mustMessage(t, s, other.ID); r.State != delivery.StateQueued {
@@ -349,14 +356,25 @@ func TestNewerCodeSupersedes(t *testing.T) {
 	})
 }
 
+// A message that is superseded during a failing attempt gets its charges back, and tells
+// that attempt's failure as a step, not as its reason.
 func TestSupersededIsNotTriedAgain(t *testing.T) {
 	onEveryKind(t, func(t *testing.T, s *Store) {
-		e := mustAccept(t, s, order{mode: delivery.Queued, supersede: "p"})
+		limit := s.limit("recipient", "u", 3)
+		e := mustAccept(t, s, order{mode: delivery.Queued, supersede: "p", charges: []delivery.Charge{limit}})
 		w := mustClaim(t, s, 1)[0]
 		mustAccept(t, s, order{mode: delivery.Direct, supersede: "p"})
-		mustComplete(t, s, delivery.Outcome{ID: e.ID, Attempt: w.Attempt, State: delivery.StateQueued, Code: errcode.ProviderBusy, Due: s.engine.now()})
-		if r := mustMessage(t, s, e.ID); r.State != delivery.StateFailed || r.Code != errcode.Superseded || s.sealed(t, e.ID) {
-			t.Errorf("it is %s %s", r.State, r.Code)
+		failed := delivery.Outcome{ID: e.ID, Attempt: w.Attempt, State: delivery.StateQueued, Code: errcode.ProviderBusy, Due: s.engine.now()}
+		failed.Steps = delivery.Steps{Detail: "throttled", Attempts: []delivery.Attempt{{Error: "throttled"}}}
+		if !mustComplete(t, s, failed) || mustComplete(t, s, failed) {
+			t.Error("it was not completed once")
+		}
+		r := mustMessage(t, s, e.ID)
+		if r.State != delivery.StateFailed || r.Code != errcode.Superseded || r.Steps.Detail != supersededDetail || len(r.Steps.Attempts) != 1 || s.sealed(t, e.ID) {
+			t.Errorf("it is %s %s: %+v", r.State, r.Code, r.Steps)
+		}
+		if n := s.left(t, limit); n != 3 {
+			t.Errorf("%d are left of 3", n)
 		}
 	})
 }
@@ -488,6 +506,7 @@ func TestWhatACrashLeftBehind(t *testing.T) {
 		"queued":             {order{mode: delivery.Queued}, delivery.StateQueued, true},
 		"queued, to be held": {order{mode: delivery.Queued, hold: true}, delivery.StateUnknown, true},
 		"queued, expired":    {order{mode: delivery.Queued, expires: time.Nanosecond}, delivery.StateUnknown, true},
+		"queued, superseded": {order{mode: delivery.Queued, supersede: "p"}, delivery.StateUnknown, true},
 	}
 	onEveryKind(t, func(t *testing.T, s *Store) {
 		for name, tt := range tests {
@@ -495,7 +514,7 @@ func TestWhatACrashLeftBehind(t *testing.T) {
 			if _, err := s.Accept(t.Context(), e); err != nil {
 				t.Fatal(err)
 			}
-			s.run(t, `UPDATE message SET state = 'sending', attempts = 1, due_at = $1`, micros(s.engine.now().Add(time.Minute)))
+			s.run(t, `UPDATE message SET state = 'sending', attempts = 1, due_at = $1, superseded = CASE WHEN supersede_key IS NULL THEN 0 ELSE 1 END`, micros(s.engine.now().Add(time.Minute)))
 			if err := s.reclaim(t.Context(), endedLeases); err != nil {
 				t.Fatal(err)
 			}
@@ -507,8 +526,15 @@ func TestWhatACrashLeftBehind(t *testing.T) {
 				t.Fatal(err)
 			}
 			r := mustMessage(t, s, e.ID)
-			if r.State != tt.state || s.sealed(t, e.ID) != tt.sealed || (r.State == delivery.StateUnknown) != (r.Code == errcode.OutcomeUnknown) {
-				t.Errorf("%s: %s %s, sealed %v", name, r.State, r.Code, s.sealed(t, e.ID))
+			if r.State != tt.state || s.sealed(t, e.ID) != tt.sealed {
+				t.Errorf("%s: %s, sealed %v", name, r.State, s.sealed(t, e.ID))
+			}
+			code, detail := errcode.OutcomeUnknown, lostDetail
+			if tt.state == delivery.StateQueued {
+				code, detail = "", ""
+			}
+			if r.Code != code || r.Steps.Detail != detail {
+				t.Errorf("%s: %s: %s", name, r.Code, r.Steps.Detail)
 			}
 			s.run(t, `DELETE FROM message`)
 		}
@@ -548,6 +574,9 @@ func TestExpiredPayloadIsErased(t *testing.T) {
 				t.Errorf("%s: what has expired beside it is not erased", name)
 			}
 			r := mustMessage(t, s, e.ID)
+			if (r.State == delivery.StateExpired) != (r.Steps.Detail == expiredDetail) {
+				t.Errorf("%s: %s: %s", name, r.State, r.Steps.Detail)
+			}
 			if r.State != tt.after || s.sealed(t, e.ID) != (tt.before == delivery.StateSending) || r.Retryable {
 				t.Errorf("%s: %s, sealed %v, retryable %v", name, r.State, s.sealed(t, e.ID), r.Retryable)
 			}
@@ -643,6 +672,14 @@ func TestListIsFilteredAndPaged(t *testing.T) {
 			"by state":             {delivery.Filter{Limit: 10, States: []delivery.State{delivery.StateSending}}, pick(0, 1)},
 			"sent":                 {delivery.Filter{Limit: 2, States: []delivery.State{delivery.StateSent}}, pick(2, 3)},
 			"by two states":        {delivery.Filter{Limit: 10, States: []delivery.State{delivery.StateSent, delivery.StateSending}}, ids},
+			"a state repeated":     {delivery.Filter{Limit: 10, States: slices.Repeat([]delivery.State{delivery.StateSent, "x"}, 10_000)}, pick(2, 3, 4, 5, 6)},
+			"by all states":        {delivery.Filter{Limit: 3, States: []delivery.State{"dead", "sent", "failed", "queued", "sending", "unknown", "expired"}}, pick(0, 1, 2)},
+			"not sent":             {delivery.Filter{Limit: 10, States: []delivery.State{"dead", "failed", "queued", "sending", "unknown", "expired"}}, pick(0, 1)},
+			"an unknown state":     {delivery.Filter{Limit: 10, States: []delivery.State{"x"}}, nil},
+			"by incident":          {delivery.Filter{Limit: 10, Incident: ids[4]}, pick(4)},
+			"by its last 8":        {delivery.Filter{Limit: 10, Incident: ids[4][28:]}, pick(4)},
+			"by less":              {delivery.Filter{Limit: 10, Incident: ids[4][29:]}, nil},
+			"incident and state":   {delivery.Filter{Limit: 10, Incident: ids[4][28:], States: []delivery.State{delivery.StateSending}}, nil},
 			"by all of it":         {delivery.Filter{Limit: 10, Address: &address, Connector: "c0", Type: "SignIn", States: []delivery.State{delivery.StateSent}}, pick(6)},
 			"none":                 {delivery.Filter{Limit: 10, Connector: "nope"}, nil},
 			"before any":           {delivery.Filter{Limit: 10, Until: time.Now().Add(-time.Hour)}, nil},
@@ -808,17 +845,52 @@ func TestReadiness(t *testing.T) {
 	})
 }
 
-// A newer code that a limit refuses leaves the one on the way alone.
+// A newer code that exceeds a limit leaves older ones as they are, even if their charges
+// would have made room for it in another limit.
 func TestRejectedCodeSupersedesNothing(t *testing.T) {
 	onEveryKind(t, func(t *testing.T, s *Store) {
-		limit := s.limit("recipient", "u", 1)
-		older := mustAccept(t, s, order{supersede: "p", charges: []delivery.Charge{limit}})
-		a, err := s.Accept(t.Context(), s.testEntry(order{supersede: "p", charges: []delivery.Charge{limit}}))
-		if err != nil || a.Exceeded == nil {
+		recipient, client := s.limit("recipient", "u", 2), s.limit("ip", "i", 1)
+		mustAccept(t, s, order{charges: []delivery.Charge{client}})
+		sending := mustAccept(t, s, order{supersede: "p", charges: []delivery.Charge{recipient}})
+		s.run(t, `UPDATE message SET supersede_key = NULL WHERE id = $1`, sending.ID) // for a moment
+		queued := mustAccept(t, s, order{mode: delivery.Queued, supersede: "p", charges: []delivery.Charge{recipient}})
+		s.run(t, `UPDATE message SET supersede_key = $1 WHERE id = $2`, queued.Supersede[:], sending.ID)
+		a, err := s.Accept(t.Context(), s.testEntry(order{supersede: "p", charges: []delivery.Charge{recipient, client}}))
+		if err != nil || a.Exceeded == nil || a.Exceeded.Limit != "ip" || len(a.Superseded) > 0 {
 			t.Fatalf("%+v, %v", a, err)
 		}
-		if overtaken, err := superseded(t, s, older.ID); err != nil || overtaken {
-			t.Errorf("overtaken %v, %v", overtaken, err)
+		if found, err := superseded(t, s, sending.ID); err != nil || found {
+			t.Errorf("superseded %v, %v", found, err)
+		}
+		if r := mustMessage(t, s, queued.ID); r.State != delivery.StateQueued || !s.sealed(t, queued.ID) {
+			t.Errorf("the queued one is %s", r.State)
+		}
+		if n := s.left(t, recipient); n != 0 {
+			t.Errorf("%d are left of the limit that both are charged", n)
+		}
+	})
+}
+
+// PostgreSQL fails on texts with a NUL or broken UTF-8, and SQLite finds nothing.
+func TestImpossibleTextsAreNotFound(t *testing.T) {
+	onEveryKind(t, func(t *testing.T, s *Store) {
+		mustAccept(t, s, order{})
+		for _, text := range []string{"a\x00b", "\x00", "a\xff", "1234567\x00"} {
+			if _, found, err := s.Message(t.Context(), text); found || err != nil {
+				t.Errorf("message %q: %v, %v", text, found, err)
+			}
+			if err := s.Retry(t.Context(), "admin", text); err != errNoMessage { //nolint:errorlint // it is not wrapped
+				t.Errorf("retry %q: %v", text, err)
+			}
+			if err := s.RevokeToken(t.Context(), "admin", text); !errors.Is(err, registry.ErrNotFound) {
+				t.Errorf("token %q: %v", text, err)
+			}
+			for _, f := range []delivery.Filter{{Type: text}, {Connector: text}, {Incident: text}, {Before: text}, {States: []delivery.State{delivery.State(text)}}} {
+				f.Limit = 10
+				if list, err := s.Messages(t.Context(), f); err != nil || len(list) > 0 {
+					t.Errorf("%+v: %d messages, %v", f, len(list), err)
+				}
+			}
 		}
 	})
 }

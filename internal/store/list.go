@@ -132,7 +132,7 @@ func knownStates(list []delivery.State) []delivery.State {
 const incidentLength = 8
 
 // listQuery returns the query of a filter. Ids are in the order of time, and so are the
-// entries of each index that have the same address, connector or type.
+// entries of an index that have the same address or connector.
 func listQuery(t *tx, f delivery.Filter) (query string, args []any) {
 	var terms []string
 	arg := func(value any) string {
@@ -158,7 +158,7 @@ func listQuery(t *tx, f delivery.Filter) (query string, args []any) {
 	case f.Connector != "":
 		index = "message_connector"
 	case f.Type != "":
-		index = "message_type"
+		index = "message_kind"
 	}
 	if f.Address != nil {
 		where("address", "=", f.Address[:])

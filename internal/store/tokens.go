@@ -115,9 +115,12 @@ func scanToken(rows *sql.Rows) (Token, error) {
 	return t, err
 }
 
-// RevokeToken ends a token. It returns [registry.ErrNotFound] if there is none of
-// that id; one that is revoked already stays as it is.
+// RevokeToken ends a token. It returns [registry.ErrNotFound] if there is no such token;
+// one that is revoked already stays as it is.
 func (s *Store) RevokeToken(ctx context.Context, by, id string) error {
+	if !storable(id) {
+		return registry.ErrNotFound
+	}
 	err := s.configure(ctx, change(by, "token.revoke", id), func(t *tx, now time.Time) error {
 		revoked, err := t.exec(`UPDATE token SET revoked_at = $2 WHERE id = $1 AND revoked_at = 0`, id, micros(now))
 		if err == nil && revoked == 0 {

@@ -34,9 +34,8 @@ CREATE INDEX message_sealed ON message(expires_at) WHERE payload IS NOT NULL;
 CREATE INDEX message_incident ON message(substr(id, 29));
 CREATE INDEX message_address ON message(address, id);
 CREATE INDEX message_connector ON message(connector, id, type);
-CREATE INDEX message_type ON message(type, id);
 CREATE INDEX message_unsent ON message(id, state, connector, type) WHERE state <> 'sent';
-CREATE INDEX message_created ON message(created_at, connector, type, state, updated_at);
+CREATE INDEX message_kind ON message(id, connector, type, state, created_at, updated_at);
 
 CREATE TABLE rate_limit (
     subject {blob} PRIMARY KEY,        -- keyed hash of what is limited, and for whom
