@@ -520,7 +520,7 @@ func TestQueuedMessagesInFlightAreBounded(t *testing.T) {
 		"one connector":  {1, 200, 96, 96, 2 * 700 * time.Millisecond},
 		"two connectors": {2, 400, 192, 192, 2 * 700 * time.Millisecond},
 		// Each may have half of what the others leave of 512.
-		"eight connectors": {8, 800, 440, 470, 700 * time.Millisecond},
+		"eight connectors": {8, 800, 400, 512, 700 * time.Millisecond},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -890,7 +890,7 @@ func TestOutcomeThatCannotBeRecorded(t *testing.T) {
 		c.store.mu.Lock()
 		c.store.complete, c.store.poison = nil, ids[0]
 		c.store.mu.Unlock()
-		time.Sleep(2 * time.Second) //nolint:forbidigo // the clock of synctest
+		time.Sleep(2300 * time.Millisecond) //nolint:forbidigo // the clock of synctest
 		for _, id := range ids[1:] {
 			if r := c.message(t, id); r.State != delivery.StateSent {
 				t.Errorf("another one is %s", r.State)
@@ -903,7 +903,7 @@ func TestOutcomeThatCannotBeRecorded(t *testing.T) {
 			c.store.fail(nil, errDisk, nil)
 			c.post(post{code: fmt.Sprint("more ", i)})
 			c.store.fail(nil, nil, nil)
-			time.Sleep(2 * time.Second) //nolint:forbidigo // the clock of synctest
+			time.Sleep(2300 * time.Millisecond) //nolint:forbidigo // the clock of synctest
 		}
 		if waiting, dropped := c.PendingOutcomes(); waiting != 0 || dropped != 1 {
 			t.Errorf("%d wait, %d dropped", waiting, dropped)

@@ -308,7 +308,7 @@ func (p *pendingOutcomes) drop(o Outcome) {
 func (p *pendingOutcomes) work() {
 	recorded := 0
 	for {
-		o, ok := p.next()
+		o, ok := p.first()
 		if !ok {
 			return
 		}
@@ -317,38 +317,46 @@ func (p *pendingOutcomes) work() {
 		cancel()
 		if err == nil {
 			recorded++
+			p.remove()
 			continue
 		}
 		if recorded > o.recorded {
 			o.failures, o.recorded = o.failures+1, recorded
 		}
-		p.putBack(o)
+		p.moveToEnd(o)
 		if sleep(p.closing, pendingPause, nil) != nil {
 			return
 		}
 	}
 }
 
-// next takes the first outcome off the list. Without one the work ends.
-func (p *pendingOutcomes) next() (first pendingOutcome, ok bool) {
+// first returns the first outcome of the list. Without one the work ends.
+func (p *pendingOutcomes) first() (first pendingOutcome, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.list) == 0 {
 		p.busy = false
 		return pendingOutcome{}, false
 	}
-	first, p.list = p.list[0], p.list[1:]
-	return first, true
+	return p.list[0], true
 }
 
-func (p *pendingOutcomes) putBack(o pendingOutcome) {
+func (p *pendingOutcomes) remove() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if o.failures >= maxFailures {
-		p.drop(o.Outcome)
+	p.list = p.list[1:]
+}
+
+// moveToEnd moves the first outcome, unless it has failed too often.
+func (p *pendingOutcomes) moveToEnd(first pendingOutcome) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.list = p.list[1:]
+	if first.failures >= maxFailures {
+		p.drop(first.Outcome)
 		return
 	}
-	p.list = append(p.list, o)
+	p.list = append(p.list, first)
 }
 
 // counts returns how many outcomes wait, and how many were dropped.
