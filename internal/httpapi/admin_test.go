@@ -283,8 +283,8 @@ func TestConnectorsTellWhereTheyStand(t *testing.T) {
 	s := newService(t, "filed")
 	s.create("mine")
 	for id, want := range map[string]string{
-		"filed": `"dmconnector":{"source":"file","readOnly":true,"inForce":true,`,
-		"mine":  `"dmconnector":{"source":"state","readOnly":false,"inForce":true,"version":1,`,
+		"filed": `"dmconnector":{"source":"file","readOnly":true,"active":true,`,
+		"mine":  `"dmconnector":{"source":"state","readOnly":false,"active":true,"version":1,`,
 	} {
 		if got := s.do("GET", "/api/connectors/"+id, adminToken, ""); !strings.Contains(got.body, want) {
 			t.Errorf("%s: %s", id, got.body)
@@ -327,7 +327,7 @@ func TestBrokenFileKeepsTheServiceReady(t *testing.T) {
 	if got := s.do("GET", "/readyz", adminToken, ""); got.status != 200 || !strings.Contains(got.body, `"details":[{"id":"filed","path":"`) || !strings.Contains(got.body, "Fix the JSON") {
 		t.Errorf("for an admin: %d %s", got.status, got.body)
 	}
-	if got := s.do("GET", "/api/connectors/filed", adminToken, ""); !strings.Contains(got.body, `"inForce":true`) || !strings.Contains(got.body, `"problems":[{"pointer":"/config`) {
+	if got := s.do("GET", "/api/connectors/filed", adminToken, ""); !strings.Contains(got.body, `"active":true`) || !strings.Contains(got.body, `"problems":[{"pointer":"/config`) {
 		t.Errorf("%s", got.body)
 	}
 	if got := s.send(); got.status != 200 {
@@ -343,7 +343,7 @@ func TestStoredConnectorThatIsNotInForce(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.create("mine") // the registry learns of both
-	if got := s.do("GET", "/api/connectors/old", adminToken, ""); !strings.Contains(got.body, `"inForce":false`) || !strings.Contains(got.body, `"problems":[{"pointer":"/config/accountName"`) {
+	if got := s.do("GET", "/api/connectors/old", adminToken, ""); !strings.Contains(got.body, `"active":false`) || !strings.Contains(got.body, `"problems":[{"pointer":"/config/accountName"`) {
 		t.Errorf("%d %s", got.status, got.body)
 	}
 	if got := s.do("GET", "/readyz", adminToken, ""); !strings.HasPrefix(got.body, `{"status":"ready","connectors":1,"problems":1,"details":[{"id":"old","problems":[`) {

@@ -28,7 +28,7 @@ type connectorObject struct {
 type connectorDetails struct {
 	Source   registry.Source     `json:"source"`
 	ReadOnly bool                `json:"readOnly"`
-	InForce  bool                `json:"inForce"` // messages can be sent through it
+	Active   bool                `json:"active"` // messages can be sent through it
 	Version  int64               `json:"version,omitempty"`
 	Problems []connector.Problem `json:"problems"` // why the newest version is not active
 	Warnings []connector.Problem `json:"warnings"`
@@ -40,7 +40,7 @@ func (s *Server) connectorObject(c registry.Connector) connectorObject {
 		Config: orEmpty(c.Config), Metadata: orEmpty(c.Metadata),
 		ConnectorID: FactoryID, factoryMetadata: s.factory.factoryMetadata,
 		Beyond: connectorDetails{
-			Source: c.Source, ReadOnly: c.Source == registry.FromFile, InForce: c.Active, Version: c.Version,
+			Source: c.Source, ReadOnly: c.Source == registry.FromFile, Active: c.Active, Version: c.Version,
 			Problems: inConfig(c.Problems), Warnings: inConfig(c.Warnings),
 		},
 	}

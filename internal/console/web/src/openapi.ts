@@ -18,49 +18,49 @@ export interface components {
          *     }
          */
         Problem: {
-            /** @description `urn:dmconnector:problem:` and the code. */
+            /** @description `urn:dmconnector:problem:` followed by the code. */
             type: string;
             title: string;
             status: number;
             code: components["schemas"]["ProblemCode"];
             /**
              * Format: uuid
-             * @description Names the error in the log; of a message also its id.
+             * @description Id of the error in the log. If there is a message, it is the message's id.
              */
             incident: string;
-            /** @description What is wrong, for admins. */
+            /** @description What is wrong and what to do, for admins. */
             message?: string;
-            /** @description All that is wrong with the request, for admins. */
+            /** @description Everything that is wrong with the request, for admins. */
             errors?: components["schemas"]["Fault"][];
         };
         /** @description Codes are stable. New ones may be added. */
         ProblemCode: string & ("invalid_recipient" | "template_not_found" | "variable_missing" | "provider_busy" | "quota_exhausted" | "provider_rejected" | "recipient_rejected" | "content_rejected" | "provider_unavailable" | "outcome_unknown" | "rate_limited" | "overloaded" | "superseded" | "in_progress" | "idempotency_mismatch" | "connector_not_found" | "unavailable" | "internal" | "invalid_request" | "unauthorized" | "forbidden" | "not_found" | "method_not_allowed" | "invalid_config" | "factory_not_found" | "unknown_factory" | "connector_exists" | "connector_reserved" | "connector_read_only" | "precondition_failed" | "email_template_not_found" | "filter_required" | "message_not_found" | "payload_gone" | "not_retryable");
         Fault: {
-            /** @description Where: a JSON pointer into the request (RFC 6901). */
+            /** @description Place in the request: a JSON pointer (RFC 6901). */
             pointer: string;
-            /** @description In the text that the pointer names. */
+            /** @description Line in the text at the pointer. */
             line?: number;
-            /** @description What is wrong, and what would be right. */
+            /** @description What is wrong and what would be right. */
             detail: string;
         };
         /**
-         * @description What became of a message: docs/state.md has more.
+         * @description State of a message; docs/state.md explains them.
          * @enum {string}
          */
         State: "queued" | "sending" | "sent" | "failed" | "dead" | "expired" | "unknown";
         /**
-         * @description What Logto sends a mail for.
+         * @description What Logto sends an email for.
          * @enum {string}
          */
         UsageType: "SignIn" | "Register" | "ForgotPassword" | "OrganizationInvitation" | "Generic" | "UserPermissionValidation" | "BindNewIdentifier" | "MfaVerification" | "BindMfa";
-        /** @description `other` stands for any type that is not Logto's. */
+        /** @description `other` is any type that is not one of Logto's. */
         MessageType: components["schemas"]["UsageType"] | "other";
-        /** @description Other members are not looked at. */
+        /** @description Other members are ignored. */
         SendRequest: {
-            /** @description One mail address. */
+            /** @description One email address. */
             to: string;
             /**
-             * @description What the mail is for. Logto sends these, and a connector may have templates for others.
+             * @description What the email is for. These are Logto's; a connector may have templates for others.
              * @example SignIn
              * @example Register
              * @example ForgotPassword
@@ -74,27 +74,27 @@ export interface components {
             type: string;
             /** @description The template's variables, such as `code`; `locale` or `uiLocales` choose the language. */
             payload?: Record<string, unknown>;
-            /** @description Of the client that asked for the code. */
+            /** @description IP address of the client that requested the code. */
             ip?: string | null;
         };
         Sent: {
             /**
              * Format: uuid
-             * @description Names the message, as `incident` does in errors.
+             * @description Id of the message. In errors it is the `incident`.
              */
             id: string;
             state: components["schemas"]["State"];
         };
         ConnectorDraft: {
             /**
-             * @description The factory's id.
+             * @description Id of the factory.
              * @constant
              */
             connectorId: "aliyun-direct-mail";
-            /** @description Made up if there is none. */
+            /** @description Generated if missing. */
             id?: string;
             config: components["schemas"]["ConnectorConfig"];
-            /** @description Any, for whoever wrote it. */
+            /** @description Free for the caller's use. */
             metadata?: Record<string, unknown> | null;
             syncProfile?: boolean;
             enableTokenStorage?: boolean;
@@ -105,16 +105,16 @@ export interface components {
             syncProfile?: boolean;
             enableTokenStorage?: boolean;
         };
-        /** @description A connector in Logto's shape, and what is beyond it under `dmconnector`. */
+        /** @description A connector in Logto's shape. `dmconnector` has what Logto has no member for. */
         Connector: {
             id: string;
             syncProfile: boolean;
             enableTokenStorage: boolean;
-            /** @description Its JSON, with secrets as `***`. It is a ConnectorConfig, unless it has problems or warnings. */
+            /** @description The connector's JSON with secrets as `***`. It is a ConnectorConfig, unless it has problems or warnings. */
             config: Record<string, unknown>;
             metadata: Record<string, unknown>;
             /**
-             * @description The factory's id.
+             * @description Id of the factory.
              * @constant
              */
             connectorId: "aliyun-direct-mail";
@@ -125,7 +125,7 @@ export interface components {
             logoDark: string | null;
             /** @description Markdown. */
             readme: string;
-            /** @description The form, as Logto's console has it. */
+            /** @description The fields of the form in Logto's console. */
             formItems: components["schemas"]["FormItem"][];
             platform: string | null;
             /** @constant */
@@ -138,7 +138,7 @@ export interface components {
          * @example {
          *       "source": "state",
          *       "readOnly": false,
-         *       "inForce": true,
+         *       "active": true,
          *       "version": 3,
          *       "problems": [],
          *       "warnings": []
@@ -148,17 +148,17 @@ export interface components {
             /** @enum {unknown} */
             source: "file" | "state";
             readOnly: boolean;
-            /** @description Messages can be sent through it. */
-            inForce: boolean;
-            /** @description Not of one from a file. */
+            /** @description Messages can be sent through the connector. */
+            active: boolean;
+            /** @description Not for connectors from files. */
             version?: number;
-            /** @description Why what was written last is not in force. */
+            /** @description Why the newest version is not active. */
             problems: components["schemas"]["Fault"][];
             warnings: components["schemas"]["Fault"][];
         };
-        /** @description The content of config.schema.json takes this place. */
+        /** @description Replaced by config.schema.json. */
         ConnectorConfig: unknown;
-        /** @description What a connector of Direct Mail is, in Logto's shape. */
+        /** @description A connector factory in Logto's shape. */
         Factory: {
             /** @constant */
             id: "aliyun-direct-mail";
@@ -169,7 +169,7 @@ export interface components {
             logoDark: string | null;
             /** @description Markdown. */
             readme: string;
-            /** @description The form, as Logto's console has it. */
+            /** @description The fields of the form in Logto's console. */
             formItems: components["schemas"]["FormItem"][];
             platform: string | null;
             /** @constant */
@@ -188,7 +188,7 @@ export interface components {
             [key: string]: unknown;
         };
         /**
-         * @description A text by language.
+         * @description Texts by language.
          * @example {
          *       "en": "Aliyun Direct Mail",
          *       "zh-CN": "阿里云邮件推送"
@@ -218,17 +218,17 @@ export interface components {
         PreviewRequest: {
             /** @description A usage type, such as SignIn. */
             type: string;
-            /** @description What it lacks comes from a sample. */
+            /** @description Variables that are missing come from a sample. */
             payload?: Record<string, unknown> | null;
             /**
-             * @description `false` has nothing come from a sample.
+             * @description `false` turns the sample off.
              * @default true
              */
             sample: boolean;
             locale?: string;
-            /** @description One mail address. */
+            /** @description One email address. */
             to?: string;
-            /** @description Instead of the stored connector's. */
+            /** @description Used instead of the stored config. */
             config?: components["schemas"]["ConnectorConfig"];
         };
         Preview: {
@@ -243,24 +243,24 @@ export interface components {
             text?: string;
             template: components["schemas"]["TemplateChoice"];
         };
-        /** @description Which template was chosen, and why. */
+        /** @description The chosen template, and why it was chosen. */
         TemplateChoice: {
-            /** @description The template's place in the connector's list, or -1. */
+            /** @description Index in the connector's templates, or -1. */
             template: number;
-            /** @description The id of an email template. */
+            /** @description Id of the email template. */
             emailTemplate?: string;
             usageType: string;
             languageTag?: string;
-            /** @description Why it was chosen, a sentence each. */
+            /** @description Reasons for the choice, one sentence each. */
             choice: string[] | null;
-            /** @description Variables that the message does not carry. */
+            /** @description Variables that the message does not contain. */
             missing?: string[];
-            /** @description What was changed to keep the mail safe or acceptable. */
+            /** @description Changes that keep the email safe or acceptable. */
             notes?: string[];
         };
         Examination: {
             region?: string;
-            /** @description Its host. */
+            /** @description Host of the endpoint. */
             endpoint?: string;
             outcome: components["schemas"]["Finding"];
             steps: components["schemas"]["ExaminationStep"][];
@@ -269,35 +269,35 @@ export interface components {
             /** @enum {unknown} */
             check: "config" | "name" | "connection" | "clock" | "key" | "permission" | "account" | "sender" | "domain" | "reply";
             status: components["schemas"]["Finding"];
-            /** @description Names what was found, for programs and translations. */
+            /** @description Identifies the finding, for programs and translations. */
             finding: string;
-            /** @description What belongs to the finding. */
+            /** @description Values of the finding. */
             values?: {
                 [key: string]: string;
             };
-            /** @description What was found, in plain words. */
+            /** @description The finding in words. */
             detail: string;
-            /** @description What to do about it. */
+            /** @description What to do. */
             cure?: string;
-            /** @description Direct Mail's, where it refused a call. */
+            /** @description Direct Mail's error code, if it rejected the request. */
             code?: string;
-            /** @description Names that call to Aliyun's support. */
+            /** @description Identifies the request for Aliyun's support. */
             requestId?: string;
         };
         /**
-         * @description `problem` keeps mail from being sent; with `warning` it goes out, but not as it should; `skipped` could not be looked at.
+         * @description `problem`: no email can be sent. `warning`: emails are sent, but something is wrong. `skipped`: could not be checked.
          * @enum {string}
          */
         Finding: "good" | "skipped" | "warning" | "problem";
         TestRequest: {
-            /** @description One mail address. */
+            /** @description One email address. */
             email: string;
-            /** @description A usage type; Generic if there is none. */
+            /** @description A usage type. The default is Generic. */
             type?: string;
             locale?: string;
-            /** @description Besides the code 000000. */
+            /** @description Added to the code 000000. */
             payload?: Record<string, unknown> | null;
-            /** @description Instead of the stored connector's. */
+            /** @description Used instead of the stored config. */
             config?: components["schemas"]["ConnectorConfig"];
         };
         /** @description An email template in Logto's shape. */
@@ -308,7 +308,7 @@ export interface components {
             languageTag: string;
             templateType: string;
             details: components["schemas"]["EmailTemplateDetails"];
-            /** @description Milliseconds since 1970. */
+            /** @description Milliseconds since 1970-01-01. */
             createdAt: number;
         };
         EmailTemplateDraft: {
@@ -332,26 +332,26 @@ export interface components {
             replyTo?: string;
             sendFrom?: string;
         };
-        /** @description A message without its code, its body and its address. */
+        /** @description A message. Never includes its code, body or full address. */
         Message: {
             /**
              * Format: uuid
-             * @description The `incident` of an error.
+             * @description The `incident` in errors.
              */
             id: string;
             connector: string;
             type: components["schemas"]["MessageType"];
             /**
-             * @description `direct`: its caller waited. `queued`: it was told before that the mail was safe. `test`: for an admin.
+             * @description `direct`: the caller waits for the outcome. `queued`: the caller got 202. `test`: sent by an admin.
              * @enum {unknown}
              */
             mode: "direct" | "queued" | "test";
             state: components["schemas"]["State"];
-            /** @description Of one that was not sent, or not certainly. */
+            /** @description Why the message was not sent, or may not have been sent. */
             code?: components["schemas"]["ProblemCode"];
-            /** @description Masked. */
+            /** @description The masked address. */
             recipient: string;
-            /** @description How often it was taken up. */
+            /** @description How often a worker claimed the message. */
             attempts: number;
             /** Format: date-time */
             createdAt: string;
@@ -361,24 +361,24 @@ export interface components {
             expiresAt: string;
             /**
              * Format: date-time
-             * @description When a queued one is sent.
+             * @description When a queued message is due.
              */
             dueAt?: string;
-            /** @description An admin may have it sent again. */
+            /** @description An admin can retry the message. */
             retryable: boolean;
-            /** @description Not in lists. */
+            /** @description Not included in lists. */
             steps?: components["schemas"]["Steps"];
         };
         MessagePage: {
             messages: components["schemas"]["Message"][];
             /**
              * Format: uuid
-             * @description Goes into `before` for the next page, if there is one.
+             * @description Value of `before` for the next page, if there is one.
              */
             next?: string;
         };
         MessageSearch: {
-            /** @description One mail address. */
+            /** @description One email address. */
             address?: string;
             state?: components["schemas"]["State"] | components["schemas"]["State"][];
             type?: components["schemas"]["MessageType"];
@@ -399,13 +399,13 @@ export interface components {
             since: string;
             /** Format: date-time */
             until: string;
-            /** @description Seconds. */
+            /** @description Length in seconds. */
             step: number;
             series: {
                 connector: string;
                 type: components["schemas"]["MessageType"];
                 state: components["schemas"]["State"];
-                /** @description One for each step. */
+                /** @description One number for each step. */
                 counts: number[];
             }[];
             /** @description For each step, how long sent messages took, in milliseconds; null if there are none. Quantiles are right within 10 %. */
@@ -420,11 +420,11 @@ export interface components {
             id: string;
             /** Format: date-time */
             at: string;
-            /** @description Whose token it was. */
+            /** @description The owner of the token. */
             actor: string;
             /** @description Such as `connector.update`. */
             action: string;
-            /** @description The id of what was changed. */
+            /** @description Id of the changed object. */
             subject: string;
             detail?: {
                 [key: string]: unknown;
@@ -434,23 +434,23 @@ export interface components {
             changes: components["schemas"]["Change"][];
             /**
              * Format: uuid
-             * @description Goes into `before` for the next page, if there is one.
+             * @description Value of `before` for the next page, if there is one.
              */
             next?: string;
         };
         Session: {
-            /** @description Whose token it was. */
+            /** @description The owner of the token. */
             actor: string;
             /** Format: date-time */
             expiresAt: string;
-            /** @description There is an inbox. */
+            /** @description The sandbox is running, so there is an inbox. */
             sandbox: boolean;
-            /** @description The program's. */
+            /** @description Version of the program. */
             version: string;
-            /** @description The kind of its state. */
+            /** @description Kind of the state. */
             state: string;
         };
-        /** @description A mail that the simulated Direct Mail accepted. */
+        /** @description An email that the sandbox accepted. */
         SandboxMail: {
             id: string;
             /** Format: date-time */
@@ -463,7 +463,7 @@ export interface components {
             subject: string;
             html: string;
             text: string;
-            /** @description The verification code, if there is one. */
+            /** @description The verification code, if the email has one. */
             code: string;
             envId: string;
             requestId: string;
@@ -472,28 +472,28 @@ export interface components {
         Readiness: {
             /** @constant */
             status: "ready";
-            /** @description In force. */
+            /** @description Number of active connectors. */
             connectors: number;
-            /** @description Connectors and files whose last version is not in force. */
+            /** @description Number of connectors and files whose newest version is not active. */
             problems: number;
-            /** @description For admins. */
+            /** @description Only for admins. */
             details?: {
                 id: string;
-                /** @description Of its file. */
+                /** @description Path of the file. */
                 path?: string;
                 problems: components["schemas"]["Fault"][];
             }[];
         };
         /** @description Problem details (RFC 9457) of a failed send, at most 300 bytes. They may be shown to anyone; the log and the message have more, under the incident. */
         PublicProblem: {
-            /** @description `urn:dmconnector:problem:` and the code. */
+            /** @description `urn:dmconnector:problem:` followed by the code. */
             type: string;
             title: string;
             status: number;
             code: components["schemas"]["ProblemCode"];
             /**
              * Format: uuid
-             * @description Names the error in the log; of a message also its id.
+             * @description Id of the error in the log. If there is a message, it is the message's id.
              */
             incident: string;
         };
@@ -504,9 +504,9 @@ export interface components {
         FailureText: string;
         /** @description What happened to a message, step by step. */
         Steps: {
-            /** @description Why it was not sent, in plain words. */
+            /** @description Why the message was not sent, for admins. */
             detail?: string;
-            /** @description The limits that it had to keep. */
+            /** @description The rate limits that applied. */
             limits?: {
                 /** @enum {unknown} */
                 limit: "recipient" | "ip" | "connector" | "tester";
@@ -515,7 +515,7 @@ export interface components {
                 usedUp?: boolean;
             }[];
             template?: components["schemas"]["TemplateChoice"];
-            /** @description The calls of Direct Mail. */
+            /** @description The requests to Direct Mail. */
             attempts?: {
                 /** Format: date-time */
                 at: string;
@@ -523,9 +523,9 @@ export interface components {
                 error?: string;
             }[];
             receipt?: {
-                /** @description Names the mail in Direct Mail's events. */
+                /** @description Identifies the email in Direct Mail's events. */
                 envId: string;
-                /** @description Names the call to Aliyun's support. */
+                /** @description Identifies the request for Aliyun's support. */
                 requestId: string;
             };
         };
@@ -533,15 +533,15 @@ export interface components {
         TestTrace: {
             /**
              * Format: uuid
-             * @description The `incident` of an error.
+             * @description The `incident` in errors.
              */
             id: string;
             state: components["schemas"]["State"];
-            /** @description Masked. */
+            /** @description The masked address. */
             recipient: string;
-            /** @description Why it was not sent, in plain words. */
+            /** @description Why the message was not sent, for admins. */
             detail?: string;
-            /** @description The limits that it had to keep. */
+            /** @description The rate limits that applied. */
             limits?: {
                 /** @enum {unknown} */
                 limit: "recipient" | "ip" | "connector" | "tester";
@@ -550,22 +550,22 @@ export interface components {
                 usedUp?: boolean;
             }[];
             template?: components["schemas"]["TemplateChoice"];
-            /** @description The calls of Direct Mail. */
+            /** @description The requests to Direct Mail. */
             attempts?: {
                 /** Format: date-time */
                 at: string;
                 milliseconds: number;
                 error?: string;
-                /** @description It has not ended yet. */
+                /** @description The attempt has not ended. */
                 pending?: boolean;
             }[];
             receipt?: {
-                /** @description Names the mail in Direct Mail's events. */
+                /** @description Identifies the email in Direct Mail's events. */
                 envId: string;
-                /** @description Names the call to Aliyun's support. */
+                /** @description Identifies the request for Aliyun's support. */
                 requestId: string;
             };
-            /** @description If it was not sent. */
+            /** @description Why the email was not sent. */
             error?: components["schemas"]["Problem"];
         };
     };

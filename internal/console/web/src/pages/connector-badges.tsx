@@ -53,12 +53,12 @@ export function SourceBadge(props: { connector: Connector }) {
 
 /** The number of problems and warnings of the stored config. */
 export function ProblemBadges(props: { connector: Connector }) {
-  const { problems, warnings, inForce } = props.connector.dmconnector;
+  const { problems, warnings, active } = props.connector.dmconnector;
   const [p, w] = [problems?.length ?? 0, warnings?.length ?? 0];
   return (
     <>
       {p > 0 && <Badge tone="bad">{p === 1 ? t("problem") : t("problems", { n: p })}</Badge>}
-      {p > 0 && inForce && <Badge tone="warn">{t("older")}</Badge>}
+      {p > 0 && active && <Badge tone="warn">{t("older")}</Badge>}
       {w > 0 && <Badge tone="warn">{w === 1 ? t("warning") : t("warnings", { n: w })}</Badge>}
     </>
   );

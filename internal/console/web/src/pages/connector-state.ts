@@ -18,7 +18,7 @@ export function stateOf(messages: Message[]): State {
 }
 
 export async function loadState(connector: Connector, signal: AbortSignal): Promise<State> {
-  if (!connector.dmconnector.inForce) return { kind: "idle" };
+  if (!connector.dmconnector.active) return { kind: "idle" };
   const page = await get<MessagePage>(`api/messages?connector=${encodeURIComponent(connector.id)}&limit=20`, signal);
   return stateOf(page.messages);
 }
