@@ -430,7 +430,7 @@ func atOnce(id string) turn {
 
 // reject records a message that was rejected without a charge.
 func (d *Delivery) reject(e *Entry, report *Report, failure *Error) *Error {
-	report.State = StateFailed
+	report.State, report.Limits = StateFailed, nil
 	rejected := directOutcome(e, report, failure)
 	rejected.Refund = nil
 	d.store.RecordRejected(e, rejected)
