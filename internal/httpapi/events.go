@@ -3,8 +3,8 @@ package httpapi
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -46,7 +46,7 @@ func (s *Server) followMessages(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	stream := newEventStream(w)
-	defer stream.close()
+	defer stream.extendDeadline()
 	poll, heartbeat := time.NewTicker(pollInterval), time.NewTicker(heartbeatInterval)
 	defer poll.Stop()
 	defer heartbeat.Stop()
@@ -66,7 +66,7 @@ func (s *Server) followMessages(w http.ResponseWriter, r *request) error {
 				err = stream.send("messages", page)
 			}
 		case <-heartbeat.C:
-			err = stream.heartbeat()
+			err = stream.sendComment()
 		case <-s.stopping:
 			return nil
 		case <-r.Context().Done():
@@ -87,7 +87,7 @@ func (s *Server) pageNow(r *request, filter delivery.Filter) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return json.Marshal(page)
+	return mustMarshal(page), nil
 }
 
 // An eventStream writes server-sent events (HTML Standard, 9.2).
@@ -107,26 +107,23 @@ func newEventStream(w http.ResponseWriter) *eventStream {
 	return &eventStream{w, http.NewResponseController(w)}
 }
 
-// send writes an event. The data must be one line, as JSON is.
+// send writes an event with JSON as its data.
 func (e *eventStream) send(event string, data []byte) error {
-	return e.write([]byte("event: "+event+"\ndata: "), data, []byte("\n\n"))
+	return e.write(fmt.Appendf(nil, "event: %s\ndata: %s\n\n", event, data))
 }
 
-// heartbeat writes a comment.
-func (e *eventStream) heartbeat() error { return e.write([]byte(":\n\n")) }
-
-// close gives the reader time for the end of the answer.
-func (e *eventStream) close() { e.extendDeadline() }
+func (e *eventStream) sendComment() error { return e.write([]byte(":\n\n")) }
 
 // write gives up on a reader that does not read.
-func (e *eventStream) write(parts ...[]byte) error {
+func (e *eventStream) write(text []byte) error {
 	e.extendDeadline()
-	if _, err := e.w.Write(bytes.Join(parts, nil)); err != nil { //nolint:gosec // JSON in a stream of events, with nosniff
+	if _, err := e.w.Write(text); err != nil { //nolint:gosec // JSON in a stream of events, with nosniff
 		return err
 	}
 	return e.control.Flush()
 }
 
+// extendDeadline gives the reader time, also for the end of the answer.
 func (e *eventStream) extendDeadline() {
 	// Recorders in tests have no deadlines; a real connection always does.
 	_ = e.control.SetWriteDeadline(time.Now().Add(eventTime))

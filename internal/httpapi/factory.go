@@ -3,7 +3,6 @@ package httpapi
 import (
 	_ "embed"
 	"encoding/json"
-	"fmt"
 	"net/http"
 
 	"github.com/go-chi/chi/v5"
@@ -43,9 +42,7 @@ type factoryObject struct {
 
 func decodeFactory() factoryObject {
 	factory := factoryObject{ID: FactoryID}
-	if err := json.Unmarshal(factoryJSON, &factory.factoryMetadata); err != nil {
-		panic(fmt.Sprintf("factory.json: %v", err)) // it is part of the program
-	}
+	mustUnmarshal("factory.json", factoryJSON, &factory.factoryMetadata)
 	return factory
 }
 

@@ -186,13 +186,19 @@ func (s *Server) Drain() {
 }
 
 func writeJSON(w http.ResponseWriter, status int, contentType string, v any) {
-	data, err := json.Marshal(v)
-	if err != nil {
-		panic(err) // our own types always marshal
-	}
+	data := append(mustMarshal(v), '\n')
 	w.Header().Set("Content-Type", contentType)
 	w.WriteHeader(status)
-	_, _ = w.Write(append(data, '\n')) // an error means that the caller has gone
+	_, _ = w.Write(data) // an error means that the caller has gone
+}
+
+// mustMarshal encodes a value of our own types, which always marshal.
+func mustMarshal(v any) []byte {
+	data, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return data
 }
 
 func writeAnswer(w http.ResponseWriter, v any) { writeJSON(w, http.StatusOK, "application/json", v) }

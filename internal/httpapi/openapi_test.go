@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -225,7 +226,7 @@ func TestSendRoutesHaveEveryCodeOfAMessage(t *testing.T) {
 	}
 }
 
-// The document's enums are the program's own lists.
+// The enums of the document, and the types of factory.json, are the program's own lists.
 func TestDocumentHasTheProgramsLists(t *testing.T) {
 	var states, modes []string
 	for _, kind := range delivery.States() {
@@ -236,12 +237,34 @@ func TestDocumentHasTheProgramsLists(t *testing.T) {
 	}
 	message := schemaOf(t, "Message")["properties"].(map[string]any)
 	other := schemaOf(t, "MessageType")["anyOf"].([]any)[1].(map[string]any)["const"].(string)
+	var factory struct {
+		FormItems []struct {
+			Key          string
+			DefaultValue any
+		}
+	}
+	data, err := os.ReadFile("factory.json")
+	if err == nil {
+		err = json.Unmarshal(data, &factory)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var withTemplate []string
+	for _, item := range factory.FormItems {
+		if item.Key == "templates" {
+			for _, template := range item.DefaultValue.([]any) {
+				withTemplate = append(withTemplate, template.(map[string]any)["usageType"].(string))
+			}
+		}
+	}
 	for name, lists := range map[string][2][]string{
-		"states":      {states, texts(schemaOf(t, "State")["enum"])},
-		"modes":       {modes, texts(message["mode"].(map[string]any)["enum"])},
-		"usage types": {connector.UsageTypes(), texts(schemaOf(t, "UsageType")["enum"])},
-		"type labels": {delivery.TypeLabels(), append(texts(schemaOf(t, "UsageType")["enum"]), other)},
-		"sent types":  {connector.UsageTypes(), texts(schemaOf(t, "SendRequest")["properties"].(map[string]any)["type"].(map[string]any)["examples"])},
+		"factory.json": {connector.UsageTypes(), withTemplate},
+		"states":       {states, texts(schemaOf(t, "State")["enum"])},
+		"modes":        {modes, texts(message["mode"].(map[string]any)["enum"])},
+		"usage types":  {connector.UsageTypes(), texts(schemaOf(t, "UsageType")["enum"])},
+		"type labels":  {delivery.TypeLabels(), append(texts(schemaOf(t, "UsageType")["enum"]), other)},
+		"sent types":   {connector.UsageTypes(), texts(schemaOf(t, "SendRequest")["properties"].(map[string]any)["type"].(map[string]any)["examples"])},
 	} {
 		if diff := cmp.Diff(lists[0], lists[1]); diff != "" {
 			t.Errorf("%s (-program +document)\n%s", name, diff)

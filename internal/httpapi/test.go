@@ -7,6 +7,7 @@ import (
 	"errors"
 	"maps"
 	"net/http"
+	"regexp"
 	"strings"
 	"time"
 
@@ -77,6 +78,9 @@ func newTestTrace(report delivery.Report, err error) testTrace {
 	return testTrace{report, problemOf(err)}
 }
 
+// eventStreamType finds server-sent events in an Accept header.
+var eventStreamType = regexp.MustCompile(`(?i)(^|,)\s*text/event-stream\s*(,|;|$)`)
+
 // test sends a test mail. It answers 204, with ?trace=true what happened, and to those
 // who accept server-sent events each step as it happens.
 func (s *Server) test(w http.ResponseWriter, r *request) error {
@@ -101,7 +105,7 @@ func (s *Server) test(w http.ResponseWriter, r *request) error {
 	maps.Copy(payload, given.Payload)
 	message := connector.Message{To: given.Email, Type: cmp.Or(given.Type, connector.Generic), Payload: payload}
 	wanted := delivery.Request{Message: message, Arrived: r.arrived}
-	if acceptsEvents(r) {
+	if eventStreamType.MatchString(strings.Join(r.Header.Values("Accept"), ",")) {
 		return s.streamTest(w, r, target, wanted)
 	}
 	report, err := s.opts.Delivery.Test(r.Context(), target, wanted, r.by.actor)
@@ -117,17 +121,6 @@ func (s *Server) test(w http.ResponseWriter, r *request) error {
 	return nil
 }
 
-// acceptsEvents reports whether the caller accepts server-sent events by name.
-func acceptsEvents(r *request) bool {
-	for accepted := range strings.SplitSeq(strings.Join(r.Header.Values("Accept"), ","), ",") {
-		mediaType, _, _ := strings.Cut(accepted, ";")
-		if strings.EqualFold(strings.TrimSpace(mediaType), "text/event-stream") {
-			return true
-		}
-	}
-	return false
-}
-
 // streamTest sends the report of a test after each step, and the whole trace at the
 // end. A test that fails before its first step is answered like any other failure.
 func (s *Server) streamTest(w http.ResponseWriter, r *request, target delivery.Connector, wanted delivery.Request) error {
@@ -139,12 +132,8 @@ func (s *Server) streamTest(w http.ResponseWriter, r *request, target delivery.C
 		if stream == nil {
 			stream = newEventStream(w)
 		}
-		data, err := json.Marshal(v)
-		if err != nil {
-			panic(err) // our own types always marshal
-		}
 		if gone == nil {
-			gone = stream.send(event, data)
+			gone = stream.send(event, mustMarshal(v))
 		}
 	}
 	wanted.Progress = func(step delivery.Report) { send("report", step) }
@@ -154,7 +143,7 @@ func (s *Server) streamTest(w http.ResponseWriter, r *request, target delivery.C
 	}
 	r.incident = report.ID
 	send("done", newTestTrace(report, err))
-	stream.close()
+	stream.extendDeadline()
 	return nil
 }
 
