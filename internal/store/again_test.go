@@ -18,7 +18,7 @@ func TestOldKeyIsOneMessageAgain(t *testing.T) {
 			mustAccept(t, s, order{key: "k", body: "same"})
 			s.run(t, `UPDATE message SET created_at = created_at - $1`, (24*time.Hour + time.Minute).Microseconds())
 			var mu sync.Mutex
-			admitted, known := 0, map[string]bool{}
+			accepted, known := 0, map[string]bool{}
 			var all sync.WaitGroup
 			for range 20 {
 				all.Go(func() {
@@ -30,7 +30,7 @@ func TestOldKeyIsOneMessageAgain(t *testing.T) {
 					case err != nil:
 						t.Error(err)
 					case a.Known == nil:
-						admitted++
+						accepted++
 						known[e.ID] = true
 					default:
 						known[a.Known.ID] = true
@@ -38,8 +38,8 @@ func TestOldKeyIsOneMessageAgain(t *testing.T) {
 				})
 			}
 			all.Wait()
-			if admitted != 1 || len(known) != 1 {
-				t.Fatalf("%d admitted, %d known", admitted, len(known))
+			if accepted != 1 || len(known) != 1 {
+				t.Fatalf("%d accepted, %d known", accepted, len(known))
 			}
 			s.run(t, `DELETE FROM message`)
 		}

@@ -17,7 +17,7 @@ import (
 	"dmconnector/internal/seal"
 )
 
-// BenchmarkSend is what a direct send needs of the state: admission within a limit,
+// BenchmarkSend is what a direct send needs of the state: acceptance within a limit,
 // and the outcome.
 func BenchmarkSend(b *testing.B) {
 	for _, kind := range []Kind{Memory, SQLite, Postgres} {

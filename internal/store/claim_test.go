@@ -26,8 +26,8 @@ func (s *Store) backlog(t *testing.T, n int, connectors ...string) {
 	}
 }
 
-// A backlog is taken up in batches, the oldest first; what a connector has that is
-// left out neither takes a place in them nor is changed.
+// A backlog is claimed in batches, the oldest first. Messages of excepted connectors
+// neither take a place in them nor change.
 func TestClaimExceptsConnectors(t *testing.T) {
 	tests := map[string]struct {
 		without []string
@@ -60,7 +60,7 @@ func TestClaimExceptsConnectors(t *testing.T) {
 			}
 			for left := 6 - len(tt.want); left > 0; left-- {
 				if n := len(mustClaim(t, s, batch)); n != batch {
-					t.Errorf("%s: %d of a batch of what was left out", name, n)
+					t.Errorf("%s: %d of a batch of the excepted ones", name, n)
 				}
 			}
 			s.run(t, `DELETE FROM message`)
@@ -79,22 +79,22 @@ func (e counting) write(ctx context.Context, step func(*tx) error) error {
 	return e.engine.write(ctx, step)
 }
 
-// When only what is left out is due, nobody waits for the writer.
+// When only messages of excepted connectors are due, nothing is written.
 func TestClaimOfNothingWritesNothing(t *testing.T) {
 	onEveryKind(t, func(t *testing.T, s *Store) {
 		s.backlog(t, 1, "a", "b")
 		writes := 0
 		s.engine = counting{s.engine, &writes}
 		if list, err := s.Claim(t.Context(), 5, []string{"a", "b"}); err != nil || len(list) != 0 || writes != 0 {
-			t.Errorf("%d taken up in %d transactions, %v", len(list), writes, err)
+			t.Errorf("%d claimed in %d transactions, %v", len(list), writes, err)
 		}
 		if list, err := s.Claim(t.Context(), 5, []string{"a"}); err != nil || len(list) != 1 || writes != 1 {
-			t.Errorf("%d taken up in %d transactions, %v", len(list), writes, err)
+			t.Errorf("%d claimed in %d transactions, %v", len(list), writes, err)
 		}
 	})
 }
 
-// What is left out is passed over in the index alone, for it may be a long backlog.
+// Excepted connectors, which may have a long backlog, are skipped in the index alone.
 func TestExceptedIsSkippedInTheIndex(t *testing.T) {
 	s := openTest(t, Options{State: addressOf(t, SQLite), Ring: testRing(t)})
 	args := []any{int64(1)}

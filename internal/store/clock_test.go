@@ -48,7 +48,7 @@ func TestExpiryIsTheCallersTime(t *testing.T) {
 				}
 				list := mustClaim(t, s, 1)
 				if len(list) != tt.taken {
-					t.Fatalf("%s, %s: %d are taken up", clock, name, len(list))
+					t.Fatalf("%s, %s: %d are claimed", clock, name, len(list))
 				}
 				if tt.taken == 1 && list[0].Expires.Sub(e.Expires).Abs() > time.Second {
 					t.Errorf("%s: its worker is told %v later", clock, list[0].Expires.Sub(e.Expires))
@@ -74,7 +74,7 @@ func TestNextAttemptIsAtTheWorkersTime(t *testing.T) {
 				w := mustClaim(t, s, 1)[0]
 				mustComplete(t, s, delivery.Outcome{ID: w.ID, Attempt: w.Attempt, State: delivery.StateQueued, Due: time.Now().Add(due)})
 				if list := mustClaim(t, s, 1); len(list) != want {
-					t.Errorf("%s: %d are taken up, due in %v", clock, len(list), due)
+					t.Errorf("%s: %d are claimed, due in %v", clock, len(list), due)
 				}
 				s.run(t, `DELETE FROM message`)
 			}
@@ -82,7 +82,7 @@ func TestNextAttemptIsAtTheWorkersTime(t *testing.T) {
 	})
 }
 
-// A limit that was longer, or a clock that was ahead, does not refuse a recipient
+// A limit that was longer, or a clock that was ahead, does not reject a recipient
 // for longer than the limit does.
 func TestLimitRejectsNoLongerThanItIs(t *testing.T) {
 	onEveryKind(t, func(t *testing.T, s *Store) {

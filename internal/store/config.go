@@ -3,12 +3,13 @@ package store
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/google/uuid"
 
 	"dmconnector/internal/registry"
 )
@@ -28,37 +29,54 @@ func (s *Store) configure(ctx context.Context, c registry.Change, step func(t *t
 	})
 }
 
-// Revision returns the configuration's revision, see [registry.Store].
-func (s *Store) Revision(ctx context.Context) (int64, error) {
-	var number int64
-	err := s.engine.read(ctx, func(t *tx) error { return revision(t, &number) })
-	if err != nil {
-		return 0, err
-	}
-	return number, nil
+func change(by, action, subject string) registry.Change {
+	return registry.Change{Actor: by, Action: action, Subject: subject}
 }
 
-func revision(t *tx, number *int64) error {
-	return t.row(`SELECT number FROM revision WHERE name = 'configuration'`).Scan(number)
+// noDetail stands for a change without details.
+const noDetail = "null"
+
+// audit adds an entry to the audit trail.
+func audit(t *tx, c registry.Change, now time.Time) error {
+	detail := cmp.Or(string(c.Detail), noDetail)
+	_, err := t.exec(`INSERT INTO audit (id, at, actor, action, subject, detail) VALUES ($1, $2, $3, $4, $5, $6)`,
+		uuid.Must(uuid.NewV7()).String(), micros(now), c.Actor, c.Action, c.Subject, detail)
+	return err
+}
+
+// configurationChanged increments the revision, and tells every process.
+func configurationChanged(t *tx) error {
+	t.signal(topicConfiguration)
+	_, err := t.exec(`UPDATE revision SET number = number + 1 WHERE name = 'configuration'`)
+	return err
+}
+
+// Revision returns the configuration's revision, see [registry.Store].
+func (s *Store) Revision(ctx context.Context) (int64, error) {
+	return transact(ctx, s.engine.read, revision)
+}
+
+func revision(t *tx) (number int64, err error) {
+	err = t.row(`SELECT number FROM revision WHERE name = 'configuration'`).Scan(&number)
+	return number, err
 }
 
 // Configuration returns all connectors and email templates, see [registry.Store].
 func (s *Store) Configuration(ctx context.Context) (registry.Configuration, error) {
-	var read registry.Configuration
-	err := s.engine.snapshot(ctx, func(t *tx) (err error) {
-		if err = revision(t, &read.Revision); err != nil {
-			return err
+	read, err := transact(ctx, s.engine.snapshot, func(t *tx) (c registry.Configuration, err error) {
+		if c.Revision, err = revision(t); err != nil {
+			return c, err
 		}
-		read.Connectors, err = list(t, scanConnector, `
+		c.Connectors, err = collect(t, scanConnector, `
 SELECT id, version, config, metadata, sync_profile, enable_token_storage, created_at, updated_at FROM connector`)
 		if err != nil {
-			return err
+			return c, err
 		}
-		read.Templates, err = list(t, scanTemplate, `SELECT `+templateColumns+` FROM email_template`)
-		return err
+		c.Templates, err = collect(t, scanTemplate, `SELECT `+templateColumns+` FROM email_template`)
+		return c, err
 	})
 	if err != nil {
-		return registry.Configuration{}, err
+		return read, err
 	}
 	for i := range read.Connectors {
 		c := &read.Connectors[i]
@@ -72,19 +90,6 @@ SELECT id, version, config, metadata, sync_profile, enable_token_storage, create
 		return cmp.Or(cmp.Compare(a.LanguageTag, b.LanguageTag), cmp.Compare(a.TemplateType, b.TemplateType))
 	})
 	return read, nil
-}
-
-type scanner interface{ Scan(targets ...any) error }
-
-// list returns what scan makes of each row.
-func list[T any](t *tx, scan func(scanner) (T, error), statement string, args ...any) ([]T, error) {
-	var found []T
-	err := t.each(func(rows *sql.Rows) error {
-		row, err := scan(rows)
-		found = append(found, row)
-		return err
-	}, statement, args...)
-	return found, err
 }
 
 // connectorPurpose binds a sealed connector to its row.
@@ -244,17 +249,13 @@ DELETE FROM email_template WHERE ($1 = '' OR language_tag = $1) AND ($2 = '' OR 
 
 // Changes returns the audit trail, see [registry.Store].
 func (s *Store) Changes(ctx context.Context, before string, limit int) ([]registry.Change, error) {
-	var found []registry.Change
-	err := s.engine.read(ctx, func(t *tx) error {
-		read, err := list(t, scanChange, `
-SELECT id, at, actor, action, subject, detail FROM audit WHERE $1 = '' OR id < $1 ORDER BY id DESC LIMIT $2`, before, limit)
-		found = read
-		return err
-	})
-	if err != nil {
-		return nil, err
+	if !storable(before) {
+		return []registry.Change{}, nil
 	}
-	return found, nil
+	return transact(ctx, s.engine.read, func(t *tx) ([]registry.Change, error) {
+		return collect(t, scanChange, `
+SELECT id, at, actor, action, subject, detail FROM audit WHERE $1 = '' OR id < $1 ORDER BY id DESC LIMIT $2`, before, limit)
+	})
 }
 
 func scanChange(row scanner) (registry.Change, error) {

@@ -72,7 +72,7 @@ func TestConnectorsAreKept(t *testing.T) {
 			}
 		}
 		bare.Version, bare.Metadata = 1, json.RawMessage(`{}`)
-		want := registry.Configuration{Revision: 4, Connectors: []registry.StoredConnector{bare, a, b}}
+		want := registry.Configuration{Revision: 4, Connectors: []registry.StoredConnector{bare, a, b}, Templates: []registry.EmailTemplate{}}
 		if diff := cmp.Diff(want, mustConfiguration(t, s)); diff != "" {
 			t.Error(diff)
 		}
@@ -88,7 +88,7 @@ func TestConnectorsAreKept(t *testing.T) {
 		if err := s.DeleteConnector(ctx, "B", 0, change("me", "connector.delete", "B")); err != nil {
 			t.Fatal(err)
 		}
-		want = registry.Configuration{Revision: 7, Connectors: []registry.StoredConnector{b}}
+		want = registry.Configuration{Revision: 7, Connectors: []registry.StoredConnector{b}, Templates: []registry.EmailTemplate{}}
 		if diff := cmp.Diff(want, mustConfiguration(t, s)); diff != "" {
 			t.Error(diff)
 		}

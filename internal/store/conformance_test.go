@@ -119,12 +119,12 @@ func (s *Store) limit(name, subject string, count int) delivery.Charge {
 	return delivery.Charge{Limit: name, Subject: s.Hash(name, subject), Count: count, Per: 10 * time.Minute}
 }
 
-// mustAccept admits a message that nothing stands against.
+// mustAccept accepts a message that nothing hinders.
 func mustAccept(t *testing.T, s *Store, o order) *delivery.Entry {
 	t.Helper()
 	e := s.testEntry(o)
 	if a, err := s.Accept(t.Context(), e); err != nil || a.Known != nil || a.Exceeded != nil {
-		t.Fatalf("admission %+v, %v", a, err)
+		t.Fatalf("acceptance %+v, %v", a, err)
 	}
 	return e
 }
@@ -195,7 +195,7 @@ func (s *Store) left(t *testing.T, limit delivery.Charge) int {
 func TestLimitsAreExact(t *testing.T) {
 	onEveryKind(t, func(t *testing.T, s *Store) {
 		var mu sync.Mutex
-		admitted, refused := 0, 0
+		accepted, rejected := 0, 0
 		var all sync.WaitGroup
 		for range 60 {
 			all.Go(func() {
@@ -206,17 +206,17 @@ func TestLimitsAreExact(t *testing.T) {
 				case err != nil:
 					t.Error(err)
 				case a.Exceeded == nil:
-					admitted++
+					accepted++
 				case a.Exceeded.Limit == "recipient" && a.Wait > 50*time.Second && a.Wait <= 61*time.Second: // another's time may be a little later
-					refused++
+					rejected++
 				default:
-					t.Errorf("refused with %+v", a)
+					t.Errorf("rejected with %+v", a)
 				}
 			})
 		}
 		all.Wait()
-		if admitted != 10 || refused != 50 {
-			t.Errorf("%d admitted, %d refused", admitted, refused)
+		if accepted != 10 || rejected != 50 {
+			t.Errorf("%d accepted, %d rejected", accepted, rejected)
 		}
 	})
 }
@@ -225,15 +225,15 @@ func TestRejectionChargesNothingAndIsRecorded(t *testing.T) {
 	onEveryKind(t, func(t *testing.T, s *Store) {
 		wide, narrow := s.limit("recipient", "u", 5), s.limit("ip", "i", 1)
 		mustAccept(t, s, order{charges: []delivery.Charge{narrow}})
-		refused := s.testEntry(order{charges: []delivery.Charge{wide, narrow}, key: "k", supersede: "p"})
-		refused.Steps.Limits = []delivery.LimitCheck{{Limit: "recipient"}, {Limit: "ip"}}
-		a, err := s.Accept(t.Context(), refused)
+		rejected := s.testEntry(order{charges: []delivery.Charge{wide, narrow}, key: "k", supersede: "p"})
+		rejected.Steps.Limits = []delivery.LimitCheck{{Limit: "recipient"}, {Limit: "ip"}}
+		a, err := s.Accept(t.Context(), rejected)
 		if err != nil || a.Exceeded == nil || a.Exceeded.Limit != "ip" {
 			t.Fatalf("%+v, %v", a, err)
 		}
-		r := mustMessage(t, s, refused.ID)
+		r := mustMessage(t, s, rejected.ID)
 		if r.State != delivery.StateFailed || r.Code != errcode.RateLimited || r.Steps.Limits[0].UsedUp || !r.Steps.Limits[1].UsedUp || r.Steps.Detail == "" {
-			t.Errorf("remembered as %+v, %+v", r, r.Steps)
+			t.Errorf("recorded as %+v, %+v", r, r.Steps)
 		}
 		if n := s.left(t, wide); n != 5 {
 			t.Errorf("%d of 5 are left of the other limit", n)
@@ -318,9 +318,9 @@ func TestRefundIsAvailableAgain(t *testing.T) {
 		if n := s.left(t, limit); n != 3 {
 			t.Errorf("%d are left", n)
 		}
-		// Given back twice is given back once: the try has ended.
+		// A second refund has no effect: the attempt has ended.
 		if mustComplete(t, s, delivery.Outcome{ID: e.ID, Attempt: 1, State: delivery.StateFailed, Refund: e.Charges}) {
-			t.Error("settled twice")
+			t.Error("completed twice")
 		}
 		if n := s.left(t, limit); n != 0 {
 			t.Errorf("%d are left", n)
@@ -392,13 +392,13 @@ func TestQueuedMessageComesBackWhole(t *testing.T) {
 			t.Errorf("%+v", w)
 		}
 		if again := mustClaim(t, s, 10); len(again) != 0 {
-			t.Error("it was taken up twice")
+			t.Error("it was claimed twice")
 		}
 		if !mustComplete(t, s, delivery.Outcome{ID: e.ID, Attempt: 1, State: delivery.StateQueued, Code: errcode.ProviderBusy, Due: s.engine.now().Add(time.Hour)}) {
-			t.Error("not settled")
+			t.Error("not completed")
 		}
 		if early := mustClaim(t, s, 10); len(early) != 0 {
-			t.Error("it was taken up before it was due")
+			t.Error("it was claimed before it was due")
 		}
 		s.run(t, `UPDATE message SET due_at = 1`)
 		if list = mustClaim(t, s, 10); len(list) != 1 || list[0].Attempt != 2 {
@@ -445,7 +445,7 @@ func TestQueuedMessageIsClaimedOnce(t *testing.T) {
 		}
 		for id, n := range taken {
 			if n != 1 {
-				t.Errorf("%s was taken up %d times", id, n)
+				t.Errorf("%s was claimed %d times", id, n)
 			}
 		}
 		if len(taken) != messages {
@@ -454,8 +454,7 @@ func TestQueuedMessageIsClaimedOnce(t *testing.T) {
 	})
 }
 
-// What a process that stalled knows of its try counts as long as nobody has begun
-// another.
+// What a stalled process knows of its attempt counts as long as no other has begun.
 func TestOutcomeOfAnEarlierAttempt(t *testing.T) {
 	tests := map[string]struct {
 		between func(t *testing.T, s *Store)
@@ -519,7 +518,7 @@ func TestWhatACrashLeftBehind(t *testing.T) {
 				t.Fatal(err)
 			}
 			if r := mustMessage(t, s, e.ID); r.State != delivery.StateSending {
-				t.Errorf("%s: taken back before its lease ended: %s", name, r.State)
+				t.Errorf("%s: reclaimed before its lease ended: %s", name, r.State)
 			}
 			s.run(t, `UPDATE message SET due_at = $1`, micros(s.engine.now()))
 			if err := s.reclaim(t.Context(), endedLeases); err != nil {
@@ -565,7 +564,7 @@ func TestExpiredPayloadIsErased(t *testing.T) {
 			other := mustAccept(t, s, order{mode: delivery.Queued}) // there is something to erase
 			s.run(t, `UPDATE message SET expires_at = $1`, micros(s.engine.now()))
 			if list := mustClaim(t, s, 10); len(list) != 0 {
-				t.Errorf("%s: what has expired is taken up", name)
+				t.Errorf("%s: what has expired is claimed", name)
 			}
 			if err := s.expire(t.Context()); err != nil {
 				t.Fatal(err)
@@ -618,9 +617,9 @@ func TestRetryByHand(t *testing.T) {
 		if err := s.Retry(t.Context(), "admin", dead); err != errNotRetryable { //nolint:errorlint // it is not wrapped
 			t.Errorf("queued again: %v", err)
 		}
-		// The try before cannot end it any more.
+		// The attempt before cannot end it any more.
 		if mustComplete(t, s, delivery.Outcome{ID: dead, Attempt: 1, State: delivery.StateDead}) {
-			t.Error("an older try has settled it")
+			t.Error("an older attempt has completed it")
 		}
 		list := mustClaim(t, s, 10)
 		if len(list) != 2 || string(list[0].Payload) == "" {
@@ -706,11 +705,11 @@ func TestRejectedMessagesCanBeLookedUp(t *testing.T) {
 	onEveryKind(t, func(t *testing.T, s *Store) {
 		e := s.testEntry(order{key: "k", supersede: "p"})
 		s.RecordRejected(e, delivery.Outcome{ID: e.ID, Attempt: 1, State: delivery.StateFailed, Code: errcode.InvalidRecipient, Steps: e.Steps})
-		until(t, "the note is written", func() bool {
+		until(t, "the rejection is recorded", func() bool {
 			r, ok, err := s.Message(t.Context(), e.ID)
 			return err == nil && ok && r.State == delivery.StateFailed && r.Code == errcode.InvalidRecipient
 		})
-		mustAccept(t, s, order{key: "k"}) // a refusal holds no key
+		mustAccept(t, s, order{key: "k"}) // a rejected message holds no key
 	})
 }
 
@@ -727,27 +726,26 @@ func until(t *testing.T, what string, done func() bool) {
 	}
 }
 
-// A recipient who is refused again and again does not reach the database each
-// time.
+// Repeated requests over a limit do not each reach the database.
 func TestFloodOfRejectionsSkipsTheDatabase(t *testing.T) {
 	onEveryKind(t, func(t *testing.T, s *Store) {
 		limit := s.limit("recipient", "u", 1)
 		first := mustAccept(t, s, order{charges: []delivery.Charge{limit}})
-		refused := func() {
+		rejected := func() {
 			a, err := s.Accept(t.Context(), s.testEntry(order{charges: []delivery.Charge{limit}}))
 			if err != nil || a.Exceeded == nil {
 				t.Fatalf("%+v, %v", a, err)
 			}
 		}
-		refused()
+		rejected()
 		before := s.rows(t)
 		for range 100 {
-			refused()
+			rejected()
 		}
 		if n := s.rows(t) - before; n > 70 {
-			t.Errorf("%d of 100 refusals were written at once", n)
+			t.Errorf("%d of 100 rejections were written at once", n)
 		}
-		// What is given back is there at once.
+		// A refund is available at once.
 		mustComplete(t, s, delivery.Outcome{ID: first.ID, Attempt: 1, State: delivery.StateFailed, Refund: first.Charges})
 		mustAccept(t, s, order{charges: []delivery.Charge{limit}})
 	})

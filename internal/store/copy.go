@@ -1,11 +1,12 @@
 package store
 
 import (
+	"cmp"
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"dmconnector/internal/seal"
@@ -55,10 +56,8 @@ func openAlone(ctx context.Context, opts Options) (*Store, error) {
 	if kind != Postgres {
 		return s, nil // its lock is held
 	}
-	var live int
-	err = s.engine.read(ctx, func(t *tx) error {
-		return t.row(`SELECT count(*) FROM replica WHERE seen_at > $1`, micros(s.engine.now().Add(-liveFor))).Scan(&live)
-	})
+	now := s.engine.now()
+	live, err := transact(ctx, s.engine.read, func(t *tx) (int64, error) { return liveReplicas(t, now) })
 	if err == nil && live > 0 {
 		err = fmt.Errorf("it is in use by %d other processes: stop them (one that was killed counts for %v)", live, liveFor)
 	}
@@ -68,64 +67,63 @@ func openAlone(ctx context.Context, opts Options) (*Store, error) {
 	return s, nil
 }
 
+func copyAll(ctx context.Context, source, target *Store) ([]Copied, error) {
+	return transact(ctx, target.write, func(t *tx) ([]Copied, error) {
+		var done []Copied
+		for _, tb := range tables() {
+			if err := tb.clear(t); err != nil {
+				return nil, err
+			}
+			rows, err := tb.copy(ctx, source, t, target.ring)
+			if err != nil {
+				return nil, fmt.Errorf("copy table %s: %w", tb.name, err)
+			}
+			if tb.name == "secret" && rows == 0 {
+				return nil, errors.New("there is nothing to copy: no process has ever served on that state")
+			}
+			done = append(done, Copied{tb.name, rows})
+		}
+		return done, nil
+	})
+}
+
 // A table is copied by its columns, the first of which is its key.
 type table struct {
 	name    string
 	columns []string
-	sealed  int // the column that is sealed; 0 is none
+	sealed  string // one of the columns, if its values are sealed
 	purpose func(key string) string
-	initial bool // a new state has rows of it already
+	initial bool   // a new state has rows of it already
+	only    string // which rows, by a condition
 }
 
 // tables are all tables except those of running processes and of sessions: people sign
 // in again.
 func tables() []table {
-	list := []table{
-		{name: "secret", columns: []string{"name", "value"}, initial: true},
+	return []table{
+		{
+			name: "secret", columns: []string{"name", "value"},
+			sealed: "value", purpose: func(name string) string { return name }, initial: true,
+		},
 		{name: "revision", columns: []string{"name", "number"}, initial: true},
-		{name: "connector", columns: []string{
-			"id", "version", "config", "metadata", "sync_profile", "enable_token_storage", "created_at", "updated_at",
-		}},
+		{
+			name:    "connector",
+			columns: []string{"id", "version", "config", "metadata", "sync_profile", "enable_token_storage", "created_at", "updated_at"},
+			sealed:  "config", purpose: connectorPurpose,
+		},
 		{name: "email_template", columns: []string{"id", "language_tag", "template_type", "details", "version", "created_at"}},
 		{name: "token", columns: []string{"id", "hash", "scope", "connector", "note", "created_at", "expires_at", "revoked_at"}},
 		{name: "audit", columns: []string{"id", "at", "actor", "action", "subject", "detail"}},
 		{name: "rate_limit", columns: []string{"subject", "full_at"}},
-		{name: "message", columns: []string{
-			"id", "connector", "type", "mode", "state", "code", "detail", "recipient", "address", "body", "idempotency_key", "supersede_key", "superseded",
-			"hold", "attempts", "owner", "due_at", "expires_at", "created_at", "updated_at", "charges", "payload", "steps",
-		}},
+		{
+			name: "message",
+			columns: []string{
+				"id", "connector", "type", "mode", "state", "code", "detail", "recipient", "address", "body", "idempotency_key", "supersede_key", "superseded",
+				"hold", "attempts", "owner", "due_at", "expires_at", "created_at", "updated_at", "charges", "payload", "steps",
+			},
+			sealed: "payload", purpose: payloadPurpose,
+		},
 	}
-	for i := range list {
-		for _, v := range sealedColumns() {
-			if v.table == list[i].name {
-				list[i].sealed, list[i].purpose = slices.Index(list[i].columns, v.column), v.purpose
-			}
-		}
-	}
-	return list
-}
-
-func copyAll(ctx context.Context, source, target *Store) ([]Copied, error) {
-	var copied []Copied
-	err := target.write(ctx, func(t *tx) error {
-		var done []Copied
-		for _, tb := range tables() {
-			if err := tb.clear(t); err != nil {
-				return err
-			}
-			rows, err := tb.copy(ctx, source, t, target.ring)
-			if err != nil {
-				return fmt.Errorf("copy table %s: %w", tb.name, err)
-			}
-			if tb.name == "secret" && rows == 0 {
-				return errors.New("there is nothing to copy: no process has ever served on that state")
-			}
-			done = append(done, Copied{tb.name, rows})
-		}
-		copied = done
-		return nil
-	})
-	return copied, err
 }
 
 // clear makes sure that the table is empty.
@@ -144,23 +142,29 @@ func (tb *table) clear(t *tx) error {
 	return nil
 }
 
-// copyChunk is how many rows are read and written at once. Neither database takes
-// any number of arguments.
+// copyChunk is how many rows are read and written at once: neither database takes any
+// number of arguments.
 const copyChunk = 200
 
 func (tb *table) copy(ctx context.Context, source *Store, t *tx, ring *seal.Ring) (int, error) {
-	count := 0
+	sealed, count := slices.Index(tb.columns, tb.sealed), 0
 	var last any
 	for {
-		rows, err := tb.after(ctx, source, last)
+		rows, err := transact(ctx, source.engine.read, func(from *tx) ([][]any, error) { return tb.after(from, last, copyChunk) })
 		if err != nil || len(rows) == 0 {
 			return count, err
 		}
 		last = rows[len(rows)-1][0]
 		var values []any
 		for _, row := range rows {
-			if err := tb.reseal(row, source.ring, ring); err != nil {
-				return count, err
+			if sealed >= 0 && row[sealed] != nil {
+				row[sealed], err = tb.reseal(row[0], row[sealed], source.ring, ring)
+				if errors.Is(err, seal.ErrOtherKey) {
+					return count, errOtherKey
+				}
+				if err != nil {
+					return count, err
+				}
 			}
 			values = append(values, row...)
 		}
@@ -172,64 +176,40 @@ func (tb *table) copy(ctx context.Context, source *Store, t *tx, ring *seal.Ring
 }
 
 // after reads the next rows behind a key; nil is before all.
-func (tb *table) after(ctx context.Context, source *Store, key any) ([][]any, error) {
-	where, args := "", []any{copyChunk}
+func (tb *table) after(t *tx, key any, limit int) ([][]any, error) {
+	where, args := cmp.Or(tb.only, `1 = 1`), []any{limit}
 	if key != nil {
-		where, args = `WHERE `+tb.columns[0]+` > $2`, append(args, key)
+		where, args = where+` AND `+tb.columns[0]+` > $2`, append(args, key)
 	}
-	query := fmt.Sprintf(`SELECT %s FROM %s %s ORDER BY %s LIMIT $1`, strings.Join(tb.columns, ", "), tb.name, where, tb.columns[0])
-	var list [][]any
-	err := source.engine.read(ctx, func(t *tx) error {
-		list = nil
-		return t.each(func(rows *sql.Rows) error {
-			row, places := make([]any, len(tb.columns)), make([]any, len(tb.columns))
-			for i := range row {
-				places[i] = &row[i]
-			}
-			err := rows.Scan(places...)
-			list = append(list, row)
-			return err
-		}, query, args...)
-	})
-	return list, err
+	scan := func(row scanner) ([]any, error) {
+		values, targets := make([]any, len(tb.columns)), make([]any, len(tb.columns))
+		for i := range values {
+			targets[i] = &values[i]
+		}
+		return values, row.Scan(targets...)
+	}
+	return collect(t, scan, fmt.Sprintf(`SELECT %s FROM %s WHERE %s ORDER BY %s LIMIT $1`, strings.Join(tb.columns, ", "), tb.name, where, tb.columns[0]), args...)
 }
 
-// reseal seals what is sealed in a row for the other state.
-func (tb *table) reseal(row []any, from, to *seal.Ring) error {
-	sealed, _ := row[tb.sealed].([]byte) // a message that is over has none
-	if tb.purpose == nil || sealed == nil {
-		return nil
-	}
-	purpose := tb.purpose(row[0].(string))
-	text, err := from.Open(purpose, sealed)
-	if errors.Is(err, seal.ErrOtherKey) {
-		return errOtherKey
-	}
+// reseal seals a value with another ring.
+func (tb *table) reseal(key, value any, from, to *seal.Ring) ([]byte, error) {
+	purpose := tb.purpose(key.(string))
+	text, err := from.Open(purpose, value.([]byte))
 	if err != nil {
-		return fmt.Errorf("%s %q: %w", tb.columns[0], row[0], err)
+		return nil, fmt.Errorf("%s %q: %w", tb.columns[0], key, err)
 	}
-	row[tb.sealed] = to.Seal(purpose, text)
-	return nil
+	return to.Seal(purpose, text), nil
 }
 
 // insertion is the statement that inserts some rows.
 func (tb *table) insertion(rows int) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, `INSERT INTO %s (%s) VALUES `, tb.name, strings.Join(tb.columns, ", "))
-	n := 0
-	for row := range rows {
-		if row > 0 {
-			b.WriteString(", ")
+	groups := make([]string, rows)
+	for row := range groups {
+		places := make([]string, len(tb.columns))
+		for i := range places {
+			places[i] = "$" + strconv.Itoa(row*len(places)+i+1)
 		}
-		for i := range tb.columns {
-			n++
-			separator := ", "
-			if i == 0 {
-				separator = "("
-			}
-			fmt.Fprintf(&b, "%s$%d", separator, n)
-		}
-		b.WriteString(")")
+		groups[row] = "(" + strings.Join(places, ", ") + ")"
 	}
-	return b.String()
+	return fmt.Sprintf(`INSERT INTO %s (%s) VALUES %s`, tb.name, strings.Join(tb.columns, ", "), strings.Join(groups, ", "))
 }

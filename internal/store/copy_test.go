@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -22,23 +23,26 @@ func dump(t *testing.T, s *Store) map[string][]string {
 	t.Helper()
 	all := make(map[string][]string)
 	for _, tb := range tables() {
-		rows, err := tb.after(t.Context(), s, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for len(rows) > 0 {
+		var last any
+		sealed := slices.Index(tb.columns, tb.sealed)
+		for {
+			rows, err := transact(t.Context(), s.engine.read, func(x *tx) ([][]any, error) { return tb.after(x, last, copyChunk) })
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(rows) == 0 {
+				break
+			}
+			last = rows[len(rows)-1][0]
 			for _, row := range rows {
-				if sealed, ok := row[tb.sealed].([]byte); ok && tb.purpose != nil {
-					text, err := s.ring.Open(tb.purpose(row[0].(string)), sealed)
+				if sealed >= 0 && row[sealed] != nil {
+					text, err := s.ring.Open(tb.purpose(row[0].(string)), row[sealed].([]byte))
 					if err != nil {
 						t.Fatalf("%s %v: %v", tb.name, row[0], err)
 					}
-					row[tb.sealed] = text
+					row[sealed] = text
 				}
 				all[tb.name] = append(all[tb.name], fmt.Sprintf("%x", row))
-			}
-			if rows, err = tb.after(t.Context(), s, rows[len(rows)-1][0]); err != nil {
-				t.Fatal(err)
 			}
 		}
 	}

@@ -94,21 +94,25 @@ const (
 // heartbeat tells the other replicas of this process, and counts them. SQLite has no
 // others, only rows of earlier processes.
 func (s *Store) heartbeat(ctx context.Context) error {
-	var live int64
 	now := s.engine.now()
-	err := s.write(ctx, func(t *tx) error {
+	live, err := transact(ctx, s.write, func(t *tx) (live int64, err error) {
 		if _, err := t.exec(`INSERT INTO replica (id, seen_at) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at`, s.self, micros(now)); err != nil {
-			return err
+			return 0, err
 		}
 		if _, err := t.exec(`DELETE FROM replica WHERE seen_at < $1`, micros(now.Add(-time.Hour))); err != nil {
-			return err
+			return 0, err
 		}
-		return t.row(`SELECT count(*) FROM replica WHERE seen_at > $1`, micros(now.Add(-liveFor))).Scan(&live)
+		return liveReplicas(t, now)
 	})
 	if err == nil && s.kind == Postgres {
 		s.replicas.Store(max(live, 1))
 	}
 	return err
+}
+
+func liveReplicas(t *tx, now time.Time) (n int64, err error) {
+	err = t.row(`SELECT count(*) FROM replica WHERE seen_at > $1`, micros(now.Add(-liveFor))).Scan(&n)
+	return n, err
 }
 
 // leave tells the other replicas that this process is gone.

@@ -19,7 +19,7 @@ import (
 const recordColumns = `id, connector, type, mode, state, code, recipient, body, attempts, due_at, expires_at, created_at, updated_at, payload IS NOT NULL`
 
 // scanRecord scans [recordColumns], and further columns after them.
-func scanRecord(row interface{ Scan(...any) error }, more ...any) (delivery.Record, error) {
+func scanRecord(row scanner, more ...any) (delivery.Record, error) {
 	var (
 		r                              delivery.Record
 		body                           []byte
@@ -77,12 +77,7 @@ func (s *Store) Message(ctx context.Context, id string) (delivery.Record, bool, 
 	if !storable(id) {
 		return delivery.Record{}, false, nil
 	}
-	var found *delivery.Record
-	err := s.engine.read(ctx, func(t *tx) error {
-		r, err := findMessage(t, `id = $1`, id)
-		found = r
-		return err
-	})
+	found, err := transact(ctx, s.engine.read, func(t *tx) (*delivery.Record, error) { return findMessage(t, `id = $1`, id) })
 	if err != nil || found == nil {
 		return delivery.Record{}, false, err
 	}
@@ -97,22 +92,10 @@ func (s *Store) Messages(ctx context.Context, f delivery.Filter) ([]delivery.Rec
 		return []delivery.Record{}, nil
 	}
 	f.States = states
-	var list []delivery.Record
-	err := s.engine.read(ctx, func(t *tx) error {
-		read := make([]delivery.Record, 0, f.Limit)
+	return transact(ctx, s.engine.read, func(t *tx) ([]delivery.Record, error) {
 		query, args := listQuery(t, f)
-		err := t.each(func(rows *sql.Rows) error {
-			r, err := scanRecord(rows)
-			read = append(read, r)
-			return err
-		}, query, args...)
-		list = read
-		return err
+		return collect(t, func(row scanner) (delivery.Record, error) { return scanRecord(row) }, query, args...)
 	})
-	if err != nil {
-		return nil, err
-	}
-	return list, nil
 }
 
 // knownStates returns each state in the list once, in one order, so that there are few

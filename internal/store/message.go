@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -45,71 +46,47 @@ func (s *Store) Accept(ctx context.Context, e *delivery.Entry) (delivery.Accepta
 	if err != nil {
 		return delivery.Acceptance{}, err
 	}
-	var result delivery.Acceptance
-	err = s.write(ctx, func(t *tx) error {
-		accepted, err := accept(t, e, row, now)
-		if err != nil {
-			return err
-		}
-		result = accepted
-		return nil
-	})
-	if err != nil {
-		return delivery.Acceptance{}, err
+	a, err := transact(ctx, s.write, func(t *tx) (delivery.Acceptance, error) { return accept(t, e, row, now) })
+	if a.Exceeded != nil {
+		s.exceeded.add(now, *a.Exceeded, a.Wait)
 	}
-	if result.Exceeded != nil {
-		s.exceeded.add(now, *result.Exceeded, result.Wait)
-	}
-	return result, nil
+	return a, err
 }
 
 // accept inserts the message, supersedes older ones and charges the limits. If one of
 // these is used up, the message ends as failed and supersedes nothing.
-func accept(t *tx, e *delivery.Entry, row []any, now time.Time) (delivery.Acceptance, error) {
-	known, err := insert(t, e, row, now)
-	if err != nil || known != nil {
-		return delivery.Acceptance{Known: known}, err
-	}
-	var (
-		a     delivery.Acceptance
-		older bool
-	)
-	if e.Supersede != nil {
-		if older, err = hasOlder(t, e); err != nil {
-			return a, err
-		}
-	}
-	if older {
-		// What the older messages give back may make room for this one.
-		if _, err := t.exec(`SAVEPOINT supersede`); err != nil {
-			return a, err
-		}
-		if a.Superseded, err = supersede(t, e, now); err != nil {
-			return a, err
-		}
-	}
-	if a.Exceeded, a.Wait, err = charge(t, e.Charges, now); err != nil {
+func accept(t *tx, e *delivery.Entry, row []any, now time.Time) (a delivery.Acceptance, err error) {
+	if a.Known, err = insert(t, e, row, now); err != nil || a.Known != nil {
 		return a, err
 	}
-	if older && a.Exceeded != nil {
-		if _, err := t.exec(`ROLLBACK TO SAVEPOINT supersede`); err != nil {
-			return a, err
-		}
-		a.Superseded = nil
+	older, err := hasOlder(t, e)
+	if err != nil {
+		return a, err
 	}
 	if older {
-		if _, err := t.exec(`RELEASE SAVEPOINT supersede`); err != nil {
-			return a, err
-		}
+		err = t.savepoint(func() (keep bool, err error) {
+			// What the older messages give back may make room for this one.
+			if a.Superseded, err = supersede(t, e, now); err != nil {
+				return false, err
+			}
+			a.Exceeded, a.Wait, err = charge(t, e.Charges, now)
+			return a.Exceeded == nil, err
+		})
+	} else {
+		a.Exceeded, a.Wait, err = charge(t, e.Charges, now)
 	}
-	if a.Exceeded == nil {
-		if e.Mode == delivery.Queued {
-			t.signal(topicQueue)
-		}
-		return a, nil
+	if err != nil {
+		return a, err
 	}
-	_, err = complete(t, e.Rejected(a.Exceeded, a.Wait), now)
-	return a, err
+	if a.Exceeded != nil {
+		a.Superseded = nil
+		_, err = complete(t, e.Rejected(a.Exceeded, a.Wait), now)
+		return a, err
+	}
+	if e.Mode == delivery.Queued {
+		t.signal(topicQueue)
+	}
+	return a, nil
 }
 
 const insertMessage = `
@@ -204,6 +181,9 @@ const olderMessages = ` WHERE supersede_key = $1 AND id <> $2 AND superseded = 0
 // hasOlder reports whether there is a message to supersede, and keeps others of the
 // same key out until the transaction ends.
 func hasOlder(t *tx, e *delivery.Entry) (older bool, err error) {
+	if e.Supersede == nil {
+		return false, nil
+	}
 	if err := t.lock(e.Supersede[:]); err != nil {
 		return false, err
 	}
@@ -245,17 +225,11 @@ func (s *Store) Complete(ctx context.Context, o delivery.Outcome) (bool, error) 
 	if !o.Due.IsZero() {
 		o.Due = o.Due.Add(s.skew())
 	}
-	var applied bool
-	err := s.write(ctx, func(t *tx) error {
-		ok, err := complete(t, o, now)
-		applied = ok
-		return err
-	})
-	if err != nil {
-		return false, err
+	applied, err := transact(ctx, s.write, func(t *tx) (bool, error) { return complete(t, o, now) })
+	if err == nil {
+		s.exceeded.forget(o.Refund)
 	}
-	s.exceeded.forget(o.Refund)
-	return applied, nil
+	return applied, err
 }
 
 // complete changes the message as long as it was not claimed again: what a stalled
@@ -301,28 +275,22 @@ WHERE id = $1 AND attempts = $2 AND state IN ('queued', 'sending', 'unknown') AN
 // Confirm extends a lease before an attempt. See [delivery.Store].
 func (s *Store) Confirm(ctx context.Context, id string, attempt int) error {
 	now := s.engine.now()
-	// An error of the step would make others in its group commit run again.
-	var refusal error
-	err := s.write(ctx, func(t *tx) error {
-		refusal = nil
+	// An error of the step itself would make others in its group commit run again.
+	refusal, err := transact(ctx, s.write, func(t *tx) (refusal, err error) {
 		confirmed, err := t.exec(`
 UPDATE message SET due_at = $3
 WHERE id = $1 AND attempts = $2 AND state = 'sending' AND superseded = 0`, id, attempt, micros(now.Add(lease)))
 		if err != nil || confirmed == 1 {
-			return err
+			return nil, err
 		}
 		var claimed bool
 		err = t.row(`SELECT EXISTS (SELECT 1 FROM message WHERE id = $1 AND attempts = $2 AND state = 'sending')`, id, attempt).Scan(&claimed)
-		refusal = delivery.ErrLost
 		if claimed {
-			refusal = delivery.ErrSuperseded
+			return delivery.ErrSuperseded, err
 		}
-		return err
+		return delivery.ErrLost, err
 	})
-	if err != nil {
-		return err
-	}
-	return refusal
+	return cmp.Or(err, refusal)
 }
 
 // dueMessages chooses what may be claimed at $1.
@@ -341,15 +309,7 @@ UPDATE message SET state = 'sending', attempts = attempts + 1, owner = $3, due_a
 WHERE id IN (SELECT id` + dueMessages + ` AND expires_at > $1` + notOf(except, &args) + `
 	ORDER BY due_at LIMIT $4 {skip locked})
 RETURNING ` + recordColumns + `, detail, steps, charges, payload`
-	var list []delivery.Job
-	err = s.write(ctx, func(t *tx) error {
-		list = nil
-		return t.each(func(rows *sql.Rows) error {
-			job, err := scanJob(rows)
-			list = append(list, job)
-			return err
-		}, statement, args...)
-	})
+	list, err := transact(ctx, s.write, func(t *tx) ([]delivery.Job, error) { return collect(t, scanJob, statement, args...) })
 	if err != nil {
 		return nil, err
 	}
@@ -370,12 +330,10 @@ RETURNING ` + recordColumns + `, detail, steps, charges, payload`
 func (s *Store) anyDue(ctx context.Context, now time.Time, except []string) (bool, error) {
 	args := []any{micros(now)}
 	statement := `SELECT EXISTS (SELECT 1` + dueMessages + notOf(except, &args) + `)`
-	var due bool
-	err := s.engine.read(ctx, func(t *tx) error { return t.row(statement, args...).Scan(&due) })
-	if err != nil {
-		return false, err
-	}
-	return due, nil
+	return transact(ctx, s.engine.read, func(t *tx) (due bool, err error) {
+		err = t.row(statement, args...).Scan(&due)
+		return due, err
+	})
 }
 
 // notOf is the condition that excludes messages of these connectors.
@@ -391,13 +349,9 @@ func notOf(connectors []string, args *[]any) string {
 	return ` AND connector NOT IN (` + strings.Join(places, ", ") + `)`
 }
 
-func scanJob(rows *sql.Rows) (delivery.Job, error) {
-	var (
-		job                    delivery.Job
-		detail, steps, charges string
-		err                    error
-	)
-	if job.Record, err = scanRecord(rows, &detail, &steps, &charges, &job.Payload); err != nil {
+func scanJob(row scanner) (job delivery.Job, err error) {
+	var detail, steps, charges string
+	if job.Record, err = scanRecord(row, &detail, &steps, &charges, &job.Payload); err != nil {
 		return job, err
 	}
 	job.Attempt = job.Attempts

@@ -135,7 +135,7 @@ func TestReplicasShareLimitsAndKeys(t *testing.T) {
 	address := postgrestest.Database(t)
 	stores := []*Store{openTest(t, Options{State: address, Ring: testRing(t)}), openTest(t, Options{State: address, Ring: testRing(t)})}
 	var mu sync.Mutex
-	admitted, ids := 0, map[string]bool{}
+	accepted, ids := 0, map[string]bool{}
 	var all sync.WaitGroup
 	for i := range 60 {
 		s := stores[i%2]
@@ -152,7 +152,7 @@ func TestReplicasShareLimitsAndKeys(t *testing.T) {
 			mu.Lock()
 			defer mu.Unlock()
 			if a.Exceeded == nil {
-				admitted++
+				accepted++
 			}
 			if k.Known == nil {
 				ids[e.ID] = true
@@ -160,8 +160,8 @@ func TestReplicasShareLimitsAndKeys(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if admitted != 10 || len(ids) != 1 {
-		t.Errorf("%d admitted, %d of one key", admitted, len(ids))
+	if accepted != 10 || len(ids) != 1 {
+		t.Errorf("%d accepted, %d of one key", accepted, len(ids))
 	}
 }
 
@@ -188,11 +188,11 @@ func TestOneCodeIsNewestAcrossReplicas(t *testing.T) {
 	all.Wait()
 	newest := 0
 	for _, id := range ids {
-		overtaken, err := superseded(t, stores[0], id)
+		found, err := superseded(t, stores[0], id)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !overtaken {
+		if !found {
 			newest++
 		}
 	}
@@ -251,22 +251,22 @@ func TestLeaseOfALostReplicaIsReclaimed(t *testing.T) {
 	mustClaim(t, lost, 1)
 	other.keepLeases(t.Context())
 	if r := mustMessage(t, other, e.ID); r.State != delivery.StateSending {
-		t.Fatalf("taken back within its lease: %s", r.State)
+		t.Fatalf("reclaimed within its lease: %s", r.State)
 	}
 	lost.run(t, `UPDATE message SET due_at = 1`)
 	other.keepLeases(t.Context())
 	if r := mustMessage(t, other, e.ID); r.State != delivery.StateSending {
-		t.Fatalf("taken back before the others could say what they have sent: %s", r.State)
+		t.Fatalf("reclaimed before the others could say what they have sent: %s", r.State)
 	}
 	other.health.since = time.Now().Add(-2*heartbeatInterval - time.Second)
 	other.keepLeases(t.Context())
 	if r := mustMessage(t, other, e.ID); r.State != delivery.StateSending {
-		t.Fatalf("taken back from one who still beats: %s", r.State)
+		t.Fatalf("reclaimed from one with a heartbeat: %s", r.State)
 	}
 	other.run(t, `UPDATE replica SET seen_at = 1 WHERE id = $1`, lost.self)
 	other.keepLeases(t.Context())
 	if r := mustMessage(t, other, e.ID); r.State != delivery.StateQueued {
-		t.Fatalf("not taken back from one who is gone: %s", r.State)
+		t.Fatalf("not reclaimed from one who is gone: %s", r.State)
 	}
 	mustClaim(t, lost, 1)
 	lost.run(t, `UPDATE message SET due_at = 1`)
@@ -274,7 +274,7 @@ func TestLeaseOfALostReplicaIsReclaimed(t *testing.T) {
 	other.health.since = time.Now().Add(-2 * lease)
 	other.keepLeases(t.Context())
 	if r := mustMessage(t, other, e.ID); r.State != delivery.StateQueued {
-		t.Errorf("not taken back: %s", r.State)
+		t.Errorf("not reclaimed: %s", r.State)
 	}
 }
 
@@ -289,7 +289,7 @@ func TestRestartOfTheServerIsNotNoticed(t *testing.T) {
 	all.Wait()
 	server.Kill(t)
 	if a, err := s.Accept(t.Context(), s.testEntry(order{})); err == nil {
-		t.Errorf("admitted without a server: %+v", a)
+		t.Errorf("accepted without a server: %+v", a)
 	}
 	server.Start(t)
 	for range 5 {

@@ -128,10 +128,11 @@ func TestResealYieldsToOthers(t *testing.T) {
 	both := ringOf(t, newer, older)
 	s := openTest(t, Options{State: "memory", Ring: both})
 	ids := fillSealed(t, s, 3)
-	stale := sealedValue{key: ids[1], value: ringOf(t, older).Seal(payloadPurpose(ids[1]), []byte("yesterday's"))}
-	messages := sealedColumns()[2]
+	stale := ringOf(t, older).Seal(payloadPurpose(ids[1]), []byte("yesterday's"))
+	all := tables()
+	messages := all[len(all)-1]
 	err := s.write(t.Context(), func(x *tx) error {
-		if n, err := messages.replace(x, both, stale); n != 0 || err != nil {
+		if n, err := messages.replace(x, both, ids[1], stale); n != 0 || err != nil {
 			return fmt.Errorf("%d, %w", n, err)
 		}
 		return nil

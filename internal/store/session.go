@@ -24,28 +24,23 @@ func (s *Store) OpenSession(ctx context.Context, session, token [sha256.Size]byt
 // Session returns the hash of the token that a session was opened with, and when it ends.
 // It reports false if there is no such session, or it has ended.
 func (s *Store) Session(ctx context.Context, session [sha256.Size]byte) (token [sha256.Size]byte, expires time.Time, ok bool, err error) {
-	var (
-		found []byte
-		end   int64
-	)
 	now := s.engine.now()
-	err = s.engine.read(ctx, func(t *tx) error {
-		var (
-			hash []byte
-			at   int64
-		)
-		err := t.row(`SELECT token, expires_at FROM session WHERE hash = $1 AND expires_at > $2`, session[:], micros(now)).Scan(&hash, &at)
+	type stored struct {
+		token []byte
+		end   int64
+	}
+	found, err := transact(ctx, s.engine.read, func(t *tx) (found stored, err error) {
+		err = t.row(`SELECT token, expires_at FROM session WHERE hash = $1 AND expires_at > $2`, session[:], micros(now)).Scan(&found.token, &found.end)
 		if errors.Is(err, sql.ErrNoRows) {
-			return nil
+			err = nil
 		}
-		found, end = hash, at
-		return err
+		return found, err
 	})
-	if err != nil || found == nil {
+	if err != nil || found.token == nil {
 		return token, time.Time{}, false, err
 	}
-	copy(token[:], found)
-	return token, fromMicros(end), true, nil
+	copy(token[:], found.token)
+	return token, fromMicros(found.end), true, nil
 }
 
 // EndSession ends a session, if there is one.

@@ -69,7 +69,7 @@ func TestFileIsForOneProcess(t *testing.T) {
 	}
 }
 
-// What a crash has left is taken up at the next start, at once.
+// What a crash has left is reclaimed at once by the next start.
 func TestStartReclaimsWhatACrashLeft(t *testing.T) {
 	address := addressOf(t, SQLite)
 	s, err := Open(t.Context(), Options{State: address, Ring: testRing(t)})
@@ -86,7 +86,7 @@ func TestStartReclaimsWhatACrashLeft(t *testing.T) {
 		t.Errorf("the direct one is %s", r.State)
 	}
 	if list := mustClaim(t, s, 10); len(list) != 1 || list[0].ID != queued.ID || list[0].Attempt != 2 {
-		t.Errorf("taken up again: %+v", list)
+		t.Errorf("claimed again: %+v", list)
 	}
 }
 
@@ -163,7 +163,7 @@ func TestWriteEndsWithItsContext(t *testing.T) {
 	close(hold)
 	all.Wait()
 	if _, found, err := s.Message(t.Context(), waiting.ID); found || err != nil {
-		t.Errorf("it was admitted after its caller had given up: %v", err)
+		t.Errorf("it was accepted after its caller had given up: %v", err)
 	}
 	// One that has begun may still be done.
 	hold = make(chan struct{})
@@ -219,7 +219,7 @@ func TestQueriesUseIndexes(t *testing.T) {
 	}
 	s.run(t, `UPDATE message SET state = 'queued', expires_at = $1`, micros(s.engine.now().Add(time.Hour)))
 	if list, err := recorder.Claim(t.Context(), 1, []string{"c", "d"}); err != nil || len(list) != 1 {
-		t.Fatalf("%d taken up, %v", len(list), err)
+		t.Fatalf("%d claimed, %v", len(list), err)
 	}
 	if plans.seen < 12 {
 		t.Errorf("only %d statements were looked at", plans.seen)
@@ -343,18 +343,19 @@ func TestLogIsMovedIntoTheDatabase(t *testing.T) {
 	mustAccept(t, s, order{})
 }
 
-// slowState is a function of SQLite that returns its argument, and calls onSlowState.
+// onSlowState is called by slow_state, a function of SQLite that returns its argument.
 var onSlowState atomic.Pointer[func()]
 
-func init() {
+var registerSlowState = sync.OnceFunc(func() {
 	sqlite.MustRegisterDeterministicScalarFunction("slow_state", 1, func(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
 		(*onSlowState.Load())()
 		return args[0], nil
 	})
-}
+})
 
 // A query ends when its caller leaves, though it has found a row already.
 func TestQueryEndsWithItsContext(t *testing.T) {
+	registerSlowState()
 	for _, kind := range []Kind{Memory, SQLite} {
 		t.Run(string(kind), func(t *testing.T) {
 			s := openTest(t, Options{State: addressOf(t, kind), Ring: testRing(t)})
@@ -375,7 +376,7 @@ func TestQueryEndsWithItsContext(t *testing.T) {
 					cancel()
 				}
 				if ctx.Err() != nil {
-					time.Sleep(time.Millisecond) // others get a turn
+					<-time.After(time.Millisecond) // the driver gets a turn
 				}
 			}
 			onSlowState.Store(&look)

@@ -28,29 +28,23 @@ func (s *Store) Statistics(ctx context.Context, q delivery.StatisticsQuery) (del
 		args = append(args, q.Type)
 		chosen += ` AND type = $` + strconv.Itoa(len(args))
 	}
-	var result delivery.Statistics
-	err := s.engine.snapshot(ctx, func(t *tx) error {
+	return transact(ctx, s.engine.snapshot, func(t *tx) (delivery.Statistics, error) {
 		counted := emptyStatistics(q)
 		for i := range counted.Latency {
 			begin := q.Since.Add(time.Duration(i) * q.Step)
 			args[0], args[1] = leastID(begin), leastID(earlier(begin.Add(q.Step), q.Until))
 			if err := countMessages(t, &counted, i, chosen, args); err != nil {
-				return err
+				return counted, err
 			}
 			if err := measureLatency(t, &counted, i, chosen, args); err != nil {
-				return err
+				return counted, err
 			}
 		}
 		slices.SortFunc(counted.Series, func(a, b delivery.Series) int {
 			return cmp.Or(cmp.Compare(a.Connector, b.Connector), cmp.Compare(a.Type, b.Type), cmp.Compare(a.State, b.State))
 		})
-		result = counted
-		return nil
+		return counted, nil
 	})
-	if err != nil {
-		return delivery.Statistics{}, err
-	}
-	return result, nil
 }
 
 func emptyStatistics(q delivery.StatisticsQuery) delivery.Statistics {
@@ -90,12 +84,9 @@ const latencyClass = `CASE WHEN updated_at - created_at < 1000 THEN -1
 	ELSE CAST(floor(ln(CAST(updated_at - created_at AS DOUBLE PRECISION) / 1000) / ln(1.1)) AS BIGINT) END`
 
 func measureLatency(t *tx, counted *delivery.Statistics, bucket int, chosen string, args []any) error {
-	var classes []latencyCount
-	err := t.each(func(rows *sql.Rows) error {
-		var c latencyCount
-		err := rows.Scan(&c.class, &c.n, &c.longest)
-		classes = append(classes, c)
-		return err
+	classes, err := collect(t, func(row scanner) (c latencyCount, err error) {
+		err = row.Scan(&c.class, &c.n, &c.longest)
+		return c, err
 	}, `SELECT `+latencyClass+`, count(*), max(updated_at - created_at) FROM `+t.messages("message_kind")+chosen+` AND state = 'sent' GROUP BY 1 ORDER BY 1`, args...)
 	if err == nil && len(classes) > 0 {
 		counted.Latency[bucket] = latencyOf(classes)

@@ -186,13 +186,13 @@ const hashKeyName = "hash"
 // readHashKey reads the key of the hashes, which the first start makes. It is sealed, so
 // that a start with a wrong key ends here.
 func (s *Store) readHashKey(ctx context.Context) error {
-	var sealed []byte
-	err := s.engine.write(ctx, func(t *tx) error {
+	sealed, err := transact(ctx, s.engine.write, func(t *tx) (sealed []byte, err error) {
 		fresh := s.ring.Seal(hashKeyName, seal.NewKey())
 		if _, err := t.exec(`INSERT INTO secret (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING`, hashKeyName, fresh); err != nil {
-			return err
+			return nil, err
 		}
-		return t.row(`SELECT value FROM secret WHERE name = $1`, hashKeyName).Scan(&sealed)
+		err = t.row(`SELECT value FROM secret WHERE name = $1`, hashKeyName).Scan(&sealed)
+		return sealed, err
 	})
 	if err != nil {
 		return fmt.Errorf("read the key of the hashes: %w", err)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -86,30 +85,18 @@ func (t *Token) check(now time.Time) error {
 // Tokens returns all tokens, revoked and expired ones too, in the order in which
 // they were made.
 func (s *Store) Tokens(ctx context.Context) ([]Token, error) {
-	var list []Token
-	err := s.engine.read(ctx, func(t *tx) error {
-		read := []Token{}
-		err := t.each(func(rows *sql.Rows) error {
-			token, err := scanToken(rows)
-			read = append(read, token)
-			return err
-		}, `SELECT id, hash, scope, connector, note, created_at, expires_at, revoked_at FROM token ORDER BY created_at, id`)
-		list = read
-		return err
+	return transact(ctx, s.engine.read, func(t *tx) ([]Token, error) {
+		return collect(t, scanToken, `SELECT id, hash, scope, connector, note, created_at, expires_at, revoked_at FROM token ORDER BY created_at, id`)
 	})
-	if err != nil {
-		return nil, err
-	}
-	return list, nil
 }
 
-func scanToken(rows *sql.Rows) (Token, error) {
+func scanToken(row scanner) (Token, error) {
 	var (
 		t                         Token
 		hash                      []byte
 		created, expires, revoked int64
 	)
-	err := rows.Scan(&t.ID, &hash, &t.Scope, &t.Connector, &t.Note, &created, &expires, &revoked)
+	err := row.Scan(&t.ID, &hash, &t.Scope, &t.Connector, &t.Note, &created, &expires, &revoked)
 	copy(t.Hash[:], hash)
 	t.Created, t.Expires, t.Revoked = fromMicros(created), fromMicros(expires), fromMicros(revoked)
 	return t, err

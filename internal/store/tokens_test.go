@@ -126,7 +126,7 @@ func TestSharedBesideAServer(t *testing.T) {
 		t.Errorf("%+v", list)
 	}
 	if r := mustMessage(t, server, sending.ID); r.State != "sending" {
-		t.Errorf("a message of the server's was taken back: %s", r.State)
+		t.Errorf("a message of the server was reclaimed: %s", r.State)
 	}
 	mustAccept(t, server, order{})
 }

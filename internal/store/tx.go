@@ -107,6 +107,24 @@ func (t *tx) each(f func(*sql.Rows) error, statement string, args ...any) error 
 // state.
 func (t *tx) signal(topic string) { t.topics = append(t.topics, topic) }
 
+// savepoint undoes what a step did, within the transaction, unless it is to be kept.
+func (t *tx) savepoint(step func() (keep bool, err error)) error {
+	if _, err := t.exec(`SAVEPOINT step`); err != nil {
+		return err
+	}
+	keep, err := step()
+	if err != nil {
+		return err
+	}
+	if !keep {
+		if _, err := t.exec(`ROLLBACK TO SAVEPOINT step`); err != nil {
+			return err
+		}
+	}
+	_, err = t.exec(`RELEASE SAVEPOINT step`)
+	return err
+}
+
 // lock makes transactions of one subject wait for each other. SQLite has one writer
 // anyway.
 func (t *tx) lock(subject []byte) error {
@@ -119,4 +137,31 @@ func (t *tx) lock(subject []byte) error {
 	}
 	_, err := t.exec(`SELECT pg_advisory_xact_lock($1)`, number)
 	return err
+}
+
+// transact returns what a step returns when it is run by an engine's write, read or
+// snapshot. After an error the step may still be running.
+func transact[T any](ctx context.Context, run func(context.Context, func(*tx) error) error, step func(*tx) (T, error)) (result T, err error) {
+	var last T
+	err = run(ctx, func(t *tx) (err error) {
+		last, err = step(t)
+		return err
+	})
+	if err == nil {
+		result = last
+	}
+	return result, err
+}
+
+type scanner interface{ Scan(targets ...any) error }
+
+// collect returns what scan makes of each row.
+func collect[T any](t *tx, scan func(scanner) (T, error), statement string, args ...any) ([]T, error) {
+	found := []T{}
+	err := t.each(func(rows *sql.Rows) error {
+		row, err := scan(rows)
+		found = append(found, row)
+		return err
+	}, statement, args...)
+	return found, err
 }
