@@ -10,13 +10,15 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"dmconnector/connector"
 	"dmconnector/internal/errcode"
 )
+
+// maxTries bounds how often a change is tried while others change the same.
+const maxTries = 5
 
 // An Error says why a change was refused.
 type Error struct {
@@ -40,25 +42,25 @@ type Patch struct {
 // for none), and returns it with every problem and warning. Masks of secrets are
 // resolved where that is allowed.
 func (r *Registry) Check(id string, config any) (*connector.Config, connector.Report) {
-	var stored []byte
-	if l, ok := r.view.Load().connectors[id]; ok && l.Source == FromState {
-		stored = l.text
+	base, ok := r.view.Load().connectors[id]
+	if !ok || base.Source != FromState {
+		base = &loaded{}
 	}
-	l := r.check(config, stored)
+	l := r.configured(base, config)
 	return l.config, connector.Report{Errors: l.Problems, Warnings: l.Warnings}
 }
 
-// check loads a config from an admin. Its text is what is to be stored.
-func (r *Registry) check(config any, stored []byte) *loaded {
+// configured loads a connector with a config from an admin.
+func (r *Registry) configured(base *loaded, config any) *loaded {
 	tree := withoutEmpty(config)
 	if tree == nil {
 		tree = map[string]any{} // the report then says all that is missing
 	}
 	root, _ := tree.(map[string]any)
-	problems := unmask(root, stored)
+	problems := unmask(root, base.text)
 	cfg, report := connector.CheckTree(tree, r.parseOptions())
 	report.Errors = append(report.Errors, problems...)
-	return r.load(Connector{}, marshal(root), cfg, report, nil)
+	return r.load(base.Connector, marshal(root), cfg, report, base)
 }
 
 // Create adds a connector; without an id it gets a random one. by says whose token
@@ -67,79 +69,71 @@ func (r *Registry) Create(ctx context.Context, by, id string, p Patch) (Connecto
 	if id == "" {
 		id = newID(12) // as long as Logto's
 	}
-	taken := &Error{Code: errcode.ConnectorExists, Detail: "the id " + id + " is taken by another connector"}
-	if slices.Contains(r.opts.ReservedIDs, id) {
-		return Connector{}, &Error{Code: errcode.ConnectorReserved, Detail: "the id " + id + " is reserved"}
-	}
-	if !validID.MatchString(id) {
-		problem := connector.Problem{Pointer: "/id", Detail: "must be at most 128 letters, digits, -, _ and ., and not begin with a dot"}
-		return Connector{}, &Error{Code: errcode.InvalidRequest, Detail: "a connector cannot have this id", Problems: []connector.Problem{problem}}
-	}
-	if _, ok := r.Connector(id); ok {
-		return Connector{}, taken
+	if refused := r.checkID(id); refused != nil {
+		return Connector{}, refused
 	}
 	if p.Config == nil {
 		p.Config = map[string]any{}
 	}
-	empty := StoredConnector{ID: id, Metadata: json.RawMessage("{}")}
-	created, fields, err := r.patched(&loaded{Connector: Connector{StoredConnector: empty}}, p)
-	if err != nil {
-		return Connector{}, err
-	}
-	created.Created = created.Updated
-	err = r.opts.Store.InsertConnector(ctx, created, Change{Actor: by, Action: "connector.create", Subject: id, Detail: fieldsDetail(fields)})
-	if errors.Is(err, ErrExists) {
-		return Connector{}, taken
-	}
-	if err != nil {
-		return Connector{}, fmt.Errorf("store connector %s: %w", id, err)
-	}
-	return r.activated(ctx, created), nil
+	created := Change{Actor: by, Action: "connector.create", Subject: id}
+	return r.patch(ctx, created, p, r.opts.Store.InsertConnector, func() (*loaded, error) {
+		if _, ok := r.Connector(id); ok {
+			return nil, &Error{Code: errcode.ConnectorExists, Detail: "the id " + id + " is taken by another connector"}
+		}
+		empty := StoredConnector{ID: id, Metadata: json.RawMessage("{}")}
+		return &loaded{Connector: Connector{StoredConnector: empty, Source: FromState}}, nil
+	})
 }
 
 // Update changes a connector, if it still has the version; 0 means any.
 func (r *Registry) Update(ctx context.Context, by, id string, version int64, p Patch) (Connector, error) {
-	var updated Connector
-	err := r.retry(ctx, "connector "+id, func() error {
-		stored, err := r.changeable(id, version)
+	updated := Change{Actor: by, Action: "connector.update", Subject: id}
+	return r.patch(ctx, updated, p, r.opts.Store.UpdateConnector, func() (*loaded, error) { return r.changeable(id, version) })
+}
+
+// patch stores the next version of the connector that find returns.
+func (r *Registry) patch(ctx context.Context, c Change, p Patch, store func(context.Context, StoredConnector, Change) error, find func() (*loaded, error)) (Connector, error) {
+	var result Connector
+	err := r.change(ctx, c.Action+" "+c.Subject, func() error {
+		former, err := find()
 		if err != nil {
 			return err
 		}
-		next, fields, err := r.patched(stored, p)
+		next, fields, err := r.patched(former, p)
 		if err != nil {
 			return err
 		}
 		if len(fields) == 0 {
-			updated = stored.Connector
+			result = former.Connector
 			return nil
 		}
-		change := Change{Actor: by, Action: "connector.update", Subject: id, Detail: fieldsDetail(fields)}
-		if err := r.opts.Store.UpdateConnector(ctx, next, change); err != nil {
-			return err
-		}
-		updated = r.activated(ctx, next)
-		return nil
+		result, c.Detail = next.Connector, fieldsDetail(fields)
+		unmasked := next.StoredConnector
+		unmasked.Config = next.text
+		return store(ctx, unmasked, c)
 	})
 	if err != nil {
-		return Connector{}, fmt.Errorf("update connector %s: %w", id, err)
+		return Connector{}, err
 	}
-	return updated, nil
+	return result, nil
 }
 
 // patched returns the next version of a connector, and which of its fields the
 // patch changes.
-func (r *Registry) patched(stored *loaded, p Patch) (StoredConnector, []string, error) {
+func (r *Registry) patched(stored *loaded, p Patch) (*loaded, []string, error) {
 	var fields []string
-	next := stored.StoredConnector
-	next.Config = stored.text
+	next := *stored
+	if p.Config != nil {
+		next = *r.configured(stored, p.Config)
+		if !next.Active {
+			return nil, nil, &Error{Code: errcode.InvalidConfig, Detail: "the connector has errors", Problems: next.Problems}
+		}
+		fields = changedFields(stored.text, next.text)
+	}
 	next.Version++
 	next.Updated = time.Now().UTC().Truncate(time.Millisecond)
-	if p.Config != nil {
-		l := r.check(p.Config, stored.text)
-		if l.config == nil {
-			return next, nil, &Error{Code: errcode.InvalidConfig, Detail: "the connector has errors", Problems: l.Problems}
-		}
-		next.Config, fields = l.text, changedFields(stored.text, l.text)
+	if stored.Version == 0 {
+		next.Created = next.Updated
 	}
 	if p.Metadata != nil {
 		next.Metadata = marshal(p.Metadata)
@@ -153,41 +147,43 @@ func (r *Registry) patched(stored *loaded, p Patch) (StoredConnector, []string, 
 	if p.EnableTokenStorage != nil && *p.EnableTokenStorage != stored.EnableTokenStorage {
 		next.EnableTokenStorage, fields = *p.EnableTokenStorage, append(fields, "enableTokenStorage")
 	}
-	return next, fields, nil
+	return &next, fields, nil
 }
 
 // Delete deletes a connector, if it still has the version; 0 means any.
 func (r *Registry) Delete(ctx context.Context, by, id string, version int64) error {
-	err := r.retry(ctx, "connector "+id, func() error {
+	return r.change(ctx, "delete connector "+id, func() error {
 		if _, err := r.changeable(id, version); err != nil {
 			return err
 		}
 		return r.opts.Store.DeleteConnector(ctx, id, version, Change{Actor: by, Action: "connector.delete", Subject: id})
 	})
-	if err != nil {
-		return fmt.Errorf("delete connector %s: %w", id, err)
-	}
-	r.activateChange(ctx)
-	return nil
 }
 
-// retry tries a change on the state as it is now, and again if another one came
-// in between.
-func (r *Registry) retry(ctx context.Context, what string, change func() error) error {
-	for range 5 {
-		if err := r.loadStore(ctx); err != nil {
+// change makes a change on the configuration as it is now, and again if another
+// process came in between. Then it activates the change.
+func (r *Registry) change(ctx context.Context, what string, step func() error) error {
+	for range maxTries {
+		if err := r.refresh(ctx); err != nil {
 			return err
 		}
-		if err := change(); !errors.Is(err, ErrChanged) && !errors.Is(err, ErrNotFound) {
-			return err
+		err := step()
+		if errors.Is(err, ErrChanged) || errors.Is(err, ErrNotFound) || errors.Is(err, ErrExists) {
+			continue
 		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", what, err)
+		}
+		// The change is committed already: do not fail its caller, and ignore its cancellation.
+		if err := r.refresh(context.WithoutCancel(ctx)); err != nil {
+			r.opts.Log.WarnContext(ctx, "cannot activate a change yet, will retry", "error", err)
+		}
+		return nil
 	}
-	return changedMeanwhile(what)
+	return fmt.Errorf("%s: %w", what, errChangedMeanwhile)
 }
 
-func changedMeanwhile(what string) error {
-	return &Error{Code: errcode.PreconditionFailed, Detail: "the " + what + " was changed meanwhile"}
-}
+var errChangedMeanwhile = &Error{Code: errcode.PreconditionFailed, Detail: "it was changed meanwhile: read it again"}
 
 // changeable returns the stored connector if it may be changed.
 func (r *Registry) changeable(id string, version int64) (*loaded, error) {
@@ -198,32 +194,30 @@ func (r *Registry) changeable(id string, version int64) (*loaded, error) {
 	case l.Source == FromFile:
 		return nil, &Error{Code: errcode.ConnectorReadOnly, Detail: "the connector " + id + " is from a file: change the file"}
 	case version != 0 && version != l.Version:
-		return nil, changedMeanwhile("connector " + id)
+		return nil, errChangedMeanwhile
 	default:
 		return l, nil
 	}
 }
 
-// activated activates a change, and returns its connector.
-func (r *Registry) activated(ctx context.Context, s StoredConnector) Connector {
-	r.activateChange(ctx)
-	if now, ok := r.Connector(s.ID); ok && now.Source == FromState && now.Version >= s.Version {
-		return now
+// validID matches ids that a connector may have: they are part of URLs and of file
+// names, where a leading dot hides.
+var validID = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}$`)
+
+// checkID returns why no connector may have the id, or nil.
+func (r *Registry) checkID(id string) *Error {
+	if slices.Contains(r.opts.ReservedIDs, id) {
+		return &Error{Code: errcode.ConnectorReserved, Detail: "the id " + id + " is reserved"}
 	}
-	// It cannot be read back, or is deleted already.
-	s.Config = masked(s.Config)
-	return Connector{StoredConnector: s, Source: FromState}
+	if !validID.MatchString(id) {
+		detail := "use at most 128 letters, digits, -, _ and . for the id, and no dot at its beginning"
+		return &Error{Code: errcode.InvalidRequest, Detail: detail, Problems: []connector.Problem{{Pointer: "/id", Detail: detail}}}
+	}
+	return nil
 }
 
-// activateChange reads the state after a change. That is committed already: do
-// not fail its caller, and ignore its cancellation.
-func (r *Registry) activateChange(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
-	defer cancel()
-	if err := r.loadStore(ctx); err != nil {
-		r.opts.Log.WarnContext(ctx, "cannot activate a change yet, will retry", "error", err)
-	}
-}
+// newID returns a random id of up to 26 letters and digits.
+func newID(size int) string { return strings.ToLower(rand.Text()[:size]) }
 
 // Changes returns the audit trail, see [Store].
 func (r *Registry) Changes(ctx context.Context, before string, limit int) ([]Change, error) {
@@ -234,46 +228,30 @@ func (r *Registry) Changes(ctx context.Context, before string, limit int) ([]Cha
 	return changes, nil
 }
 
-// changedFields returns the paths of what differs between two JSON objects,
-// without any value.
+// changedFields returns the keys whose values differ between two JSON objects; of
+// lists of the same length, such as templates/3, the elements.
 func changedFields(before, after []byte) []string {
-	var fields []string
-	compare("", objectOf(before), objectOf(after), &fields)
-	slices.Sort(fields)
-	return fields
-}
-
-// compare adds the paths of what differs between two decoded JSON values. What
-// only one of them has is one path, however much it contains.
-func compare(path string, before, after any, fields *[]string) {
-	if reflect.DeepEqual(before, after) {
-		return
-	}
-	a, b := children(before), children(after)
-	if path != "" && (a == nil || b == nil) {
-		*fields = append(*fields, strings.TrimPrefix(path, "/"))
-		return
-	}
+	a, b := objectOf(before), objectOf(after)
 	keys := maps.Clone(a)
 	maps.Copy(keys, b)
+	var fields []string
 	for key := range keys {
-		compare(path+"/"+key, a[key], b[key], fields)
+		listA, _ := a[key].([]any)
+		listB, _ := b[key].([]any)
+		if len(listA) != len(listB) || listA == nil {
+			if !reflect.DeepEqual(a[key], b[key]) {
+				fields = append(fields, key)
+			}
+			continue
+		}
+		for i := range listA {
+			if !reflect.DeepEqual(listA[i], listB[i]) {
+				fields = append(fields, fmt.Sprintf("%s/%d", key, i))
+			}
+		}
 	}
-}
-
-// children returns the members of an object or the elements of an array, nil for
-// another value.
-func children(tree any) map[string]any {
-	list, ok := tree.([]any)
-	if !ok {
-		object, _ := tree.(map[string]any)
-		return object
-	}
-	elements := make(map[string]any, len(list))
-	for i, child := range list {
-		elements[strconv.Itoa(i)] = child
-	}
-	return elements
+	slices.Sort(fields)
+	return fields
 }
 
 // fieldsDetail is a change's detail for the audit trail: at most 20 fields, of
@@ -290,10 +268,3 @@ func fieldsDetail(fields []string) json.RawMessage {
 	detail["fields"] = short
 	return marshal(detail)
 }
-
-// validID matches ids that a connector may have: they are part of URLs and of file
-// names, where a leading dot hides.
-var validID = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}$`)
-
-// newID returns a random id of up to 26 letters and digits.
-func newID(size int) string { return strings.ToLower(rand.Text()[:size]) }

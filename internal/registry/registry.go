@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"dmconnector/connector"
 	"dmconnector/internal/delivery"
@@ -78,10 +79,21 @@ type Registry struct {
 	// Each source is read by one goroutine at a time, without holding mu: a database
 	// that does not answer must not delay files, nor the other way around.
 	filesMu, storeMu sync.Mutex
+	missing          map[string]bool // files that the last scan did not find; guarded by filesMu
+	failing          bool            // the last poll of the state failed
 
-	mu       sync.Mutex // guards the fields below, and calls of Apply
-	files    fileSet    // written with filesMu held as well
-	stored   storedSet  // written with storeMu held as well
+	mu sync.Mutex // guards the fields below, and calls of Apply
+
+	// Written with filesMu held as well.
+	files   map[string]*file // by id
+	trouble string           // why the last scan failed
+
+	// Written with storeMu held as well.
+	revision  int64
+	stored    map[string]*loaded // by id
+	templates []EmailTemplate
+	shared    []connector.EmailTemplate // the templates, for composing
+
 	active   map[string]delivery.Connector
 	shadowed map[string]bool // stored connectors whose id a file has
 
@@ -106,7 +118,7 @@ type loaded struct {
 
 // New returns a registry without connectors; see [Registry.Load].
 func New(opts Options) *Registry {
-	r := &Registry{opts: opts, stored: storedSet{connectors: map[string]*loaded{}}}
+	r := &Registry{opts: opts, revision: -1}
 	r.view.Store(&view{})
 	return r
 }
@@ -114,30 +126,47 @@ func New(opts Options) *Registry {
 // Load reads files and state for the first time, before anything else is called.
 // Errors in a file are an error.
 func (r *Registry) Load(ctx context.Context) error {
-	files, err := r.scan(fileSet{})
+	files, err := r.scan(nil)
 	if err != nil {
 		return err
 	}
-	read := make([]File, 0, len(files.files))
-	for _, id := range slices.Sorted(maps.Keys(files.files)) {
-		read = append(read, files.files[id].File)
+	read := make([]File, 0, len(files))
+	for _, id := range slices.Sorted(maps.Keys(files)) {
+		read = append(read, files[id].File)
 	}
 	if err := Errors(read); err != nil {
 		return err
 	}
-	r.logFiles(ctx, nil, files.files)
+	r.logFiles(ctx, nil, files)
 	r.files = files
-	return r.loadStore(ctx)
+	return r.refresh(ctx)
 }
 
-// Run polls files and state for changes until ctx ends.
+// Run polls files and state for changes until ctx ends. Polling files notices every
+// change: of links, in replaced folders and on network file systems.
 func (r *Registry) Run(ctx context.Context) {
 	var loops sync.WaitGroup
-	loops.Go(func() { r.followStore(ctx) })
-	if r.opts.Path != "" {
-		loops.Go(func() { r.followFiles(ctx) })
-	}
+	loops.Go(func() { repeat(ctx, pollFiles, nil, r.Reload) })
+	loops.Go(func() { repeat(ctx, pollStore, r.opts.Store.ConfigurationChanged(), r.pollState) })
 	loops.Wait()
+}
+
+// repeat calls do at intervals, and when signalled, until ctx ends.
+func repeat(ctx context.Context, interval time.Duration, signal <-chan struct{}, do func(context.Context)) {
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		case _, open := <-signal:
+			if !open {
+				signal = nil
+			}
+		}
+		do(ctx)
+	}
 }
 
 // FileProblems returns what is wrong with the files now, by id.
@@ -166,10 +195,9 @@ func (r *Registry) parseOptions() connector.ParseOptions {
 	return connector.ParseOptions{AllowedEndpoints: r.opts.AllowedEndpoints}
 }
 
-// load prepares a parsed config for sending. If it says the same as the former
-// version, config and sender of that stay, so that delivery goes on with them.
+// load prepares a connector for sending. If its config says the same as the former
+// version's, config and sender of that stay, so that delivery goes on with them.
 func (r *Registry) load(c Connector, text []byte, cfg *connector.Config, report connector.Report, former *loaded) *loaded {
-	l := &loaded{Connector: c, text: text}
 	if cfg != nil && r.opts.Volatile {
 		for _, usageType := range slices.Sorted(maps.Keys(cfg.Delivery)) {
 			if cfg.Delivery[usageType] == "queued" {
@@ -180,6 +208,7 @@ func (r *Registry) load(c Connector, text []byte, cfg *connector.Config, report 
 			}
 		}
 	}
+	l := &loaded{Connector: c, text: text}
 	if cfg != nil && len(report.Errors) == 0 {
 		if former != nil && reflect.DeepEqual(cfg, former.config) {
 			l.config, l.sender = former.config, former.sender
@@ -197,27 +226,22 @@ func (r *Registry) load(c Connector, text []byte, cfg *connector.Config, report 
 // activate applies the connectors that can be used, and shows readers how things
 // are now. r.mu must be held.
 func (r *Registry) activate(ctx context.Context) {
-	v := &view{connectors: maps.Clone(r.stored.connectors), templates: r.stored.templates, problems: []FileProblem{}}
-	if r.files.trouble != "" {
-		v.problems = append(v.problems, FileProblem{Path: r.opts.Path, Problems: []connector.Problem{{Detail: r.files.trouble}}})
+	v := &view{connectors: maps.Clone(r.stored), templates: r.templates, problems: []FileProblem{}}
+	if r.trouble != "" {
+		v.problems = append(v.problems, FileProblem{Path: r.opts.Path, Problems: []connector.Problem{{Detail: r.trouble}}})
 	}
 	shadowed := make(map[string]bool)
-	for _, id := range slices.Sorted(maps.Keys(r.files.files)) {
-		f := r.files.files[id]
-		if f.now.config == nil {
-			v.problems = append(v.problems, FileProblem{Path: f.Path, ID: id, Problems: f.now.Problems})
+	for _, id := range slices.Sorted(maps.Keys(r.files)) {
+		f := r.files[id]
+		if len(f.Report.Errors) > 0 {
+			v.problems = append(v.problems, FileProblem{Path: f.Path, ID: id, Problems: f.Report.Errors})
 		}
-		_, stored := r.stored.connectors[id]
-		switch {
-		case f.good != nil:
-			shown := *f.good
-			shown.Problems = f.now.Problems
-			v.connectors[id] = &shown
-			shadowed[id] = stored
-		case !stored && r.checkFileName(id) == nil:
-			v.connectors[id] = f.now
+		_, stored := r.stored[id]
+		if f.loaded == nil || !f.loaded.Active && stored {
+			continue // a file that was never good does not take the place of a connector that works
 		}
-		if shadowed[id] && !r.shadowed[id] {
+		v.connectors[id] = f.loaded
+		if shadowed[id] = stored; stored && !r.shadowed[id] {
 			r.opts.Log.WarnContext(ctx, "stored connector is not active: a file has the same id", "connector", id)
 		}
 	}
@@ -230,7 +254,7 @@ func (r *Registry) activate(ctx context.Context) {
 		}
 		c, ok := r.active[id]
 		if !ok || c.Composer.Config() != l.config {
-			c = delivery.Connector{ID: id, Composer: connector.New(l.config, r.stored.shared...), Sender: l.sender}
+			c = delivery.Connector{ID: id, Composer: connector.New(l.config, r.shared...), Sender: l.sender}
 		}
 		next[id] = c
 	}

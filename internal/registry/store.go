@@ -6,7 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
+	"log/slog"
+	"reflect"
 	"time"
 
 	"dmconnector/connector"
@@ -16,7 +17,7 @@ const (
 	// pollStore leaves time to read the state within the 2 s after which every
 	// replica has a change.
 	pollStore = time.Second
-	// storeTimeout bounds each poll: the state may not answer.
+	// storeTimeout bounds each reading: the state may not answer.
 	storeTimeout = 5 * time.Second
 )
 
@@ -107,82 +108,45 @@ type Store interface {
 	Changes(ctx context.Context, before string, limit int) ([]Change, error)
 }
 
-// A storedSet is the configuration that was read last.
-type storedSet struct {
-	revision   int64
-	connectors map[string]*loaded
-	templates  []EmailTemplate
-	shared     []connector.EmailTemplate // the templates, for composing
-}
-
-// followStore reads the state when its revision has changed.
-func (r *Registry) followStore(ctx context.Context) {
-	poll := time.NewTicker(pollStore)
-	defer poll.Stop()
-	changed := r.opts.Store.ConfigurationChanged()
-	failing := false
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-poll.C:
-		case _, open := <-changed:
-			if !open {
-				changed = nil
-			}
-		}
-		err := r.pollStore(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return
-		case err != nil && !failing:
-			r.opts.Log.ErrorContext(ctx, "cannot read connectors from the state, those loaded last stay active", "error", err)
-		case err == nil && failing:
-			r.opts.Log.InfoContext(ctx, "connectors in the state can be read again")
-		}
-		failing = err != nil
+func (r *Registry) pollState(ctx context.Context) {
+	err := r.refresh(ctx)
+	switch {
+	case ctx.Err() != nil:
+		return
+	case err != nil && !r.failing:
+		r.opts.Log.ErrorContext(ctx, "cannot read connectors from the state, those loaded last stay active", "error", err)
+	case err == nil && r.failing:
+		r.opts.Log.InfoContext(ctx, "connectors in the state can be read again")
 	}
+	r.failing = err != nil
 }
 
-func (r *Registry) pollStore(ctx context.Context) error {
+// refresh reads the state if its revision has changed, and activates what is new.
+func (r *Registry) refresh(ctx context.Context) error {
+	r.storeMu.Lock()
+	defer r.storeMu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	revision, err := r.opts.Store.Revision(ctx)
 	if err != nil {
-		return fmt.Errorf("read the revision of the configuration: %w", err)
+		return fmt.Errorf("read the configuration: %w", err)
 	}
-	r.mu.Lock()
-	known := r.stored.revision
-	r.mu.Unlock()
-	if revision == known {
+	if revision == r.revision {
 		return nil
 	}
-	return r.loadStore(ctx)
-}
-
-// loadStore reads the state, and activates what has changed.
-func (r *Registry) loadStore(ctx context.Context) error {
-	r.storeMu.Lock()
-	defer r.storeMu.Unlock()
 	c, err := r.opts.Store.Configuration(ctx)
 	if err != nil {
 		return fmt.Errorf("read the configuration: %w", err)
 	}
-	next := storedSet{revision: c.Revision, connectors: make(map[string]*loaded, len(c.Connectors)), templates: c.Templates, shared: r.stored.shared}
-	for _, stored := range c.Connectors {
-		next.connectors[stored.ID] = r.loadStored(ctx, stored, r.stored.connectors[stored.ID])
-	}
-	sameMail := func(a, b EmailTemplate) bool {
-		return a.ID == b.ID && a.LanguageTag == b.LanguageTag && a.TemplateType == b.TemplateType && bytes.Equal(a.Details, b.Details)
-	}
-	newTemplates := !slices.EqualFunc(r.stored.templates, c.Templates, sameMail)
-	if newTemplates {
-		next.shared = r.sharedTemplates(ctx, c.Templates)
+	stored := make(map[string]*loaded, len(c.Connectors))
+	for _, s := range c.Connectors {
+		stored[s.ID] = r.loadStored(ctx, s, r.stored[s.ID])
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.stored = next
-	if newTemplates {
+	r.revision, r.stored = c.Revision, stored
+	if !reflect.DeepEqual(r.templates, c.Templates) {
+		r.templates, r.shared = c.Templates, r.sharedTemplates(ctx, c.Templates)
 		r.active = nil // every connector composes with them
 	}
 	r.activate(ctx)
@@ -198,7 +162,7 @@ func (r *Registry) loadStored(ctx context.Context, stored StoredConnector, forme
 	cfg, report := connector.Check(stored.Config, r.parseOptions())
 	l := r.load(Connector{StoredConnector: stored, Source: FromState}, stored.Config, cfg, report, former)
 	for _, p := range l.Problems {
-		r.opts.Log.ErrorContext(ctx, "stored connector is not active", "connector", stored.ID, "pointer", p.Pointer, "detail", p.Detail)
+		r.opts.Log.LogAttrs(ctx, slog.LevelError, "stored connector is not active", append(place(p), slog.String("connector", stored.ID))...)
 	}
 	return l
 }

@@ -41,12 +41,8 @@ func TestPutTemplates(t *testing.T) {
 	if identities(put) != "zh-CN/SignIn en/SignIn ja/Register" || !regexp.MustCompile(`^[a-z0-9]{21}$`).MatchString(put[0].ID) || put[0].Created.IsZero() {
 		t.Errorf("%+v", put)
 	}
-	if got := string(put[0].Details); got != `{"subject":"zh <{{code}}>","content":"<p>{{code}}</p>"}` {
-		t.Error(got)
-	}
-	if got := string(put[1].Details); got != `{"subject":"en","content":"","contentType":"text/html","replyTo":"help@example.com","sendFrom":""}` {
-		t.Error(got)
-	}
+	same(t, put[0].Details, `{"subject":"zh <{{code}}>","content":"<p>{{code}}</p>"}`)
+	same(t, put[1].Details, `{"subject":"en","content":"","contentType":"text/html","replyTo":"help@example.com","sendFrom":""}`)
 	again := putTemplates(s, template("en", "SignIn", `{"subject":"en2","content":"c"}`))
 	if again[0].ID != put[1].ID {
 		t.Errorf("%+v, was %+v", again, put[1])
@@ -61,9 +57,11 @@ func TestPutTemplates(t *testing.T) {
 			t.Errorf("%+v: %s, want %s", filter, identities(got), want)
 		}
 	}
-	if got, ok := s.Template(put[1].ID); !ok || string(got.Details) != `{"subject":"en2","content":"c"}` {
-		t.Errorf("%+v", got)
+	got, ok := s.Template(put[1].ID)
+	if !ok {
+		t.Fatal("not found by its id")
 	}
+	same(t, got.Details, `{"subject":"en2","content":"c"}`)
 	if _, ok := s.Template("none"); ok {
 		t.Error("found")
 	}
@@ -117,7 +115,8 @@ func TestPatchTemplate(t *testing.T) {
 	for _, tt := range tests {
 		got, err := s.PatchTemplate(t.Context(), "admin", id, tt.version, decode(t, tt.patch).(map[string]any))
 		must(t, err)
-		if stored, _ := s.Template(id); string(got.Details) != tt.want || got.Version != tt.wantVersion || !cmp.Equal(stored, got) {
+		same(t, got.Details, tt.want)
+		if stored, _ := s.Template(id); got.Version != tt.wantVersion || !cmp.Equal(stored, got) {
 			t.Errorf("%s: %d %s", tt.patch, got.Version, got.Details)
 		}
 	}

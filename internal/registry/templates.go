@@ -3,7 +3,6 @@ package registry
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -52,13 +51,13 @@ func (r *Registry) PutTemplates(ctx context.Context, by string, list []EmailTemp
 		t.ID, t.Version, t.Created = newID(21), 1, now // an id as Logto's
 		names[i] = t.LanguageTag + "/" + t.TemplateType
 	}
-	change := Change{Actor: by, Action: "email_template.put", Subject: "email-templates", Detail: fieldsDetail(names)}
-	stored, err := r.opts.Store.PutTemplates(ctx, checked, change)
-	if err != nil {
-		return nil, fmt.Errorf("store email templates: %w", err)
-	}
-	r.activateChange(ctx)
-	return stored, nil
+	var stored []EmailTemplate
+	err := r.change(ctx, "store email templates", func() (err error) {
+		change := Change{Actor: by, Action: "email_template.put", Subject: "email-templates", Detail: fieldsDetail(names)}
+		stored, err = r.opts.Store.PutTemplates(ctx, checked, change)
+		return err
+	})
+	return stored, err
 }
 
 // checkTemplates returns templates with the details that are known, and what is
@@ -99,39 +98,25 @@ func checkTemplates(list []EmailTemplate) (checked []EmailTemplate, problems []c
 
 // checkDetails returns the details that are known, and what is wrong with them.
 func checkDetails(pointer string, root map[string]any) (json.RawMessage, []connector.Problem) {
-	var (
-		problems []connector.Problem
-		details  struct {
-			Subject     *string `json:"subject"`
-			Content     *string `json:"content"`
-			ContentType *string `json:"contentType,omitempty"`
-			ReplyTo     *string `json:"replyTo,omitempty"`
-			SendFrom    *string `json:"sendFrom,omitempty"`
-		}
-	)
-	for _, field := range []struct {
-		key    string
-		target **string
-	}{
-		{"subject", &details.Subject},
-		{"content", &details.Content},
-		{"contentType", &details.ContentType},
-		{"replyTo", &details.ReplyTo},
-		{"sendFrom", &details.SendFrom},
-	} {
-		value, given := root[field.key]
-		text, ok := value.(string)
+	var problems []connector.Problem
+	add := func(key, detail string) {
+		problems = append(problems, connector.Problem{Pointer: pointer + "/" + key, Detail: detail})
+	}
+	details := make(map[string]any)
+	for _, key := range []string{"subject", "content", "contentType", "replyTo", "sendFrom"} {
+		value, given := root[key]
+		_, isText := value.(string)
 		switch {
-		case ok:
-			*field.target = &text
+		case isText:
+			details[key] = value
 		case given:
-			problems = append(problems, connector.Problem{Pointer: pointer + "/" + field.key, Detail: "must be a string"})
-		case field.key == "subject" || field.key == "content":
-			problems = append(problems, connector.Problem{Pointer: pointer + "/" + field.key, Detail: "is missing: it must be a string"})
+			add(key, "must be a string")
+		case key == "subject" || key == "content":
+			add(key, "is missing: it must be a string")
 		}
 	}
-	if kind := details.ContentType; kind != nil && *kind != "text/html" && *kind != "text/plain" {
-		problems = append(problems, connector.Problem{Pointer: pointer + "/contentType", Detail: "must be one of: text/html, text/plain"})
+	if kind, given := details["contentType"]; given && kind != "text/html" && kind != "text/plain" {
+		add("contentType", "must be one of: text/html, text/plain")
 	}
 	return marshal(details), problems
 }
@@ -140,13 +125,13 @@ func checkDetails(pointer string, root map[string]any) (json.RawMessage, []conne
 // version; 0 means any.
 func (r *Registry) PatchTemplate(ctx context.Context, by, id string, version int64, patch map[string]any) (EmailTemplate, error) {
 	var patched EmailTemplate
-	err := r.retry(ctx, "email template "+id, func() error {
+	err := r.change(ctx, "update email template "+id, func() error {
 		stored, ok := r.Template(id)
 		if !ok {
 			return noTemplate(id)
 		}
 		if version != 0 && version != stored.Version {
-			return changedMeanwhile("email template " + id)
+			return errChangedMeanwhile
 		}
 		merged := objectOf(stored.Details)
 		maps.Copy(merged, patch)
@@ -163,11 +148,7 @@ func (r *Registry) PatchTemplate(ctx context.Context, by, id string, version int
 		patched.Version++
 		return r.opts.Store.UpdateTemplate(ctx, patched, Change{Actor: by, Action: "email_template.update", Subject: id, Detail: fieldsDetail(fields)})
 	})
-	if err != nil {
-		return EmailTemplate{}, fmt.Errorf("update email template %s: %w", id, err)
-	}
-	r.activateChange(ctx)
-	return patched, nil
+	return patched, err
 }
 
 func noTemplate(id string) error {
@@ -176,15 +157,12 @@ func noTemplate(id string) error {
 
 // DeleteTemplate deletes an email template.
 func (r *Registry) DeleteTemplate(ctx context.Context, by, id string) error {
-	err := r.opts.Store.DeleteTemplate(ctx, id, Change{Actor: by, Action: "email_template.delete", Subject: id})
-	if errors.Is(err, ErrNotFound) {
-		return noTemplate(id)
-	}
-	if err != nil {
-		return fmt.Errorf("delete email template %s: %w", id, err)
-	}
-	r.activateChange(ctx)
-	return nil
+	return r.change(ctx, "delete email template "+id, func() error {
+		if _, ok := r.Template(id); !ok {
+			return noTemplate(id)
+		}
+		return r.opts.Store.DeleteTemplate(ctx, id, Change{Actor: by, Action: "email_template.delete", Subject: id})
+	})
 }
 
 // DeleteTemplates deletes the email templates that the filter, which must not be
@@ -193,11 +171,11 @@ func (r *Registry) DeleteTemplates(ctx context.Context, by string, f TemplateFil
 	if f == (TemplateFilter{}) {
 		return 0, &Error{Code: errcode.InvalidRequest, Detail: "select email templates: give languageTag, templateType or both"}
 	}
-	detail := fieldsDetail([]string{f.LanguageTag + "/" + f.TemplateType})
-	n, err := r.opts.Store.DeleteTemplates(ctx, f, Change{Actor: by, Action: "email_template.delete", Subject: "email-templates", Detail: detail})
-	if err != nil {
-		return 0, fmt.Errorf("delete email templates: %w", err)
-	}
-	r.activateChange(ctx)
-	return n, nil
+	n := 0
+	err := r.change(ctx, "delete email templates", func() (err error) {
+		detail := fieldsDetail([]string{f.LanguageTag + "/" + f.TemplateType})
+		n, err = r.opts.Store.DeleteTemplates(ctx, f, Change{Actor: by, Action: "email_template.delete", Subject: "email-templates", Detail: detail})
+		return err
+	})
+	return n, err
 }
