@@ -1,6 +1,7 @@
 package registry_test
 
 import (
+	"context"
 	"encoding/json"
 	"regexp"
 	"strings"
@@ -260,6 +261,29 @@ func TestConcurrentChanges(t *testing.T) {
 	s.store.put(t, "b", 1, connectorJSON("B"))
 	if c, err := s.Update(t.Context(), "admin", "b", 1, registry.Patch{Metadata: map[string]any{"x": 1}}); err != nil || c.Version != 2 {
 		t.Errorf("%+v, %v", c, err)
+	}
+}
+
+func TestCreateBesidesAnotherProcess(t *testing.T) {
+	s := newStage(t, nil).load()
+	s.store.between = func() {
+		s.store.between = nil
+		s.store.put(t, "a", 1, connectorJSON("Theirs"))
+	}
+	_, err := s.Create(t.Context(), "admin", "a", registry.Patch{Config: decode(t, connectorJSON("Ours"))})
+	if refusal(t, err, "connector_exists"); s.aliases() != "a=Theirs" {
+		t.Errorf("active: %q", s.aliases())
+	}
+}
+
+func TestChangeIsActiveThoughItsCallerLeaves(t *testing.T) {
+	s := newStage(t, nil).load()
+	create(s, "a", connectorJSON("A"))
+	ctx, leave := context.WithCancel(t.Context())
+	s.store.between = leave
+	c, err := s.Update(ctx, "admin", "a", 0, registry.Patch{Config: decode(t, connectorJSON("B"))})
+	if err != nil || c.Version != 2 || s.aliases() != "a=B" {
+		t.Errorf("%+v, %v, active %q", c, err, s.aliases())
 	}
 }
 

@@ -28,13 +28,13 @@ func newMemory() *memory { return &memory{connectors: map[string]registry.Stored
 
 var errDown = errors.New("the database is down")
 
-func (m *memory) Revision(context.Context) (int64, error) {
+func (m *memory) Revision(ctx context.Context) (int64, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.failing {
 		return 0, errDown
 	}
-	return m.revision, nil
+	return m.revision, ctx.Err()
 }
 
 func (m *memory) ConfigurationChanged() <-chan struct{} { return m.signal }
