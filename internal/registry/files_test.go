@@ -286,6 +286,11 @@ func TestSecretsInFilesOfTheirOwnAreReadAgain(t *testing.T) {
 		pass(2 * time.Second)
 		s.wantProblems(1)
 		s.wantAliases("a=A")
+		gone := s.FileProblems()[0].Problems
+		s.write("key", "")
+		if pass(2 * time.Second); cmp.Equal(gone, s.FileProblems()[0].Problems) {
+			t.Errorf("an empty file is still told as %+v", gone)
+		}
 		s.write("key", "three\n")
 		if pass(2 * time.Second); secretOf(s) != "three" || s.logged("two")+s.logged("three") > 0 {
 			t.Errorf("the secret is not the new one, or in the log\n%s", s.log.String())
