@@ -69,7 +69,7 @@ func lookUp(name string, mayBeFile bool) (string, bool, error) {
 // variables are the environment variables without a flag: ours, and those of libraries
 // that operators are likely to need.
 var variables = []struct{ name, meaning string }{
-	{keyVariable, "Key that seals secrets in the state: base64 of 32 bytes. Required with PostgreSQL; SQLite otherwise uses a file in --data. For a key change, give several keys separated by commas: the first seals, all open."},
+	{keyVariable, "Key that seals secrets in the state: base64 of 32 bytes. Required with PostgreSQL; SQLite otherwise uses a file in --data. Of several comma-separated keys the first seals, all open."},
 	{keyVariable + "_FILE", "File with this key."},
 	{"ALIBABA_CLOUD_ECS_METADATA", "Default of roleName in a connector's credentials."},
 	{"ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true: no connector may use the role of the ECS instance."},
@@ -79,7 +79,7 @@ var variables = []struct{ name, meaning string }{
 	{"ALIBABA_CLOUD_ROLE_SESSION_NAME", "Default of sessionName in a connector's credentials."},
 	{"ALIBABA_CLOUD_STS_REGION", "Region whose STS issues a role's keys, unless stsEndpoint is set."},
 	{"ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED", "true: use the VPC endpoint of that STS."},
-	{"OTEL_EXPORTER_OTLP_ENDPOINT", "OpenTelemetry collector for traces (OTLP over HTTP), such as http://localhost:4318. If unset, traces are off. OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_SAMPLER and OpenTelemetry's other variables work too."},
+	{"OTEL_EXPORTER_OTLP_ENDPOINT", "OpenTelemetry collector for traces (OTLP over HTTP), such as http://localhost:4318. If unset, traces are off. OpenTelemetry's other variables work too."},
 	{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "Full URL for traces instead, with its path."},
 	{"OTEL_EXPORTER_OTLP_PROTOCOL", "Only http/protobuf (the default) is supported; any other value disables traces."},
 	{"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "The same for traces; overrides OTEL_EXPORTER_OTLP_PROTOCOL."},

@@ -126,9 +126,12 @@ func (p *referencePage) Fields(pointer string) (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("%s/%s: %w", pointer, name, err)
 		}
-		rows = append(rows, []string{p.nameOfField(pointer, name, object), value, strings.Join(asJSON(nonEmpty(field.Default)), ""), meaning})
+		if standard := asJSON(nonEmpty(field.Default)); len(standard) > 0 && !strings.Contains(meaning, "Default: ") {
+			meaning += " Default: " + standard[0] + "."
+		}
+		rows = append(rows, []string{p.nameOfField(pointer, name, object), value, meaning})
 	}
-	return table([]string{"key", "value", "default", "meaning"}, rows), nil
+	return table([]string{"key", "value", "meaning"}, rows), nil
 }
 
 // nameOfField is what stands in a row's first cell: the key, below another one its
@@ -161,10 +164,10 @@ var patterns = map[string]string{
 	`^$|^[A-Za-z0-9.@_-]{2,64}$`:                           "2 to 64 letters, digits, dots, hyphens, underscores and @",
 	`^$|^acs:ram::[0-9]+:role/[A-Za-z0-9._/-]+$`:           "an ARN such as acs:ram::1234567890123456:role/mail",
 	`^$|^acs:ram::[0-9]+:oidc-provider/[A-Za-z0-9._-]+$`:   "an ARN such as acs:ram::1234567890123456:oidc-provider/ack-rrsa",
-	`^$|^([0-9]+(\.[0-9]+)?(h|m|s|ms))+$`:                  `a duration such as "90s", "10m" or "1h30m"`,
-	`^$|^off$|^[0-9]{1,7}/([0-9]+(\.[0-9]+)?(h|m|s|ms))+$`: `a rate such as "10/10m", or "off"`,
-	`^$|^[A-Za-z]{1,8}([-_][A-Za-z0-9]{1,8})*$`:            `a language tag such as "en", "zh-CN" or "pt-BR"`,
-	"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[^@\\s]+\\.[^@\\s.]*[^@\\s.0-9][^@\\s.]*$": "one mail address, without a name",
+	`^$|^([0-9]+(\.[0-9]+)?(h|m|s|ms))+$`:                  `a duration such as "90s" or "1h30m"`,
+	`^$|^off$|^[0-9]{1,7}/([0-9]+(\.[0-9]+)?(h|m|s|ms))+$`: `a rate, or "off"`,
+	`^$|^[A-Za-z]{1,8}([-_][A-Za-z0-9]{1,8})*$`:            `a language tag such as "zh-CN"`,
+	"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[^@\\s]+\\.[^@\\s.]*[^@\\s.0-9][^@\\s.]*$": "one email address, without a name",
 }
 
 // valueOf says what a field may hold.
@@ -195,7 +198,7 @@ func (p *referencePage) valueOf(field *schemaNode) (string, error) {
 	}
 	words = asMarkdown(words)
 	if field.MaxLength > 0 {
-		words += "<br>" + fmt.Sprintf("at most %d characters", field.MaxLength)
+		words += "<br>" + fmt.Sprintf("up to %d characters", field.MaxLength)
 	}
 	return words, nil
 }

@@ -24,7 +24,10 @@ func (p *referencePage) Flags(path string) (string, error) {
 	var rows [][]string
 	for _, f := range flagsOf(cmd) {
 		value, usage := pflag.UnquoteUsage(f)
-		name := anchored(anchorOf(cmd)+"-"+f.Name) + asCode(strings.TrimSpace("--"+f.Name+" "+value))
+		name := asCode(strings.TrimSpace("--" + f.Name + " " + value))
+		if path == "serve" {
+			name = anchored("serve-"+f.Name) + name
+		}
 		if cmd.Annotations[environmentPrefix] != "" {
 			variable := variableOf(cmd, f)
 			name += "<br>" + asCode(variable)
@@ -32,21 +35,21 @@ func (p *referencePage) Flags(path string) (string, error) {
 				name += "<br>" + asCode(variable+"_FILE")
 			}
 		}
-		rows = append(rows, []string{name, p.defaultOf(f), asMarkdown(usage)})
+		if f.Annotations[cobra.BashCompOneRequiredFlag] != nil {
+			name += "<br>**required**"
+		}
+		rows = append(rows, []string{name, asMarkdown(usage) + defaultOf(f)})
 	}
-	return table([]string{"flag", "default", "meaning"}, rows), nil
+	return table([]string{"flag", "meaning"}, rows), nil
 }
 
-func (p *referencePage) defaultOf(f *pflag.Flag) string {
-	switch value := f.DefValue; {
-	case f.Annotations[cobra.BashCompOneRequiredFlag] != nil:
-		return "**required**"
-	case value == "", value == "[]":
+// defaultOf tells a flag's default, if it is not empty or off.
+func defaultOf(f *pflag.Flag) string {
+	switch f.DefValue {
+	case "", "[]", "false":
 		return ""
-	case strings.HasSuffix(value, "h0m0s"):
-		return asCode(strings.TrimSuffix(value, "0m0s"))
 	default:
-		return asCode(value)
+		return " (default: " + asCode(strings.Replace(f.DefValue, "h0m0s", "h", 1)) + ")"
 	}
 }
 

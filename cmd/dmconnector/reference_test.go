@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"flag"
-	"fmt"
 	"os"
 	"regexp"
 	"strings"
@@ -60,23 +59,6 @@ func (p *referencePage) text() ([]byte, error) {
 	var text bytes.Buffer
 	err = tmpl.Execute(&text, p)
 	return text.Bytes(), err
-}
-
-// Contents is the table of contents.
-func (p *referencePage) Contents() string {
-	var commands []string
-	for _, cmd := range p.commandsWithFlags() {
-		commands = append(commands, fmt.Sprintf("[%s](#%s)", nameOf(cmd), anchorOf(cmd)))
-	}
-	return strings.Join([]string{
-		"- [How settings are given](#precedence)",
-		"- [The service](#serve)",
-		"- [The other commands](#commands): " + strings.Join(commands, ", "),
-		"- [Environment variables](#environment)",
-		"- [A connector's JSON](#connector): [credentials](#connector-credentials), [limits](#connector-limits), " +
-			"[templates](#connector-templates), [Values from the environment and from files](#references)",
-		"- [Exit status](#exit)",
-	}, "\n")
 }
 
 // asMarkdown puts what programs understand into code, and escapes the rest.
