@@ -9,16 +9,15 @@ import (
 	"time"
 )
 
-// Connections watches a server's connections: it knows when a request's first
-// byte came, from which its time is counted, and when none is open any more. The
-// server takes its connections from Listener; State and Context are its ConnState
-// and ConnContext.
+// Connections follows a server's connections: when a request's first byte arrived, from
+// which its deadlines count, and when all connections are closed. The server accepts
+// from Listener; State and Context are its ConnState and ConnContext.
 type Connections struct {
 	mu   sync.Mutex
-	open map[net.Conn]time.Time // until when to wait for a request; zero while one is on it
+	open map[net.Conn]time.Time // until when to wait for a request; zero during a request
 }
 
-// Listener returns a listener whose connections are watched.
+// Listener returns a listener whose connections are followed.
 func (c *Connections) Listener(inner net.Listener) net.Listener { return watchedListener{inner} }
 
 type watchedListener struct{ net.Listener }
@@ -31,8 +30,8 @@ func (l watchedListener) Accept() (net.Conn, error) {
 	return &watchedConn{Conn: conn}, nil
 }
 
-// A watchedConn notes when the first byte after an idle time comes. The server
-// itself tells of a request only when its header is complete.
+// A watchedConn notes when the first byte after an idle time arrives. The server itself
+// reports a request only when its header is complete.
 type watchedConn struct {
 	net.Conn
 	began atomic.Int64 // nanoseconds since 1970; 0 while idle
@@ -46,8 +45,7 @@ func (c *watchedConn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// CloseWrite is what the server closes a connection with so that its last answer
-// is not lost.
+// CloseWrite lets the server close a connection without losing its last answer.
 func (c *watchedConn) CloseWrite() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
@@ -57,12 +55,12 @@ func (c *watchedConn) CloseWrite() error {
 
 type connKey struct{}
 
-// Context gives the requests of a connection what watches it.
+// Context makes the connection known to its requests.
 func (c *Connections) Context(ctx context.Context, conn net.Conn) context.Context {
 	return context.WithValue(ctx, connKey{}, conn)
 }
 
-// State notes what happens to a connection.
+// State notes a connection's new state.
 func (c *Connections) State(conn net.Conn, state http.ConnState) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -85,19 +83,18 @@ func (c *Connections) State(conn net.Conn, state http.ConnState) {
 }
 
 const (
-	// reuseTime is how long an idle connection is kept for a caller that does not
-	// know of the stop yet: Node's HTTP agent, which Logto uses, reuses none that was
-	// idle for 5 s. A successor may be waiting.
+	// reuseTime is how long an idle connection stays open for a caller that does not
+	// know of the stop yet. Node's HTTP agent, which Logto uses, reuses connections for
+	// 5 s.
 	reuseTime = 6 * time.Second
-	// unusedTime is the same for one that has had no request yet: Go's client keeps
-	// such that it opened needlessly.
+	// unusedTime is the same for a connection without any request: Go's client keeps
+	// some that it did not need.
 	unusedTime = 2 * time.Second
 	openEvery  = 20 * time.Millisecond
 )
 
-// Wait returns when no connection is open any more, or when ctx ends. Connections
-// that nobody is likely to use again are closed. The server must have stopped
-// accepting.
+// Wait closes connections that are not likely to be used again, and returns when none
+// is open, or when ctx ends. The server must have stopped accepting.
 func (c *Connections) Wait(ctx context.Context) error {
 	tick := time.NewTicker(openEvery)
 	defer tick.Stop()
@@ -111,7 +108,7 @@ func (c *Connections) Wait(ctx context.Context) error {
 	return nil
 }
 
-// closeIdle closes what was idle for long, and returns how many are still open.
+// closeIdle closes connections whose time is over, and returns how many are open.
 func (c *Connections) closeIdle() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -126,7 +123,7 @@ func (c *Connections) closeIdle() int {
 	return len(c.open)
 }
 
-// arrival is when the request's first byte came, or now where nobody watches.
+// arrival is when the request's first byte arrived, or now if that is not known.
 func arrival(r *http.Request) time.Time {
 	if watched, ok := r.Context().Value(connKey{}).(*watchedConn); ok {
 		if began := watched.began.Load(); began != 0 {

@@ -27,8 +27,8 @@ func (r *request) object() (map[string]any, error) {
 	return members, nil
 }
 
-// A strictness says what a member that the struct does not have is: an error, so that
-// a misspelt one is not ignored; or nothing, as in Logto's own requests.
+// A strictness says whether unknown members are errors. They are in our own requests, so
+// that a misspelt one is not ignored; in Logto's requests they are ignored.
 type strictness bool
 
 const (
@@ -45,9 +45,8 @@ func (r *request) decode(target any, unknown strictness) error {
 	return decodeObject(members, target, unknown)
 }
 
-// decodeQuery decodes the query into a struct with string fields and fields of own
-// types. Only some of its members may be given. Errors repeat neither keys nor values:
-// somebody may have put an address there.
+// decodeQuery decodes the query as if it were a body with string members. Errors repeat
+// neither its keys nor its values, which may hold an address.
 func (r *request) decodeQuery(target any, keys ...string) error {
 	members := make(map[string]any)
 	var repeated []connector.Problem
@@ -91,13 +90,13 @@ func decodeObject(members map[string]any, target any, unknown strictness) error 
 	return nil
 }
 
-// A parser is a field that parses its own JSON value. The error says what the value
-// must be.
+// A parser is a field that parses its own JSON value. The error says what the value must
+// be.
 type parser interface{ parse(value any) error }
 
 // A decoder decodes JSON objects, as package strictjson reads them, into structs. A
-// field's json tag is the name of its member. With the tag required, which describes
-// it, the member must not be missing; else null counts as missing.
+// field's json tag is the name of its member. The tag required, which describes the
+// member, says that it must not be missing, null or empty. Otherwise null is ignored.
 type decoder struct {
 	unknown  strictness
 	problems []connector.Problem
@@ -139,7 +138,7 @@ func (d *decoder) object(pointer string, members map[string]any, target reflect.
 var pointerEscapes = strings.NewReplacer("~", "~0", "/", "~1")
 
 func (d *decoder) value(pointer string, given any, target reflect.Value) {
-	if own, ok := target.Addr().Interface().(parser); ok {
+	if own, ok := reflect.TypeAssert[parser](target.Addr()); ok {
 		if err := own.parse(given); err != nil {
 			d.problem(pointer, "%s", err)
 		}
