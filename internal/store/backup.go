@@ -10,20 +10,20 @@ import (
 	"strings"
 )
 
-// Backup writes a copy of a SQLite state, as of one moment, into a new file for
-// its owner alone. A process may be serving on the state meanwhile. The copy is
-// sealed with the same key, which is not in it.
+// Backup writes a copy of a SQLite state, as of one moment, into a new file for its owner
+// alone. A process may be serving on the state meanwhile. The copy needs the same key,
+// which it does not contain.
 func Backup(ctx context.Context, state, path string) error {
 	kind, err := KindOf(state)
 	switch {
 	case err != nil:
 		return err
 	case kind == Postgres:
-		return errors.New("a state in PostgreSQL is backed up with PostgreSQL's own pg_dump")
+		return errors.New("use PostgreSQL's own pg_dump to back up a state in PostgreSQL")
 	case kind == Memory:
 		return errMemory
 	}
-	// A path that is absolute cannot be taken for a URI.
+	// An absolute path cannot be mistaken for a URI.
 	path, err = filepath.Abs(path)
 	if err != nil {
 		return err
@@ -38,7 +38,7 @@ func Backup(ctx context.Context, state, path string) error {
 	return file.Close()
 }
 
-var errMemory = errors.New("the state memory is forgotten when its process ends: there is nothing to work on")
+var errMemory = errors.New("the state memory is lost when its process ends: there is nothing to work on")
 
 // backUp fills an empty file.
 func backUp(ctx context.Context, source string, file *os.File) error {

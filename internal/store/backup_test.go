@@ -98,7 +98,7 @@ func TestBackupThatCannotBe(t *testing.T) {
 		"no state":       {"sqlite:" + filepath.Join(folder, "none.db"), filepath.Join(folder, "new"), "unable to open"},
 		"not a state":    {"sqlite:" + noState, filepath.Join(folder, "new"), "not a database"},
 		"postgres":       {"postgres://me:secret@127.0.0.1:1/x", filepath.Join(folder, "new"), "pg_dump"},
-		"memory":         {"memory", filepath.Join(folder, "new"), "forgotten"},
+		"memory":         {"memory", filepath.Join(folder, "new"), "is lost"},
 		"no such folder": {"sqlite:" + path, filepath.Join(folder, "no", "new"), "no such file"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -33,7 +33,7 @@ func change(by, action, subject string) registry.Change {
 	return registry.Change{Actor: by, Action: action, Subject: subject}
 }
 
-// noDetail stands for a change without details.
+// noDetail is stored for a change without details.
 const noDetail = "null"
 
 // audit adds an entry to the audit trail.

@@ -12,15 +12,15 @@ import (
 	"dmconnector/internal/seal"
 )
 
-// A Copied says how many rows of a table were copied.
+// Copied is how many rows of a table were copied.
 type Copied struct {
 	Table string
 	Rows  int
 }
 
-// Copy copies a state of one kind into an empty one of another, all or nothing.
-// No process may be serving on either of them. What the ring of from opens is
-// sealed with that of to. The key of the hashes stays, and so do the hashes.
+// Copy copies a state into an empty one, all or nothing. No process may be serving on
+// either of them. Values are opened with the ring of from and sealed with that of to. The
+// key of the hashes stays the same, and so do the hashes.
 func Copy(ctx context.Context, from, to Options) ([]Copied, error) {
 	if from.State == to.State {
 		return nil, errors.New("the state cannot be copied into itself")
@@ -34,12 +34,11 @@ func Copy(ctx context.Context, from, to Options) ([]Copied, error) {
 		return nil, errors.Join(fmt.Errorf("the state to copy to: %w", err), source.Close())
 	}
 	copied, err := copyAll(ctx, source, target)
-	// The target first: it may still be reading.
+	// The target first: its step may still be reading from the source.
 	return copied, errors.Join(err, target.Close(), source.Close())
 }
 
-// openAlone opens a state that no process is serving on, and leaves what is in it
-// as it is.
+// openAlone opens a state that no process is serving on, without changing what it holds.
 func openAlone(ctx context.Context, opts Options) (*Store, error) {
 	opts.LockWait = 0
 	kind, err := KindOf(opts.State)

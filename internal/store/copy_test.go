@@ -173,7 +173,7 @@ func TestCopyThatCannotBe(t *testing.T) {
 			return from, empty(t, SQLite)
 		}, "sealed with another key"},
 		"to itself":   {func(t *testing.T) (from, to Options) { from = filled(t, SQLite); return from, from }, "into itself"},
-		"from memory": {func(t *testing.T) (from, to Options) { return Options{State: "memory"}, empty(t, SQLite) }, "forgotten"},
+		"from memory": {func(t *testing.T) (from, to Options) { return Options{State: "memory"}, empty(t, SQLite) }, "is lost"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			from, to := test.options(t)

@@ -396,3 +396,44 @@ func (s *Store) reclaim(ctx context.Context, which string) error {
 		return err
 	})
 }
+
+// Why a message cannot be sent again.
+var (
+	errNoMessage    = &delivery.Error{Code: errcode.MessageNotFound, Detail: "there is no message with that id"}
+	errPayloadGone  = &delivery.Error{Code: errcode.PayloadGone, Detail: "the content of the message was erased, so it cannot be sent again"}
+	errNotRetryable = &delivery.Error{Code: errcode.NotRetryable, Detail: "only a dead or unknown message can be sent again"}
+)
+
+// Retry queues a dead or unknown message again, within its lifetime. If that cannot be
+// done, the error is a [*delivery.Error].
+func (s *Store) Retry(ctx context.Context, by, id string) error {
+	if !storable(id) {
+		return errNoMessage
+	}
+	now := s.engine.now()
+	return s.write(ctx, func(t *tx) error {
+		r, err := findMessage(t, `id = $1`, id)
+		switch {
+		case err != nil:
+			return err
+		case r == nil:
+			return errNoMessage
+		case !r.State.Kind().Retryable:
+			return errNotRetryable
+		case !r.Retryable, !r.Expires.After(now):
+			return errPayloadGone
+		}
+		// The count tells this attempt from the one before, whose outcome may still come.
+		changed, err := t.exec(`
+UPDATE message SET state = 'queued', code = '', detail = '', attempts = attempts + 1, superseded = 0, due_at = $2, updated_at = $2
+WHERE id = $1 AND state = $3`, id, micros(now), string(r.State))
+		if err != nil {
+			return err
+		}
+		if changed == 0 {
+			return errNotRetryable
+		}
+		t.signal(topicQueue)
+		return audit(t, change(by, "message.retry", id), now)
+	})
+}

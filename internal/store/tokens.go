@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,25 +17,25 @@ import (
 	"dmconnector/internal/registry"
 )
 
-// A Token is a caller's token, known by its hash alone.
+// A Token is a caller's token. The store has its hash only.
 type Token struct {
 	ID                        string
 	Hash                      [sha256.Size]byte // of the token as callers give it
 	Scope                     string            // "send" or "admin"
-	Connector                 string            // the only one that it may send through; empty is any
+	Connector                 string            // the only one that it may send through; empty means any
 	Note                      string            // for people
-	Created, Expires, Revoked time.Time         // zero is never
+	Created, Expires, Revoked time.Time         // zero means never
 }
 
 const (
-	// tokenPrefix is there for those who look for secrets where none should be.
+	// tokenPrefix lets secret scanners recognise a token.
 	tokenPrefix = "dmc_"
 	maxNote     = 200 // bytes
 )
 
-// CreateToken makes a token of that scope, connector, note and expiry, and fills
-// in the rest. It also returns the token as callers give it, which nobody can
-// find out again. by says who made it, for the audit trail.
+// CreateToken makes a token with that scope, connector, note and expiry, and fills in the
+// rest. It also returns the token as callers give it, which is not stored. by is who made
+// it, for the audit trail.
 func (s *Store) CreateToken(ctx context.Context, by string, t Token) (Token, string, error) {
 	now := s.engine.now()
 	if err := t.check(now); err != nil {
@@ -65,7 +66,7 @@ INSERT INTO token (id, hash, scope, connector, note, created_at, expires_at, rev
 	return t, secret, nil
 }
 
-// check says what a token that is to be made must be like.
+// check checks a token before it is made.
 func (t *Token) check(now time.Time) error {
 	switch {
 	case t.Scope != "send" && t.Scope != "admin":
@@ -73,7 +74,7 @@ func (t *Token) check(now time.Time) error {
 	case t.Scope == "admin" && t.Connector != "":
 		return errors.New("a token of scope admin is for all connectors")
 	case len(t.Connector) > maxNote || strings.ContainsFunc(t.Connector, unicode.IsControl):
-		return errors.New("that is no connector's id")
+		return errors.New("a token's connector must be a connector's id")
 	case len(t.Note) > maxNote || strings.ContainsFunc(t.Note, unicode.IsControl):
 		return fmt.Errorf("a token's note must be one line of at most %d bytes", maxNote)
 	case !t.Expires.IsZero() && !t.Expires.After(now):
@@ -82,8 +83,7 @@ func (t *Token) check(now time.Time) error {
 	return nil
 }
 
-// Tokens returns all tokens, revoked and expired ones too, in the order in which
-// they were made.
+// Tokens returns all tokens, revoked and expired ones too, the oldest first.
 func (s *Store) Tokens(ctx context.Context) ([]Token, error) {
 	return transact(ctx, s.engine.read, func(t *tx) ([]Token, error) {
 		return collect(t, scanToken, `SELECT id, hash, scope, connector, note, created_at, expires_at, revoked_at FROM token ORDER BY created_at, id`)
@@ -119,4 +119,51 @@ func (s *Store) RevokeToken(ctx context.Context, by, id string) error {
 		return nil
 	}
 	return err
+}
+
+// OpenSession stores that a browser was signed in with a token, both by their hashes. It
+// returns when the session ends by itself.
+func (s *Store) OpenSession(ctx context.Context, session, token [sha256.Size]byte, life time.Duration) (time.Time, error) {
+	now := s.engine.now()
+	expires := fromMicros(micros(now.Add(life)))
+	err := s.write(ctx, func(t *tx) error {
+		_, err := t.exec(`INSERT INTO session (hash, token, created_at, expires_at) VALUES ($1, $2, $3, $4)`,
+			session[:], token[:], micros(now), micros(expires))
+		return err
+	})
+	return expires, err
+}
+
+// Session returns the hash of the token that a session was opened with, and when it ends.
+// It reports false if there is no such session, or it has ended.
+func (s *Store) Session(ctx context.Context, session [sha256.Size]byte) (token [sha256.Size]byte, expires time.Time, ok bool, err error) {
+	now := s.engine.now()
+	type stored struct {
+		token []byte
+		end   int64
+	}
+	found, err := transact(ctx, s.engine.read, func(t *tx) (found stored, err error) {
+		err = t.row(`SELECT token, expires_at FROM session WHERE hash = $1 AND expires_at > $2`, session[:], micros(now)).Scan(&found.token, &found.end)
+		if errors.Is(err, sql.ErrNoRows) {
+			err = nil
+		}
+		return found, err
+	})
+	if err != nil || found.token == nil {
+		return token, time.Time{}, false, err
+	}
+	copy(token[:], found.token)
+	return token, fromMicros(found.end), true, nil
+}
+
+// EndSession ends a session, if there is one.
+func (s *Store) EndSession(ctx context.Context, session [sha256.Size]byte) error {
+	// Anybody may call it, so it writes only if there is a session.
+	if _, _, ok, err := s.Session(ctx, session); err != nil || !ok {
+		return err
+	}
+	return s.write(ctx, func(t *tx) error {
+		_, err := t.exec(`DELETE FROM session WHERE hash = $1`, session[:])
+		return err
+	})
 }

@@ -92,7 +92,7 @@ func TestTokenThatMakesNoSense(t *testing.T) {
 		"admin of one":        {Token{Scope: "admin", Connector: "default"}, "all connectors"},
 		"a note of two lines": {Token{Scope: "send", Note: "a\nb"}, "one line"},
 		"a long note":         {Token{Scope: "send", Note: strings.Repeat("x", 201)}, "200 bytes"},
-		"no id":               {Token{Scope: "send", Connector: "\x1b[2J"}, "no connector's id"},
+		"no id":               {Token{Scope: "send", Connector: "\x1b[2J"}, "must be a connector's id"},
 		"expired":             {Token{Scope: "send", Expires: time.Now().Add(-time.Minute)}, "future"},
 	} {
 		t.Run(name, func(t *testing.T) {

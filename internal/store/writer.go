@@ -42,8 +42,12 @@ type job struct {
 	done  chan struct{}
 }
 
-// maxBatch bounds what one transaction holds.
-const maxBatch = 256
+const (
+	// maxBatch bounds what one transaction holds.
+	maxBatch = 256
+	// maxPrepared bounds what lists in memory, which have many filters, may leave.
+	maxPrepared = 500
+)
 
 func startWriter(ctx context.Context, db, checkpoints *sql.DB, log *slog.Logger, heard func(string)) (*groupWriter, error) {
 	conn, err := db.Conn(ctx)
@@ -196,6 +200,9 @@ func (w *groupWriter) ExecContext(ctx context.Context, query string, args ...any
 
 // QueryContext is for [tx].
 func (w *groupWriter) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if w.prepared[query] == nil && len(w.prepared) >= maxPrepared {
+		return w.conn.QueryContext(ctx, query, args...)
+	}
 	stmt, err := w.prepare(ctx, query)
 	if err != nil {
 		return nil, err
