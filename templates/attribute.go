@@ -2,6 +2,7 @@ package templates
 
 import (
 	"html"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -10,76 +11,33 @@ import (
 type attribute struct {
 	name       string // in lower case
 	start, end int    // of the value, without quotes
-	quote      byte   // 0 if there is none
-	repeated   bool   // browsers take the first of its name alone
+	unquoted   bool
+	repeated   bool // browsers take the first of its name alone
 }
 
 const tagSpace = " \t\n\r\f"
 
-// attributes splits the start tag doc[start:end], which the tokenizer found to
-// be complete, as it does itself (HTML, 13.2.5.32 to 13.2.5.40). It returns the
-// element's name in lower case, too.
-func attributes(doc string, start, end int) (element string, found []attribute) {
-	end-- // the closing >
-	at := start + 1
-	for at < end && strings.IndexByte(tagSpace+"/", doc[at]) < 0 {
-		at++
-	}
-	element = strings.ToLower(doc[start+1 : at])
+// attributePattern finds the attributes behind the name of a complete start tag, as the
+// tokenizer does, which does not say where they are (HTML, 13.2.5.32 to 13.2.5.40).
+var attributePattern = regexp.MustCompile(`([^\s/][^\s/=]*)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|(\S*)))?`)
+
+// attributes splits the start tag doc[start:end].
+func attributes(doc string, start, end int) []attribute {
+	start += strings.IndexAny(doc[start:end], tagSpace+"/>")
+	var found []attribute
 	seen := make(map[string]bool)
-	for {
-		for at < end && strings.IndexByte(tagSpace+"/", doc[at]) >= 0 {
-			at++
+	for _, m := range attributePattern.FindAllStringSubmatchIndex(doc[start:end-len(">")], -1) {
+		a := attribute{name: strings.ToLower(doc[start+m[2] : start+m[3]]), start: start + m[3], end: start + m[3], unquoted: true}
+		for value := 4; value < len(m); value += 2 {
+			if m[value] >= 0 {
+				a.start, a.end, a.unquoted = start+m[value], start+m[value+1], value == len(m)-2
+			}
 		}
-		if at >= end {
-			return element, found
-		}
-		var a attribute
-		a, at = nextAttribute(doc, at, end)
 		a.repeated = seen[a.name]
 		seen[a.name] = true
 		found = append(found, a)
 	}
-}
-
-func nextAttribute(doc string, at, end int) (attribute, int) {
-	nameStart := at
-	at++ // an = in the first place belongs to the name
-	for at < end && strings.IndexByte(tagSpace+"/=", doc[at]) < 0 {
-		at++
-	}
-	a := attribute{name: strings.ToLower(doc[nameStart:at])}
-	at = skipTagSpace(doc, at, end)
-	a.start, a.end = at, at
-	if at >= end || doc[at] != '=' {
-		return a, at
-	}
-	at = skipTagSpace(doc, at+1, end)
-	a.start, a.end = at, at
-	if at >= end {
-		return a, at
-	}
-	if q := doc[at]; q == '"' || q == '\'' {
-		a.quote, a.start = q, at+1
-		a.end = a.start + strings.IndexByte(doc[a.start:end], q)
-		if a.end < a.start { // the tokenizer would not have found the tag complete
-			a.end = end
-			return a, end
-		}
-		return a, a.end + 1
-	}
-	for at < end && strings.IndexByte(tagSpace, doc[at]) < 0 {
-		at++
-	}
-	a.end = at
-	return a, at
-}
-
-func skipTagSpace(doc string, at, end int) int {
-	for at < end && strings.IndexByte(tagSpace, doc[at]) >= 0 {
-		at++
-	}
-	return at
+	return found
 }
 
 // attribute places the marks of an attribute's value.
@@ -87,10 +45,11 @@ func (a *analysis) attribute(element string, attr attribute, all []attribute, s 
 	name := attr.name[strings.IndexByte(attr.name, ':')+1:]
 	v := &attributeValue{
 		element: element, name: attr.name, url: a.urlKind(element, name, all),
-		start: a.sourceAt(attr.start-1) + 1, end: a.sourceAt(attr.end),
-		unquoted: attr.quote == 0,
+		start: attr.start, end: attr.end, unquoted: attr.unquoted,
 	}
-	v.fixed = v.check([]byte(a.doc[attr.start:a.at[a.next]])) != ""
+	first := a.placed[a.next].at
+	v.written = a.marks[a.next].start - (first - attr.start)
+	v.fixed = v.check([]byte(a.doc[attr.start:first])) != ""
 	if v.url != notURL || v.unquoted {
 		a.values = append(a.values, v)
 	}
@@ -108,13 +67,13 @@ func (a *analysis) attribute(element string, attr attribute, all []attribute, s 
 // strict says why an attribute's value takes only a word.
 func (a *analysis) strict(element, name string, attr attribute, all []attribute) string {
 	switch {
-	case attr.quote == 0:
+	case attr.unquoted:
 		return "an attribute without quotes"
 	case attr.repeated:
 		return "a repeated attribute"
 	case name == "style", strings.HasPrefix(name, "on"), name == "srcdoc":
 		return "the attribute " + name
-	case a.foreign > 0 || element == "svg" || element == "math":
+	case a.foreign > 0 || foreign[element]:
 		return "SVG or MathML"
 	case element == "script":
 		return "a script"
@@ -160,6 +119,9 @@ var urlAttributes = map[string]urlKind{
 	"src": oneURL, "srcset": urlList, "usemap": oneURL,
 }
 
+// foreign are the elements whose content is not HTML's, but XML's.
+var foreign = map[string]bool{"svg": true, "math": true}
+
 // animations are the attributes by which SVG's animations can set a URL.
 var animations = []string{"by", "from", "to", "values"}
 
@@ -170,7 +132,8 @@ var forbidden = []string{"javascript", "vbscript", "data"}
 // when it has been filled in.
 type attributeValue struct {
 	element, name string
-	start, end    int // in the template
+	start, end    int // in the document
+	written       int // where it starts in the template
 	url           urlKind
 	unquoted      bool
 	fixed         bool // the template itself begins with a forbidden scheme

@@ -8,29 +8,18 @@ import (
 	"golang.org/x/net/html"
 )
 
-// A placement says what becomes of a mark in its place.
-type placement struct {
-	escape  escape
-	where   string // what is there, for a warning, if it is not an ordinary place
-	literal bool   // a section's tag that is left as written
-	partner int    // of a section's tag
-	region  int    // the HTML text around a section's tag, or -1
-}
-
-// An analysis finds the context of each mark in the template's HTML. It puts a letter in place of each mark and lets the tokenizer say
-// what that letter is part of. A mark that would be part of the HTML's
-// structure is taken out, a section's tag there is put back as it is written,
-// and the analysis starts anew, until what it looks at has the structure of
-// whatever the template renders.
+// An analysis finds the context of each mark in the template's HTML: it puts a letter
+// in place of each mark and lets the tokenizer say what that letter is part of. A mark
+// that would be part of the HTML's structure is taken out, a section's tag there is put
+// back as it is written, and the analysis starts anew, until what it looks at has the
+// structure of whatever the template renders.
 type analysis struct {
 	source string
 	marks  []mark
 	placed []placement
 	values []*attributeValue
 
-	doc     string // with a letter for each mark
-	at      []int  // where each mark is in doc
-	width   []int  // its length there
+	doc     string // with a letter for each mark; what placed and values refer to
 	next    int    // the first mark not yet placed
 	regions int
 	// odd says that an element went before in which browsers do not take the
@@ -57,12 +46,12 @@ const patience = 64
 
 func (a *analysis) run() {
 	for round := 0; ; round++ {
-		before := slices.Clone(a.placed)
 		a.build()
+		before := slices.Clone(a.placed)
 		a.next, a.regions, a.odd, a.foreign = 0, 0, false, 0
 		a.values = a.values[:0]
 		a.scan(0, len(a.doc), surrounding{most: escapeHTML})
-		if !a.settle(before, round < patience) && !a.pair() {
+		if !a.settle(before, round < patience) && !pair(a.marks, a.placed) {
 			return
 		}
 	}
@@ -73,14 +62,15 @@ func (a *analysis) build() {
 	at := 0
 	for i, m := range a.marks {
 		doc.WriteString(a.source[at:m.start])
-		a.at[i] = doc.Len()
-		switch p := a.placed[i]; {
+		p := &a.placed[i]
+		p.at = doc.Len()
+		switch {
 		case p.literal:
-			doc.WriteString(a.source[m.start:m.end])
+			doc.WriteString(m.written)
 		case p.escape != escapeNothing:
 			doc.WriteByte('x')
 		}
-		a.width[i] = doc.Len() - a.at[i]
+		p.width = doc.Len() - p.at
 		at = m.end
 	}
 	doc.WriteString(a.source[at:])
@@ -94,15 +84,9 @@ func (a *analysis) settle(before []placement, first bool) bool {
 	changed := false
 	for i, was := range before {
 		now := &a.placed[i]
-		if was.literal || was.escape == escapeNothing {
-			*now = was
-			continue
-		}
-		if first && changed {
-			*now = was
-			continue
-		}
 		switch {
+		case was.literal, was.escape == escapeNothing, first && changed:
+			*now = was
 		case a.marks[i].kind == kindValue && now.escape == escapeNothing:
 			changed = true
 		case a.marks[i].kind != kindValue && now.region < 0:
@@ -114,27 +98,9 @@ func (a *analysis) settle(before []placement, first bool) bool {
 	return changed
 }
 
-// pair finds the sections' tags that belong together. It reports whether some
-// were put back because they have no partner.
-func (a *analysis) pair() bool {
-	partner := pair(a.marks,
-		func(i int) bool { return a.placed[i].literal },
-		func(i, j int) bool { return a.placed[i].region == a.placed[j].region })
-	changed := false
-	for i, m := range a.marks {
-		p := &a.placed[i]
-		p.partner = partner[i]
-		if m.kind != kindValue && !p.literal && partner[i] < 0 {
-			p.literal, p.where = true, ""
-			changed = true
-		}
-	}
-	return changed
-}
-
 // place places the marks before a place of the document that have none yet.
 func (a *analysis) place(end int, esc escape, where string, region int) {
-	for a.next < len(a.marks) && a.at[a.next] < end {
+	for a.hasMarks(end) {
 		p := &a.placed[a.next]
 		if !p.literal && p.escape != escapeNothing {
 			p.escape, p.where, p.region = esc, where, region
@@ -145,7 +111,7 @@ func (a *analysis) place(end int, esc escape, where string, region int) {
 
 // hasMarks reports whether there are marks to be placed before end.
 func (a *analysis) hasMarks(end int) bool {
-	return a.next < len(a.marks) && a.at[a.next] < end
+	return a.next < len(a.placed) && a.placed[a.next].at < end
 }
 
 // scan places the marks of doc[start:end], which is HTML from its beginning. It
@@ -169,10 +135,13 @@ func (a *analysis) scan(start, end int, s surrounding) (complete bool) {
 		case token == html.TextToken:
 			a.place(to, s.most, s.where, s.region)
 		case token == html.StartTagToken || token == html.SelfClosingTagToken:
-			raw = a.startTag(at, to, token, s)
+			raw = a.startTag(at, to, z.Token(), s)
 		case token == html.EndTagToken:
+			a.place(to, escapeNothing, "an end tag", -1)
 			raw = ""
-			a.endTag(at, to)
+			if name, _ := z.TagName(); foreign[string(name)] && a.foreign > 0 {
+				a.foreign--
+			}
 		case token == html.CommentToken && strings.HasPrefix(a.doc[at:to], "<!--"):
 			ok = a.comment(at, to, s)
 		default: // <!DOCTYPE>, <?xml?> and what browsers take for a comment without being one
@@ -188,18 +157,14 @@ func (a *analysis) scan(start, end int, s surrounding) (complete bool) {
 }
 
 // startTag returns the element's name if what follows is not HTML.
-func (a *analysis) startTag(start, end int, token html.TokenType, s surrounding) string {
-	element, found := attributes(a.doc, start, end)
-	switch element {
-	case "svg", "math":
-		a.odd = true
-		if token == html.StartTagToken {
-			a.foreign++
-		}
-	case "select", "frameset":
-		a.odd = true
+func (a *analysis) startTag(start, end int, token html.Token, s surrounding) string {
+	element := token.Data
+	if foreign[element] && token.Type == html.StartTagToken {
+		a.foreign++
 	}
+	a.odd = a.odd || foreign[element] || element == "select" || element == "frameset"
 	if a.hasMarks(end) {
+		found := attributes(a.doc, start, end)
 		for _, attr := range found {
 			a.place(attr.start, escapeNothing, "a tag or an attribute's name", -1)
 			if a.hasMarks(attr.end) {
@@ -213,29 +178,6 @@ func (a *analysis) startTag(start, end int, token html.TokenType, s surrounding)
 		return element
 	}
 	return ""
-}
-
-func (a *analysis) endTag(start, end int) {
-	a.place(end, escapeNothing, "an end tag", -1)
-	element, _ := attributes(a.doc, start+1, end)
-	if (element == "svg" || element == "math") && a.foreign > 0 {
-		a.foreign--
-	}
-}
-
-// sourceAt returns the place in the template of a literal byte of doc.
-func (a *analysis) sourceAt(at int) int {
-	i, _ := slices.BinarySearchFunc(a.at, at, func(mark, at int) int {
-		if mark <= at {
-			return -1
-		}
-		return 1
-	})
-	if i == 0 {
-		return at
-	}
-	i--
-	return a.marks[i].end + at - a.at[i] - a.width[i]
 }
 
 // rawText places the marks in an element's content that is not HTML. It
@@ -279,7 +221,7 @@ func looksLikeTag(content string) bool {
 // what looks like a comment there.
 func (a *analysis) placeGuarded(start, end int, esc escape, where string, script bool) {
 	for a.hasMarks(end) {
-		at := a.at[a.next]
+		at := a.placed[a.next].at
 		before, after := a.doc[start:at], a.doc[at:end]
 		if touchesTag(before) || script && joinsCommentEnd(before, after) {
 			a.place(at+1, escapeNothing, "something like a tag", -1)
@@ -306,10 +248,10 @@ func (a *analysis) comment(start, end int, s surrounding) bool {
 		a.place(end, escapeNothing, "an unfinished comment", -1)
 		return strings.HasSuffix(text, ">")
 	}
-	for i := a.next; i < len(a.marks) && a.at[i] < end; i++ {
-		if p := &a.placed[i]; !p.literal && p.escape != escapeNothing && a.endsComment(start, end, a.at[i]) {
-			a.place(a.at[i], escapeWord, "a comment", -1)
-			a.place(a.at[i]+1, escapeNothing, "something like a comment's end", -1)
+	for i := a.next; i < len(a.placed) && a.placed[i].at < end; i++ {
+		if p := a.placed[i]; !p.literal && p.escape != escapeNothing && a.endsComment(start, end, p.at) {
+			a.place(p.at, escapeWord, "a comment", -1)
+			a.place(p.at+1, escapeNothing, "something like a comment's end", -1)
 		}
 	}
 	if condition := strings.Index(text, "]>"); condition >= 0 { // not to be made one by a value

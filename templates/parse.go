@@ -9,6 +9,7 @@ import (
 // A mark is a placeholder or a section's tag in a template.
 type mark struct {
 	start, end int    // its bytes in the template
+	written    string // these bytes
 	kind       byte   // one of the kinds below
 	path       string // the variable, such as "user.name"
 }
@@ -46,7 +47,7 @@ func parse(s string) []mark {
 
 func parseMark(s string, at int) (mark, bool) {
 	if strings.HasPrefix(s[at:], codeSpelling) {
-		return mark{at, at + len(codeSpelling), kindValue, "code"}, true
+		return mark{at, at + len(codeSpelling), codeSpelling, kindValue, "code"}, true
 	}
 	if !strings.HasPrefix(s[at:], "{{") {
 		return mark{}, false
@@ -63,8 +64,12 @@ func parseMark(s string, at int) (mark, bool) {
 	}
 	m.path = s[from:at]
 	at = skipSpace(s, at)
-	m.end = at + 2
-	return m, m.path != "" && strings.HasPrefix(s[at:], "}}")
+	if m.path == "" || !strings.HasPrefix(s[at:], "}}") {
+		return mark{}, false
+	}
+	m.end = at + len("}}")
+	m.written = s[m.start:m.end]
+	return m, true
 }
 
 func isPathByte(c byte) bool { return isAlnum(c) || c == '_' || c == '.' }
@@ -101,14 +106,24 @@ func isSpace(r rune) bool {
 	return false
 }
 
-// pair matches sections' tags, skipping those that skip names. It returns for
-// each mark its partner, or -1. together says whether two tags may be partners.
-func pair(marks []mark, skip func(i int) bool, together func(i, j int) bool) []int {
-	partner := make([]int, len(marks))
+// A placement says what becomes of a mark in its place.
+type placement struct {
+	at, width int // in the text in which it was placed
+	escape    escape
+	where     string // what is there, for a warning, if it is not an ordinary place
+	literal   bool   // a section's tag that is left as written
+	partner   int    // of a section's tag
+	region    int    // the HTML text around a section's tag, or -1
+}
+
+// pair matches sections' tags of the same region. Tags without a partner become
+// literal; it reports whether there were any.
+func pair(marks []mark, placed []placement) bool {
 	var open []int
 	for i, m := range marks {
-		partner[i] = -1
-		if m.kind == kindValue || skip(i) {
+		p := &placed[i]
+		p.partner = -1
+		if m.kind == kindValue || p.literal {
 			continue
 		}
 		if m.kind != kindEnd {
@@ -116,12 +131,19 @@ func pair(marks []mark, skip func(i int) bool, together func(i, j int) bool) []i
 			continue
 		}
 		for top, j := range slices.Backward(open) {
-			if marks[j].path == m.path && together(j, i) {
-				partner[i], partner[j] = j, i
+			if marks[j].path == m.path && placed[j].region == p.region {
+				p.partner, placed[j].partner = j, i
 				open = open[:top] // those in between have no end
 				break
 			}
 		}
 	}
-	return partner
+	changed := false
+	for i, m := range marks {
+		if p := &placed[i]; m.kind != kindValue && !p.literal && p.partner < 0 {
+			p.literal, p.where = true, ""
+			changed = true
+		}
+	}
+	return changed
 }

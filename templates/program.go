@@ -34,61 +34,60 @@ const (
 	closeAttribute
 )
 
-// link makes the program of a text from its marks and their places.
-func link(source string, marks []mark, placed []placement, values []*attributeValue) program {
-	b := builder{source: source, values: values, stepOf: make([]int, len(marks))}
+// link makes the program of the text in which the marks were placed.
+func link(text string, marks []mark, placed []placement, values []*attributeValue) program {
+	b := builder{source: text, values: values}
+	stepOf := make([]int, len(marks))
 	for i, m := range marks {
 		p := placed[i]
 		if p.literal {
 			continue
 		}
-		b.literal(m.start)
-		b.stepOf[i] = len(b.steps)
+		b.literal(p.at)
+		stepOf[i] = len(b.steps)
 		switch m.kind {
 		case kindValue:
-			b.add(step{do: writeValue, text: missingText(source, m, p), variable: newVariable(m.path), escape: p.escape})
+			b.add(step{do: writeValue, text: missingText(m, p.escape), variable: newVariable(m.path), escape: p.escape})
 		case kindSection:
 			b.add(step{do: showIfValue, variable: newVariable(m.path)})
 		case kindInverted:
 			b.add(step{do: showIfNone, variable: newVariable(m.path)})
 		case kindEnd:
-			b.steps[b.stepOf[p.partner]].next = len(b.steps)
+			b.steps[stepOf[p.partner]].next = len(b.steps)
 		}
-		b.at = m.end
+		b.at = p.at + p.width
 	}
-	b.literal(len(source))
+	b.literal(len(text))
 	return program{b.steps, b.size}
 }
 
 // missingText returns what is shown for a variable that the values do not carry:
 // what is written, spelled so that it does not change its surroundings.
-func missingText(source string, m mark, p placement) string {
-	written := source[m.start:m.end]
-	switch p.escape {
+func missingText(m mark, esc escape) string {
+	switch esc {
 	case escapeNothing:
 		return ""
 	case escapeWord:
 		return "{{" + m.path + "}}"
 	case escapeHTML, escapeComment:
-		return string(p.escape.append(nil, written))
+		return string(esc.append(nil, m.written))
 	}
-	return written
+	return m.written
 }
 
-// A builder appends steps in the order of the source.
+// A builder appends steps in the order of a text.
 type builder struct {
 	source string
 	values []*attributeValue // not yet opened
 	open   *attributeValue
-	at     int // up to where the source is in steps
+	at     int // up to where the text is in steps
 	steps  []step
-	stepOf []int
 	size   int
 }
 
 func (b *builder) add(s step) { b.steps = append(b.steps, s) }
 
-// literal adds the source up to a place, and the ends of attribute values.
+// literal adds the text up to a place, and the ends of attribute values.
 func (b *builder) literal(to int) {
 	for {
 		switch {

@@ -104,61 +104,33 @@ func (t *Template) Uses() []Use { return slices.Clone(t.uses) }
 // A compiler collects what the fields of a template have in common.
 type compiler struct {
 	raw       bool
-	field     string
-	lines     lineCounter // of the field
 	variables []string
 	uses      []Use
 	known     map[Use]bool // without lines, and variables without anything else
 	warnings  []Warning
-}
 
-// begin turns to a field. A text that was folded has lost its lines.
-func (c *compiler) begin(field, source string, folded bool) {
-	c.field = field
-	c.lines = lineCounter{text: source, line: 1, none: folded}
-}
-
-// warnField warns of a whole field.
-func (c *compiler) warnField(field, detail string) { c.add(Warning{Field: field, Detail: detail}) }
-
-// warn warns of a place in the field.
-func (c *compiler) warn(at int, detail string) {
-	c.add(Warning{Field: c.field, Line: c.lines.of(at), Detail: detail})
-}
-
-// add keeps the first of those that say the same.
-func (c *compiler) add(w Warning) {
-	same := func(other Warning) bool { return other.Field == w.Field && other.Detail == w.Detail }
-	if len(c.warnings) < manyWarnings && !slices.ContainsFunc(c.warnings, same) {
-		c.warnings = append(c.warnings, w)
-	}
+	field, text string // the field that is being compiled
+	at          int    // a place in text before which lines are counted
+	line        int    // its line, or 0 if lines have no meaning
 }
 
 // plain compiles a text that is not HTML.
 func (c *compiler) plain(field, source string, esc escape) program {
-	folded := source
+	text := source
 	if esc == escapeLine {
-		folded = string(esc.append(nil, source))
+		text = string(esc.append(nil, source))
 	}
-	c.begin(field, folded, folded != source)
-	source = folded
-	marks := parse(source)
-	c.note(source, marks)
 	if c.raw && esc == escapePlain {
 		esc = escapeRaw
 	}
+	marks := c.begin(field, text, text != source)
 	placed := make([]placement, len(marks))
-	partner := pair(marks, func(int) bool { return false }, func(int, int) bool { return true })
 	for i, m := range marks {
-		placed[i].escape = esc
-		placed[i].partner = partner[i]
-		if m.kind != kindValue && partner[i] < 0 {
-			c.warnUnpaired(source, m)
-			placed[i].literal = true
-		}
+		placed[i] = placement{at: m.start, width: m.end - m.start, escape: esc}
 	}
+	pair(marks, placed)
 	c.use(marks, placed)
-	return link(source, marks, placed, nil)
+	return link(text, marks, placed, nil)
 }
 
 // html compiles a text that is HTML.
@@ -167,58 +139,72 @@ func (c *compiler) html(field, source string) program {
 		c.warnField(field, `does not escape values ("escape": "none"): whoever chooses a name can write HTML into the mail`)
 		return c.plain(field, source, escapePlain)
 	}
-	c.begin(field, source, false)
-	marks := parse(source)
-	c.note(source, marks)
-	a := &analysis{
-		source: source, marks: marks,
-		placed: make([]placement, len(marks)), at: make([]int, len(marks)), width: make([]int, len(marks)),
-	}
+	marks := c.begin(field, source, false)
+	a := &analysis{source: source, marks: marks, placed: make([]placement, len(marks))}
 	a.run()
-	c.warnPlaces(a)
 	c.use(marks, a.placed)
-	return link(source, marks, a.placed, a.values)
+	for _, v := range a.values {
+		if v.fixed {
+			c.warn(v.written, fmt.Sprintf("%s begins with a scheme that is not allowed, and becomes #", v))
+		}
+	}
+	return link(a.doc, marks, a.placed, a.values)
 }
 
-// note keeps the variables, and warns of what looks like a placeholder.
-func (c *compiler) note(source string, marks []mark) {
+// begin turns to a field, of which the lines are lost if it was folded. It keeps the
+// variables, and warns of what looks like a placeholder.
+func (c *compiler) begin(field, text string, folded bool) []mark {
+	c.field, c.text, c.at, c.line = field, text, 0, 1
+	if folded {
+		c.line = 0
+	}
+	marks := parse(text)
 	at := 0
 	for _, m := range marks {
 		if c.isNew(Use{Variable: m.path}) {
 			c.variables = append(c.variables, m.path)
 		}
-		c.warnLiteral(source, at, m.start)
+		c.warnLiteral(at, m.start)
 		at = m.end
 	}
-	c.warnLiteral(source, at, len(source))
+	c.warnLiteral(at, len(text))
+	return marks
 }
 
 func (c *compiler) isNew(use Use) bool {
-	if c.known[use] {
-		return false
-	}
+	known := c.known[use]
 	c.known[use] = true
-	return true
+	return !known
 }
 
 // maxUnder bounds the cost of nested sections.
 const maxUnder = 8
 
-// use keeps how the variables are used, except in what is left as written.
+// use keeps how the variables are used, except in what is left as written. It warns of
+// marks that do not do in their place what they do in text.
 func (c *compiler) use(marks []mark, placed []placement) {
 	var open []string
 	for i, m := range marks {
+		p := placed[i]
 		switch {
-		case placed[i].literal:
+		case p.literal && p.where == "":
+			c.warn(m.start, excerpt(m.written)+" has no matching tag and is left as written")
+			continue
+		case p.literal:
+			c.warn(m.start, fmt.Sprintf("%s is in %s, where sections do not work, and is left as written", excerpt(m.written), p.where))
 			continue
 		case m.kind == kindEnd:
 			open = open[:len(open)-1]
 			continue
+		case m.kind == kindValue && p.escape == escapeNothing:
+			c.warn(m.start, fmt.Sprintf("%s is in %s: its value is not shown there", excerpt(m.written), p.where))
+		case m.kind == kindValue && p.escape == escapeWord:
+			c.warn(m.start, fmt.Sprintf("%s is in %s: only letters and digits of its value are shown there", excerpt(m.written), p.where))
 		}
 		under := slices.DeleteFunc(slices.Clone(open[:min(len(open), maxUnder)]), func(path string) bool { return path == "" })
 		use := Use{Variable: m.path, Field: c.field, Asks: m.kind != kindValue, Under: strings.Join(under, " ")}
 		if c.isNew(use) {
-			use.Line = c.lines.of(m.start)
+			use.Line = c.lineOf(m.start)
 			c.uses = append(c.uses, use)
 		}
 		switch m.kind {
@@ -230,9 +216,9 @@ func (c *compiler) use(marks []mark, placed []placement) {
 	}
 }
 
-// warnLiteral warns of braces in source[at:end] that are not a placeholder.
-func (c *compiler) warnLiteral(source string, at, end int) {
-	text := source[at:end]
+// warnLiteral warns of braces in text[at:end] that are not a placeholder.
+func (c *compiler) warnLiteral(at, end int) {
+	text := c.text[at:end]
 	for len(c.warnings) < manyWarnings {
 		before, after, found := strings.Cut(text, "{{")
 		if !found {
@@ -253,6 +239,38 @@ func (c *compiler) warnLiteral(source string, at, end int) {
 // manyWarnings are more than anybody reads.
 const manyWarnings = 100
 
+// warn warns of a place in the field.
+func (c *compiler) warn(at int, detail string) {
+	c.add(Warning{Field: c.field, Line: c.lineOf(at), Detail: detail})
+}
+
+// warnField warns of a whole field.
+func (c *compiler) warnField(field, detail string) { c.add(Warning{Field: field, Detail: detail}) }
+
+// add keeps the first of those that say the same.
+func (c *compiler) add(w Warning) {
+	same := func(other Warning) bool { return other.Field == w.Field && other.Detail == w.Detail }
+	if len(c.warnings) < manyWarnings && !slices.ContainsFunc(c.warnings, same) {
+		c.warnings = append(c.warnings, w)
+	}
+}
+
+// lineOf returns a place's line, from 1 on, or 0 if lines have no meaning; fastest for
+// places that come in order. A line ends as in editors: with LF, CR LF or CR. No place
+// is between the two of CR LF.
+func (c *compiler) lineOf(at int) int {
+	if c.line == 0 {
+		return 0
+	}
+	if at < c.at {
+		c.at, c.line = 0, 1
+	}
+	between := c.text[c.at:at]
+	c.line += strings.Count(between, "\n") + strings.Count(between, "\r") - strings.Count(between, "\r\n")
+	c.at = at
+	return c.line
+}
+
 const longExcerpt = 40
 
 // excerpt keeps a warning short.
@@ -262,59 +280,8 @@ func excerpt(s string) string {
 		return s
 	}
 	cut := longExcerpt
-	for cut > 0 && !utf8.RuneStart(s[cut]) {
+	for !utf8.RuneStart(s[cut]) {
 		cut--
 	}
 	return s[:cut] + "…"
-}
-
-func (c *compiler) warnUnpaired(source string, m mark) {
-	c.warn(m.start, fmt.Sprintf("%s has no matching tag and is left as written", excerpt(source[m.start:m.end])))
-}
-
-// warnPlaces warns of marks that do not do in their place what they do in text.
-func (c *compiler) warnPlaces(a *analysis) {
-	for i, m := range a.marks {
-		p := a.placed[i]
-		written := excerpt(a.source[m.start:m.end])
-		switch {
-		case m.kind != kindValue && p.literal && p.where == "":
-			c.warnUnpaired(a.source, m)
-		case m.kind != kindValue && p.literal:
-			c.warn(m.start, fmt.Sprintf("%s is in %s, where sections do not work, and is left as written", written, p.where))
-		case m.kind == kindValue && p.escape == escapeNothing:
-			c.warn(m.start, fmt.Sprintf("%s is in %s: its value is not shown there", written, p.where))
-		case m.kind == kindValue && p.escape == escapeWord:
-			c.warn(m.start, fmt.Sprintf("%s is in %s: only letters and digits of its value are shown there", written, p.where))
-		}
-	}
-	for _, v := range a.values {
-		if v.url != notURL && v.fixed {
-			c.warn(v.start, fmt.Sprintf("%s begins with a scheme that is not allowed, and becomes #", v))
-		}
-	}
-}
-
-// A lineCounter says in which line of a text a place is, fastest for places that
-// come in order.
-type lineCounter struct {
-	text string
-	at   int // a place before which lines are counted
-	line int // its line
-	none bool
-}
-
-// of returns a place's line, from 1 on, or 0 if there are none. A line ends as in
-// editors: with LF, CR LF or CR. No place is between the two of CR LF.
-func (l *lineCounter) of(at int) int {
-	if l.none {
-		return 0
-	}
-	if at < l.at {
-		l.at, l.line = 0, 1
-	}
-	between := l.text[l.at:at]
-	l.line += strings.Count(between, "\n") + strings.Count(between, "\r") - strings.Count(between, "\r\n")
-	l.at = at
-	return l.line
 }
