@@ -29,24 +29,10 @@ type Set struct {
 // A typeSet holds the templates of one usage type.
 type typeSet struct {
 	usageType      string
-	own, shared    tier
+	entries        []entry // own ones first
+	bases          map[base]*baseSet
 	fallback       entry // if no language fits
 	fallbackReason string
-}
-
-// A tier holds those of a typeSet's templates that are from one of the two lists,
-// by their language.
-type tier struct {
-	exact map[string]entry
-	bases map[language.Base]*baseSet
-}
-
-// A baseSet holds the templates of one base language, such as zh: a reader of
-// Croatian must not get Serbian, however close they are.
-type baseSet struct {
-	tags    []language.Tag
-	entries []entry
-	matcher language.Matcher
 }
 
 type entry struct {
@@ -55,12 +41,17 @@ type entry struct {
 	shared   bool
 }
 
-// origin ends the sentence about why a template was chosen.
-func (e entry) origin() string {
-	if e.shared {
-		return ", one of the email templates."
-	}
-	return "."
+// A base is what a reader's language must have in common with a template's, such as
+// zh, however close others are: a reader of Croatian must not get Serbian.
+type base struct {
+	language language.Base
+	shared   bool
+}
+
+type baseSet struct {
+	tags    []language.Tag
+	entries []entry
+	matcher language.Matcher
 }
 
 // A Choice is the template chosen for a message, and why.
@@ -78,70 +69,55 @@ type Choice struct {
 // come before shared ones. Of two in the same list, for the same usage type and
 // language, the first wins.
 func NewSet(own, shared []*Template, defaultLanguage string) *Set {
-	ownByType, sharedByType := byType(own, false), byType(shared, true)
-	s := &Set{types: make(map[string]*typeSet, len(ownByType)+len(sharedByType))}
-	for _, listed := range []map[string][]entry{ownByType, sharedByType} {
-		for usageType := range listed {
-			if s.types[usageType] == nil {
-				s.types[usageType] = newTypeSet(usageType, ownByType[usageType], sharedByType[usageType], defaultLanguage)
-			}
+	s := &Set{types: make(map[string]*typeSet)}
+	for i, t := range own {
+		s.add(entry{t, i, false})
+	}
+	for i, t := range shared {
+		s.add(entry{t, i, true})
+	}
+	for _, ts := range s.types {
+		for _, bs := range ts.bases {
+			bs.matcher = language.NewMatcher(bs.tags)
+		}
+		neutral := slices.IndexFunc(ts.entries, func(e entry) bool { return e.template.source.LanguageTag == "" })
+		standard, found, _ := ts.match(defaultLanguage)
+		switch {
+		case neutral >= 0:
+			ts.fallback, ts.fallbackReason = ts.entries[neutral], "The template without a language is used"
+		case found:
+			ts.fallback, ts.fallbackReason = standard, "The template in the default language is used"
+		default:
+			ts.fallback, ts.fallbackReason = ts.entries[0], "The first template in the list is used"
 		}
 	}
 	return s
 }
 
-func byType(templates []*Template, shared bool) map[string][]entry {
-	listed := make(map[string][]entry)
-	for i, t := range templates {
-		usageType := t.source.UsageType
-		if usageType == test {
-			usageType = generic
-		}
-		listed[usageType] = append(listed[usageType], entry{t, i, shared})
+func (s *Set) add(e entry) {
+	usageType := e.template.source.UsageType
+	if usageType == test {
+		usageType = generic
 	}
-	return listed
-}
-
-func newTypeSet(usageType string, own, shared []entry, defaultLanguage string) *typeSet {
-	ts := &typeSet{usageType: usageType, own: newTier(own), shared: newTier(shared)}
-	entries := slices.Concat(own, shared)
-	neutral := slices.IndexFunc(entries, func(e entry) bool { return e.template.source.LanguageTag == "" })
-	standard, found, _ := ts.match(defaultLanguage)
-	switch {
-	case neutral >= 0:
-		ts.fallback, ts.fallbackReason = entries[neutral], "The template without a language is used"
-	case found:
-		ts.fallback, ts.fallbackReason = standard, "The template in the default language is used"
-	default:
-		ts.fallback, ts.fallbackReason = entries[0], "The first template in the list is used"
+	ts := s.types[usageType]
+	if ts == nil {
+		ts = &typeSet{usageType: usageType, bases: make(map[base]*baseSet)}
+		s.types[usageType] = ts
 	}
-	ts.fallbackReason += ts.fallback.origin()
-	return ts
-}
-
-func newTier(entries []entry) tier {
-	t := tier{exact: make(map[string]entry), bases: make(map[language.Base]*baseSet)}
-	for _, e := range entries {
-		tag, base, ok := parseTag(e.template.source.LanguageTag)
-		if !ok {
-			continue
-		}
-		bs := t.bases[base]
-		if bs == nil {
-			bs = &baseSet{}
-			t.bases[base] = bs
-		}
-		if slices.Contains(bs.tags, tag) {
-			continue
-		}
+	ts.entries = append(ts.entries, e)
+	tag, lang, ok := parseTag(e.template.source.LanguageTag)
+	if !ok {
+		return
+	}
+	bs := ts.bases[base{lang, e.shared}]
+	if bs == nil {
+		bs = &baseSet{}
+		ts.bases[base{lang, e.shared}] = bs
+	}
+	if !slices.Contains(bs.tags, tag) {
 		bs.tags = append(bs.tags, tag)
 		bs.entries = append(bs.entries, e)
-		t.exact[tag.String()] = e
 	}
-	for _, bs := range t.bases {
-		bs.matcher = language.NewMatcher(bs.tags)
-	}
-	return t
 }
 
 // parseTag reads a language tag that says which language it means.
@@ -159,15 +135,12 @@ func parseTag(written string) (language.Tag, language.Base, bool) {
 
 // match returns the template for a language. valid says whether it is one.
 func (ts *typeSet) match(written string) (e entry, found, valid bool) {
-	if e, found = ts.own.exact[written]; found {
-		return e, true, true
-	}
-	tag, base, valid := parseTag(written)
+	tag, lang, valid := parseTag(written)
 	if !valid {
 		return entry{}, false, false
 	}
-	for _, t := range []tier{ts.own, ts.shared} {
-		bs := t.bases[base]
+	for _, shared := range []bool{false, true} {
+		bs := ts.bases[base{lang, shared}]
 		if bs == nil {
 			continue
 		}
@@ -201,16 +174,24 @@ func (s *Set) Choose(usageType, locale, uiLocales string) (Choice, bool) {
 	chosen, asked, found := ts.prefer(locale, uiLocales, say)
 	if !found {
 		chosen, c.Unmatched = ts.fallback, asked
-		say(ts.fallbackReason)
+		say(ts.fallbackReason + chosen.origin())
 	}
 	c.Template, c.Index, c.Shared = chosen.template, chosen.index, chosen.shared
 	return c, true
 }
 
+// origin ends the sentence about why a template was chosen.
+func (e entry) origin() string {
+	if e.shared {
+		return ", one of the email templates."
+	}
+	return "."
+}
+
 // prefer looks for a template in one of the reader's languages, one after the
 // other. asked says whether there were any.
 func (ts *typeSet) prefer(locale, uiLocales string, say func(string)) (chosen entry, asked, found bool) {
-	if len(ts.own.bases)+len(ts.shared.bases) == 0 {
+	if len(ts.bases) == 0 {
 		say("No template for this usage type has a language.")
 		return entry{}, false, false
 	}
