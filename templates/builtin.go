@@ -3,6 +3,7 @@ package templates
 import (
 	"embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"html"
 	"io/fs"
@@ -77,68 +78,39 @@ func assemble(files fs.FS) ([]Source, error) {
 	}
 	var sources []Source
 	for _, lang := range builtinLanguages {
-		words, err := readWording(files, lang)
+		data, err := fs.ReadFile(files, "builtin/"+lang+".json")
 		if err != nil {
 			return nil, err
 		}
+		var words wording
+		if err := json.Unmarshal(data, &words); err != nil {
+			return nil, fmt.Errorf("%s: %w", lang, err)
+		}
 		for _, usageType := range builtinUsageTypes {
-			src, err := words.source(layouts, lang, usageType)
-			if err != nil {
+			plain := maps.Clone(words.Common)
+			maps.Copy(plain, words.Types[usageType])
+			marked := make(map[string]string, len(plain))
+			for key, phrase := range plain {
+				marked[key] = strings.ReplaceAll(html.EscapeString(phrase), "\n", words.LineBreak)
+			}
+			p := page{words, lang, usageType == "OrganizationInvitation", slices.Contains(greeted, usageType), marked}
+			var content, text strings.Builder
+			htmlErr := layouts.ExecuteTemplate(&content, "layout.html", p)
+			p.Say = plain
+			textErr := layouts.ExecuteTemplate(&text, "layout.txt", p)
+			if err := errors.Join(htmlErr, textErr); err != nil {
 				return nil, fmt.Errorf("%s in %s: %w", usageType, lang, err)
 			}
-			sources = append(sources, src)
+			sources = append(sources, Source{
+				UsageType:   usageType,
+				LanguageTag: lang,
+				Subject:     expand(plain["subject"]),
+				Content:     expand(content.String()),
+				Text:        expand(text.String()),
+			})
 		}
 	}
 	return sources, nil
-}
-
-func readWording(files fs.FS, lang string) (wording, error) {
-	name := "builtin/" + lang + ".json"
-	data, err := fs.ReadFile(files, name)
-	if err != nil {
-		return wording{}, err
-	}
-	var w wording
-	if err := json.Unmarshal(data, &w); err != nil {
-		return wording{}, fmt.Errorf("%s: %w", name, err)
-	}
-	return w, nil
-}
-
-// source assembles one template.
-func (w wording) source(layouts *template.Template, lang, usageType string) (Source, error) {
-	plain := maps.Clone(w.Common)
-	maps.Copy(plain, w.Types[usageType])
-	marked := make(map[string]string, len(plain))
-	for key, phrase := range plain {
-		marked[key] = strings.ReplaceAll(html.EscapeString(phrase), "\n", w.LineBreak)
-	}
-	fill := func(layout string, say map[string]string) (string, error) {
-		var b strings.Builder
-		err := layouts.ExecuteTemplate(&b, layout, page{
-			wording:    w,
-			Lang:       lang,
-			Invitation: usageType == "OrganizationInvitation",
-			Greeting:   slices.Contains(greeted, usageType),
-			Say:        say,
-		})
-		return expand(b.String()), err
-	}
-	content, err := fill("layout.html", marked)
-	if err != nil {
-		return Source{}, err
-	}
-	text, err := fill("layout.txt", plain)
-	if err != nil {
-		return Source{}, err
-	}
-	return Source{
-		UsageType:   usageType,
-		LanguageTag: lang,
-		Subject:     expand(plain["subject"]),
-		Content:     content,
-		Text:        text,
-	}, nil
 }
 
 // choices are the variables that a name in an alternative means: the first that

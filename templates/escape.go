@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"bytes"
 	"strings"
 	"unicode/utf8"
 )
@@ -26,7 +27,12 @@ func (e escape) append(dst []byte, s string) []byte {
 	case escapeNothing:
 		return dst
 	case escapeWord:
-		return appendWord(dst, s)
+		for i := range len(s) {
+			if isAlnum(s[i]) {
+				dst = append(dst, s[i])
+			}
+		}
+		return dst
 	}
 	if !utf8.ValidString(s) {
 		s = strings.ToValidUTF8(s, "\uFFFD")
@@ -41,7 +47,7 @@ func (e escape) append(dst []byte, s string) []byte {
 		if replaced {
 			dst = append(dst, s[from:i]...)
 			// A run of line breaks is one space.
-			if e != escapeLine || replacement != " " || from < i || !endsIn(dst, ' ') {
+			if replacement != " " || from < i || !bytes.HasSuffix(dst, []byte(" ")) {
 				dst = append(dst, replacement...)
 			}
 			from = i + size
@@ -49,17 +55,6 @@ func (e escape) append(dst []byte, s string) []byte {
 		i += size - 1
 	}
 	return append(dst, s[from:]...)
-}
-
-func endsIn(b []byte, c byte) bool { return len(b) > 0 && b[len(b)-1] == c }
-
-func appendWord(dst []byte, s string) []byte {
-	for i := range len(s) {
-		if isAlnum(s[i]) {
-			dst = append(dst, s[i])
-		}
-	}
-	return dst
 }
 
 // special are the first bytes of what replace may replace.
