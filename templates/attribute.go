@@ -145,13 +145,10 @@ func (v *attributeValue) String() string {
 
 // check returns the forbidden scheme that a filled-in value has, or "".
 func (v *attributeValue) check(value []byte) string {
-	if v.url == notURL || v.url == oneURL && plainlyAllowed(value) {
+	if v.url == notURL {
 		return ""
 	}
-	text := string(value)
-	if strings.IndexByte(text, '&') >= 0 {
-		text = html.UnescapeString(text)
-	}
+	text := html.UnescapeString(string(value))
 	scheme := forbiddenScheme(text)
 	if scheme != "" || v.url == oneURL {
 		return scheme
@@ -164,50 +161,23 @@ func (v *attributeValue) check(value []byte) string {
 	return ""
 }
 
-// plainlyAllowed recognises most URLs at little cost.
-func plainlyAllowed(url []byte) bool {
-	for i, c := range url {
-		switch {
-		case isAlnum(c):
-		case c == ':':
-			scheme := url[:i]
-			return !slices.ContainsFunc(forbidden, func(f string) bool { return strings.EqualFold(string(scheme), f) })
-		default: // "/" and the like begin no scheme
-			return c != '&' && c > ' ' && c < 0x7f
-		}
-	}
-	return true
-}
-
 func (v *attributeValue) separates(r rune) bool {
 	return r <= ' ' || r == ',' || r == ';' || v.url == refreshURL && (r == '=' || r == '"' || r == '\'')
 }
 
-// forbiddenScheme returns the scheme of a URL if it is a forbidden one. Like
-// browsers it sees no control characters and spaces (WHATWG URL, basic URL
-// parser), here and there more of them than they do.
+// forbiddenScheme returns the scheme of a URL if it is a forbidden one. Like browsers
+// it sees no control characters and spaces (WHATWG URL, basic URL parser), nor what
+// some mail programs drop.
 func forbiddenScheme(url string) string {
-	var scheme [len("javascript")]byte
-	n := 0
-	for _, r := range url {
-		switch {
-		case r <= ' ' || 0x7f <= r && isInvisible(r):
-			continue
-		case r == ':':
-			if i := slices.Index(forbidden, string(scheme[:n])); i >= 0 {
-				return forbidden[i]
-			}
-			return ""
-		case n == len(scheme) || r > 'z':
-			return ""
+	scheme, _, found := strings.Cut(url, ":")
+	scheme = strings.ToLower(strings.Map(func(r rune) rune {
+		if r <= ' ' || 0x7f <= r && r <= 0xa0 || isSpace(r) || r == 0xad || 0x200b <= r && r <= 0x200f || r == 0x2060 {
+			return -1
 		}
-		scheme[n] = byte(r) | 0x20 // lower case
-		n++
+		return r
+	}, scheme))
+	if !found || !slices.Contains(forbidden, scheme) {
+		return ""
 	}
-	return ""
-}
-
-// isInvisible is about characters that some mail programs drop.
-func isInvisible(r rune) bool {
-	return r < 0xa0 || isSpace(r) || r == 0xad || 0x200b <= r && r <= 0x200f || r == 0x2060
+	return scheme
 }

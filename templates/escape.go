@@ -27,9 +27,9 @@ func (e escape) append(dst []byte, s string) []byte {
 	case escapeNothing:
 		return dst
 	case escapeWord:
-		for i := range len(s) {
-			if isAlnum(s[i]) {
-				dst = append(dst, s[i])
+		for _, r := range s {
+			if isAlnum(r) {
+				dst = append(dst, byte(r))
 			}
 		}
 		return dst

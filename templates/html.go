@@ -2,7 +2,7 @@ package templates
 
 import (
 	"cmp"
-	"slices"
+	"regexp"
 	"strings"
 
 	"golang.org/x/net/html"
@@ -47,11 +47,10 @@ const patience = 64
 func (a *analysis) run() {
 	for round := 0; ; round++ {
 		a.build()
-		before := slices.Clone(a.placed)
 		a.next, a.regions, a.odd, a.foreign = 0, 0, false, 0
 		a.values = a.values[:0]
 		a.scan(0, len(a.doc), surrounding{most: escapeHTML})
-		if !a.settle(before, round < patience) && !pair(a.marks, a.placed) {
+		if !a.settle(round < patience) && !pair(a.marks, a.placed) {
 			return
 		}
 	}
@@ -77,21 +76,21 @@ func (a *analysis) build() {
 	a.doc = doc.String()
 }
 
-// settle takes out or puts back the marks that must not be where they were
-// found, the first of them or all, and reports whether there were any. The
-// others keep no memory of this round.
-func (a *analysis) settle(before []placement, first bool) bool {
+// settle takes out or puts back the marks that must not be where they were found, the
+// first of them or all, and reports whether there were any.
+func (a *analysis) settle(first bool) bool {
 	changed := false
-	for i, was := range before {
-		now := &a.placed[i]
-		switch {
-		case was.literal, was.escape == escapeNothing, first && changed:
-			*now = was
-		case a.marks[i].kind == kindValue && now.escape == escapeNothing:
+	for i, m := range a.marks {
+		p := &a.placed[i]
+		switch isValue := m.kind == kindValue; {
+		case p.literal, p.width == 0: // since an earlier round
+		case first && changed:
+			p.escape = escapeHTML // until its place is found anew
+		case isValue && p.escape == escapeNothing:
 			changed = true
-		case a.marks[i].kind != kindValue && now.region < 0:
-			now.literal = true
-			now.where = cmp.Or(now.where, "an attribute or a title")
+		case !isValue && p.region < 0:
+			p.literal = true
+			p.where = cmp.Or(p.where, "an attribute or a title")
 			changed = true
 		}
 	}
@@ -210,7 +209,7 @@ func looksLikeTag(content string) bool {
 			return false
 		}
 		content = content[i+1:]
-		if c := content[0]; isAlnum(c) || c == '/' || c == '!' || c == '?' {
+		if c := content[0]; isAlnum(rune(c)) || c == '/' || c == '!' || c == '?' {
 			return true
 		}
 	}
@@ -234,11 +233,14 @@ func (a *analysis) placeGuarded(start, end int, esc escape, where string, script
 // touchesTag reports whether letters after the text could be a tag's name.
 func touchesTag(before string) bool {
 	name := len(before)
-	for name > 0 && (isAlnum(before[name-1]) || before[name-1] == '-') {
+	for name > 0 && (isAlnum(rune(before[name-1])) || before[name-1] == '-') {
 		name--
 	}
 	return strings.HasSuffix(strings.TrimRight(before[:name], "/!?"), "<")
 }
+
+// condition begins <!--[if mso]>…<![endif]-->, inside which Outlook reads HTML.
+var condition = regexp.MustCompile(`(?is)^<!--\s*\[\s*if.*?\]>`)
 
 // comment places the marks in <!--…-->. It reports whether all readers agree
 // where it ends.
@@ -254,13 +256,17 @@ func (a *analysis) comment(start, end int, s surrounding) bool {
 			a.place(p.at+1, escapeNothing, "something like a comment's end", -1)
 		}
 	}
-	if condition := strings.Index(text, "]>"); condition >= 0 { // not to be made one by a value
-		a.place(start+condition, escapeNothing, "a comment's condition", -1)
+	if close := strings.Index(text, "]>"); close >= 0 { // not to be made one by a value
+		a.place(start+close, escapeNothing, "a comment's condition", -1)
 	}
-	head, bodyEnd, conditional := conditionalComment(text)
-	if !conditional {
+	head := len(condition.FindString(text))
+	if head == 0 {
 		a.place(end, max(s.most, escapeWord), "a comment", -1)
 		return true
+	}
+	bodyEnd := strings.LastIndex(text, "<![")
+	if bodyEnd < head {
+		bodyEnd = len(text) - len("-->")
 	}
 	inner := surrounding{most: max(s.most, escapeComment), where: s.where, region: s.region, depth: s.depth}
 	if inner.region >= 0 {
@@ -294,26 +300,4 @@ func joinsCommentEnd(before, after string) bool {
 		}
 	}
 	return false
-}
-
-// conditionalComment finds the HTML in <!--[if mso]>…<![endif]-->, which
-// Outlook reads.
-func conditionalComment(text string) (start, end int, ok bool) {
-	inside := strings.TrimLeft(text[len("<!--"):], tagSpace)
-	if !strings.HasPrefix(inside, "[") {
-		return 0, 0, false
-	}
-	head := strings.Index(text, "]>")
-	if head < 0 || !strings.HasPrefix(strings.ToLower(strings.TrimLeft(inside[1:], tagSpace)), "if") {
-		return 0, 0, false
-	}
-	start = head + len("]>")
-	end = strings.LastIndex(text, "<![")
-	if end < start {
-		end = len(text) - len("-->")
-	}
-	if end < start {
-		return 0, 0, false
-	}
-	return start, end, true
 }

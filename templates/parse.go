@@ -3,7 +3,7 @@ package templates
 import (
 	"slices"
 	"strings"
-	"unicode/utf8"
+	"unicode"
 )
 
 // A mark is a placeholder or a section's tag in a template.
@@ -49,62 +49,34 @@ func parseMark(s string, at int) (mark, bool) {
 	if strings.HasPrefix(s[at:], codeSpelling) {
 		return mark{at, at + len(codeSpelling), codeSpelling, kindValue, "code"}, true
 	}
-	if !strings.HasPrefix(s[at:], "{{") {
+	rest, ok := strings.CutPrefix(s[at:], "{{")
+	if !ok {
 		return mark{}, false
 	}
 	m := mark{start: at, kind: kindValue}
-	at = skipSpace(s, at+2)
-	if at < len(s) && strings.IndexByte("#^/", s[at]) >= 0 {
-		m.kind = s[at]
-		at = skipSpace(s, at+1)
+	rest = strings.TrimLeftFunc(rest, isSpace)
+	if rest != "" && strings.IndexByte("#^/", rest[0]) >= 0 {
+		m.kind = rest[0]
+		rest = strings.TrimLeftFunc(rest[1:], isSpace)
 	}
-	from := at
-	for at < len(s) && isPathByte(s[at]) {
-		at++
-	}
-	m.path = s[from:at]
-	at = skipSpace(s, at)
-	if m.path == "" || !strings.HasPrefix(s[at:], "}}") {
+	after := strings.TrimLeftFunc(rest, func(r rune) bool { return isAlnum(r) || r == '_' || r == '.' })
+	m.path = rest[:len(rest)-len(after)]
+	after, ok = strings.CutPrefix(strings.TrimLeftFunc(after, isSpace), "}}")
+	if !ok || m.path == "" {
 		return mark{}, false
 	}
-	m.end = at + len("}}")
+	m.end = len(s) - len(after)
 	m.written = s[m.start:m.end]
 	return m, true
 }
 
-func isPathByte(c byte) bool { return isAlnum(c) || c == '_' || c == '.' }
-
-func isAlnum(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
-}
-
-// skipSpace returns the first place from at on that is not white space.
-func skipSpace(s string, at int) int {
-	for at < len(s) {
-		r, size := utf8.DecodeRuneInString(s[at:])
-		if !isSpace(r) {
-			break
-		}
-		at += size
-	}
-	return at
+func isAlnum(r rune) bool {
+	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
 }
 
 // isSpace says what \s matches in JavaScript (ECMA-262, WhiteSpace and
 // LineTerminator).
-func isSpace(r rune) bool {
-	switch {
-	case r <= ' ':
-		return r == ' ' || '\t' <= r && r <= '\r'
-	case 0x2000 <= r && r <= 0x200A:
-		return true
-	}
-	switch r {
-	case 0xA0, 0x1680, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000, 0xFEFF:
-		return true
-	}
-	return false
-}
+func isSpace(r rune) bool { return r == 0xFEFF || r != 0x85 && unicode.IsSpace(r) }
 
 // A placement says what becomes of a mark in its place.
 type placement struct {

@@ -1,9 +1,6 @@
 package templates
 
-import (
-	"slices"
-	"sync"
-)
+import "slices"
 
 // A program is a compiled text: steps to be taken one after the other.
 type program struct {
@@ -141,27 +138,16 @@ type Rendered struct {
 // [encoding/json.Number] for numbers.
 func (t *Template) Render(values map[string]any, missing Missing) Rendered {
 	r := renderer{values: values, missing: missing}
-	buf := buffers.Get().(*[]byte)
-	r.buf = *buf
 	out := Rendered{
 		Subject:  r.render(&t.subject),
 		HTML:     r.render(&t.html),
 		Text:     r.render(&t.text),
 		ReplyTo:  r.render(&t.replyTo),
 		SendFrom: r.render(&t.sender),
-		Missing:  r.unknown,
-		Notes:    r.notes,
 	}
-	if cap(r.buf) <= maxBuffer {
-		*buf = r.buf
-		buffers.Put(buf)
-	}
+	out.Missing, out.Notes = r.unknown, r.notes
 	return out
 }
-
-const maxBuffer = 256 << 10
-
-var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
 type renderer struct {
 	values  map[string]any

@@ -75,7 +75,11 @@ func textOf(value any) string {
 	case bool:
 		return strconv.FormatBool(value)
 	case json.Number:
-		return numberText(value)
+		f, err := strconv.ParseFloat(string(value), 64)
+		if err != nil && !math.IsInf(f, 0) {
+			return string(value)
+		}
+		return floatText(f)
 	case float64:
 		return floatText(value)
 	case []any:
@@ -88,15 +92,6 @@ func textOf(value any) string {
 		return "[object Object]"
 	}
 	return fmt.Sprint(value)
-}
-
-// numberText returns JavaScript's text of a JSON number.
-func numberText(n json.Number) string {
-	f, err := strconv.ParseFloat(string(n), 64)
-	if err != nil && !math.IsInf(f, 0) {
-		return string(n)
-	}
-	return floatText(f)
 }
 
 // floatText follows ECMA-262, Number::toString.
