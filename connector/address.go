@@ -21,62 +21,48 @@ func ParseAddress(s string) (string, error) {
 	if at < 0 {
 		return "", errors.New("it has no @")
 	}
-	local, domain := s[:at], s[at+1:]
-	if err := checkLocalPart(local); err != nil {
-		return "", err
+	local := s[:at]
+	switch {
+	case local == "" || local == ".":
+		return "", errors.New("nothing is before the @")
+	case len(local) > 64:
+		return "", errors.New("the part before the @ is longer than 64 bytes")
+	case strings.ContainsFunc(local, func(r rune) bool { return !strings.ContainsRune(localCharacters, r) }):
+		return "", errors.New("the part before the @ has a character that an address cannot have")
 	}
-	ascii, err := asciiDomain(domain)
+	domain, err := asciiDomain(s[at+1:])
 	if err != nil {
 		return "", err
 	}
-	if len(local)+1+len(ascii) > 254 {
+	if len(local)+1+len(domain) > 254 {
 		return "", errors.New("it is longer than 254 bytes")
 	}
-	return local + "@" + ascii, nil
+	return local + "@" + domain, nil
 }
 
-func checkLocalPart(local string) error {
-	if local == "" || local == "." {
-		return errors.New("nothing is before the @")
-	}
-	if len(local) > 64 {
-		return errors.New("the part before the @ is longer than 64 bytes")
-	}
-	for _, r := range local {
-		if !isLocal(r) {
-			return errors.New("the part before the @ has a character that an address cannot have")
-		}
-	}
-	return nil
-}
+const localCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.!#$%&'*+-/=?^_`{|}~"
 
-func isLocal(r rune) bool {
-	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' ||
-		strings.ContainsRune(".!#$%&'*+-/=?^_`{|}~", r)
-}
-
-var errDomain = errors.New("the part behind the @ is not a domain name")
+var (
+	errDomain = errors.New("the part behind the @ is not a domain name")
+	// domains is idna.Lookup with the lengths of names checked.
+	domains = idna.New(idna.MapForLookup(), idna.BidiRule(), idna.VerifyDNSLength(true))
+)
 
 func asciiDomain(domain string) (string, error) {
 	if len(domain) > 254 {
 		return "", errDomain
 	}
-	ascii, err := idna.Lookup.ToASCII(domain)
-	if err != nil || strings.HasSuffix(ascii, ".") || len(ascii) > 253 {
+	ascii, err := domains.ToASCII(domain)
+	if err != nil || strings.HasSuffix(ascii, ".") {
 		return "", errDomain
 	}
 	// What idna makes of broken text is not always a name that it takes itself.
-	if again, err := idna.Lookup.ToASCII(ascii); err != nil || again != ascii {
+	if again, err := domains.ToASCII(ascii); err != nil || again != ascii {
 		return "", errDomain
 	}
 	dot := strings.LastIndexByte(ascii, '.')
 	if dot < 0 {
 		return "", errors.New("the domain behind the @ has no dot")
-	}
-	for label := range strings.SplitSeq(ascii, ".") {
-		if label == "" || len(label) > 63 {
-			return "", errDomain
-		}
 	}
 	// A last label of digits is an IP address, not a domain (RFC 3696, 2).
 	if strings.Trim(ascii[dot+1:], "0123456789") == "" {

@@ -72,97 +72,65 @@ var requiredFields = map[string]string{
 	"content":         "Enter the mail's body",
 }
 
-// A fieldRule is a rule of a `validate` tag, and what to do about a value that
-// breaks it. A rule without ok is one of the validator's own.
-type fieldRule struct {
-	ok     func(string) bool
-	advice func(value, parameter string) string
+// fieldRules are the rules of `validate` tags that are not the validator's own. Each
+// returns what to do about a value that breaks it, or "".
+var fieldRules = map[string]func(string) string{
+	"keytext": func(s string) string {
+		bad := strings.ContainsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) })
+		return unless(!bad, "Copy it again, without white space and control characters")
+	},
+	"address": func(s string) string {
+		_, err := ParseAddress(s)
+		return unless(err == nil, fmt.Sprintf("Enter one mail address such as noreply@mail.example.com: %v", err))
+	},
+	"replyto": func(s string) string {
+		_, err := ParseAddress(s)
+		return unless(err == nil || hasVariable(s), "Enter one mail address, or variables such as {{user.primaryEmail}} that become one")
+	},
+	"tagname": func(s string) string {
+		return unless(tagName.MatchString(s), "Enter the name of a tag from the Direct Mail console: 1 to 128 letters, digits, _ or -")
+	},
+	"rate": func(s string) string {
+		_, err := ParseRate(s)
+		return unless(err == nil || s == "off", `Enter a rate such as "10/10m" (ten at once, refilled over ten minutes), or "off"`)
+	},
+	"lifetime": func(s string) string {
+		_, err := ParseLifetime(s)
+		return unless(err == nil, `Enter a time from 1m to 24h, such as "10m"`)
+	},
+	"language": func(s string) string {
+		_, err := language.Parse(s)
+		return unless(err == nil, "Enter a language tag such as en, zh-CN or pt-BR")
+	},
+	"subject": func(s string) string {
+		n := subjectLength(s)
+		return unless(n <= maxSubject, fmt.Sprintf("Shorten it to %d characters besides its variables: it has %d", maxSubject, n))
+	},
+	"bodysize": func(s string) string {
+		return unless(len(s) <= maxBody, fmt.Sprintf("Shorten it to %d bytes: it has %d", maxBody, len(s)))
+	},
 }
 
-func advice(text string) func(string, string) string {
-	return func(string, string) string { return text }
-}
+var tagName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
 
-var fieldRules = map[string]fieldRule{
-	"max": {advice: func(s, limit string) string {
-		return fmt.Sprintf("Shorten it to %s characters: it has %d", limit, utf8.RuneCountInString(s))
-	}},
-	"oneof": {advice: func(_, words string) string { return "Use one of: " + strings.ReplaceAll(words, " ", ", ") }},
-	"usagetypes": {advice: func(_, missing string) string {
-		return "Add templates for " + missing + ", which Logto requires"
-	}},
-	"keytext": {
-		func(s string) bool {
-			return !strings.ContainsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) })
-		},
-		advice("Copy it again, without white space and control characters"),
-	},
-	"address": {
-		func(s string) bool { _, err := ParseAddress(s); return err == nil },
-		func(s, _ string) string {
-			_, err := ParseAddress(s)
-			return fmt.Sprintf("Enter one mail address such as noreply@mail.example.com: %v", err)
-		},
-	},
-	"replyto": {
-		func(s string) bool { _, err := ParseAddress(s); return err == nil || hasVariable(s) },
-		advice("Enter one mail address, or variables such as {{user.primaryEmail}} that become one"),
-	},
-	"tagname": {
-		regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`).MatchString,
-		advice("Enter the name of a tag from the Direct Mail console: 1 to 128 letters, digits, _ or -"),
-	},
-	"rate": {
-		func(s string) bool { _, err := ParseRate(s); return err == nil || s == "off" },
-		advice(`Enter a rate such as "10/10m" (ten at once, refilled over ten minutes), or "off"`),
-	},
-	"lifetime": {
-		func(s string) bool { _, err := ParseLifetime(s); return err == nil },
-		advice(`Enter a time from 1m to 24h, such as "10m"`),
-	},
-	"language": {
-		func(s string) bool { _, err := language.Parse(s); return err == nil },
-		advice("Enter a language tag such as en, zh-CN or pt-BR"),
-	},
-	"subject": {
-		func(s string) bool { return subjectLength(s) <= maxSubject },
-		func(s, _ string) string {
-			return fmt.Sprintf("Shorten it to %d characters besides its variables: it has %d", maxSubject, subjectLength(s))
-		},
-	},
-	"bodysize": {
-		func(s string) bool { return len(s) <= maxBody },
-		func(s, _ string) string { return fmt.Sprintf("Shorten it to %d bytes: it has %d", maxBody, len(s)) },
-	},
+func unless(ok bool, advice string) string {
+	if ok {
+		return ""
+	}
+	return advice
 }
 
 // newValidator is made once: a validator keeps what it learned of the types.
 var newValidator = sync.OnceValue(func() *validator.Validate {
 	v := validator.New(validator.WithRequiredStructEnabled())
 	v.RegisterTagNameFunc(jsonName)
-	for tag, r := range fieldRules {
-		if r.ok == nil {
-			continue
-		}
-		if err := v.RegisterValidation(tag, func(fl validator.FieldLevel) bool { return r.ok(fl.Field().String()) }); err != nil {
+	for tag, rule := range fieldRules {
+		if err := v.RegisterValidation(tag, func(fl validator.FieldLevel) bool { return rule(fl.Field().String()) == "" }); err != nil {
 			panic(err) // a tag name that validator reserves
 		}
 	}
-	v.RegisterStructValidation(requireUsageTypes, Config{})
 	return v
 })
-
-// requireUsageTypes reports the usage types that must have a template, in any
-// language, and have none.
-func requireUsageTypes(sl validator.StructLevel) {
-	list := sl.Current().Interface().(Config).Templates
-	missing := slices.DeleteFunc(RequiredUsageTypes(), func(usageType string) bool {
-		return slices.ContainsFunc(list, func(t Template) bool { return t.UsageType == usageType })
-	})
-	if len(missing) > 0 {
-		sl.ReportError(list, "templates", "Templates", "usagetypes", strings.Join(missing, ", "))
-	}
-}
 
 // checkFields reports what breaks a rule that concerns one field, unless the
 // field's shape was reported already.
@@ -170,14 +138,26 @@ func checkFields(cfg *Config, report *Report) {
 	found, _ := errors.AsType[validator.ValidationErrors](newValidator().Struct(cfg))
 	for _, field := range found {
 		pointer := pointerOf(field.Namespace())
-		switch tag := field.Tag(); {
-		case report.covers(pointer):
-		case strings.HasPrefix(tag, "required"):
-			report.errorf(pointer, "%s", requiredFields[field.Field()])
-		default:
-			value := fmt.Sprint(reflect.ValueOf(field.Value()))
-			report.errorf(pointer, "%s", fieldRules[tag].advice(value, field.Param()))
+		if report.covers(pointer) {
+			continue
 		}
+		value := reflect.ValueOf(field.Value()).String()
+		switch tag := field.Tag(); tag {
+		case "required", "required_without":
+			report.errorf(pointer, "%s", requiredFields[field.Field()])
+		case "max":
+			report.errorf(pointer, "Shorten it to %s characters: it has %d", field.Param(), utf8.RuneCountInString(value))
+		case "oneof":
+			report.errorf(pointer, "Use one of: %s", strings.ReplaceAll(field.Param(), " ", ", "))
+		default:
+			report.errorf(pointer, "%s", fieldRules[tag](value))
+		}
+	}
+	missing := slices.DeleteFunc(RequiredUsageTypes(), func(usageType string) bool {
+		return slices.ContainsFunc(cfg.Templates, func(t Template) bool { return t.UsageType == usageType })
+	})
+	if len(missing) > 0 && !report.covers("/templates") {
+		report.errorf("/templates", "Add templates for %s, which Logto requires", strings.Join(missing, ", "))
 	}
 }
 

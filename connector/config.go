@@ -51,19 +51,8 @@ type Limits struct {
 	Connector string `json:"connector,omitempty" validate:"omitempty,rate"`
 }
 
-// A Template is one template of a connector. Its fields are those of
-// [templates.Source].
-type Template struct {
-	UsageType   string `json:"usageType" validate:"required"`
-	LanguageTag string `json:"languageTag,omitempty" validate:"omitempty,language"`
-	Subject     string `json:"subject" validate:"required,subject"`
-	Content     string `json:"content" validate:"required,bodysize"`
-	ContentType string `json:"contentType,omitempty" validate:"omitempty,oneof=text/html text/plain"`
-	Text        string `json:"text,omitempty" validate:"bodysize"`
-	ReplyTo     string `json:"replyTo,omitempty" validate:"omitempty,replyto"`
-	SendFrom    string `json:"sendFrom,omitempty"`
-	Escape      string `json:"escape,omitempty" validate:"omitempty,oneof=html none"`
-}
+// A Template is one template of a connector.
+type Template = templates.Source
 
 // A Secret is a string that prints, logs and marshals as "[redacted]". Convert
 // it to string at the one place that needs the value.
@@ -168,14 +157,7 @@ func CheckTree(tree any, opts ParseOptions) (*Config, Report) {
 
 // BuiltinTemplates are the ready-made templates, which `"templates": "builtin"`
 // means.
-func BuiltinTemplates() []Template {
-	sources := templates.Builtin()
-	list := make([]Template, len(sources))
-	for i, source := range sources {
-		list[i] = Template(source)
-	}
-	return list
-}
+func BuiltinTemplates() []Template { return templates.Builtin() }
 
 // ClientOptions returns what [aliyundm.NewClient] needs to send as the config says,
 // with an access key or as a role.

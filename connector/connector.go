@@ -78,11 +78,11 @@ type Connector struct {
 func New(cfg *Config, shared ...EmailTemplate) *Connector {
 	var own, others []*templates.Template
 	for _, t := range cfg.Templates {
-		compiled, _ := templates.Compile(templates.Source(t))
+		compiled, _ := templates.Compile(t)
 		own = append(own, compiled)
 	}
 	for _, t := range shared {
-		compiled, _ := templates.Compile(templates.Source(t.Template))
+		compiled, _ := templates.Compile(t.Template)
 		others = append(others, compiled)
 	}
 	c := &Connector{config: cfg, shared: shared, set: templates.NewSet(own, others, cfg.DefaultLanguage)}

@@ -10,6 +10,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/text/width"
 )
 
 // DefaultCodeLifetime is how long Logto's codes are valid by default, and so the
@@ -91,7 +93,7 @@ func statedLives(text string) []statedLife {
 
 // times multiplies a unit by a number in digits; none is 0.
 func times(digits string, unit time.Duration) time.Duration {
-	n, err := strconv.ParseFloat(asciiDigits(digits), 64)
+	n, err := strconv.ParseFloat(width.Narrow.String(digits), 64)
 	if err != nil || n > 1e6 {
 		return 0
 	}
@@ -112,18 +114,6 @@ func endsTime(stated, after string) bool {
 		return !unicode.Is(unicode.Han, next) || strings.ContainsRune("间以内內後后前有", next)
 	}
 	return next != '-' && next != '_'
-}
-
-func asciiDigits(s string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case '０' <= r && r <= '９':
-			return r - '０' + '0'
-		case r == '．':
-			return '.'
-		}
-		return r
-	}, s)
 }
 
 // lineAt returns the line of a place in a text, from 1 on.

@@ -60,7 +60,7 @@ func lintTemplate(cfg *Config, pointer string, t Template, report *Report) {
 	if n := utf8.RuneCountInString(t.SendFrom); n > maxAlias && !hasVariable(t.SendFrom) {
 		report.warnf(pointer+"/sendFrom", "has %d characters and will be cut to %d", n, maxAlias)
 	}
-	compiled, warnings := templates.Compile(templates.Source(t))
+	compiled, warnings := templates.Compile(t)
 	for _, w := range warnings {
 		report.warnAt(pointer+"/"+w.Field, w.Line, "%s", w.Detail)
 	}
@@ -104,7 +104,7 @@ func lintVariables(pointer, usageType string, uses []templates.Use, report *Repo
 		return
 	}
 	var known []string
-	for _, path := range variables.paths() {
+	for _, path := range variables {
 		if u.MayHave(path) {
 			known = append(known, path)
 		}

@@ -161,7 +161,7 @@ func TestSampleVariablesAreKnown(t *testing.T) {
 func TestReadyMadeTemplatesHaveNoWarnings(t *testing.T) {
 	for _, lifetime := range []string{"", "3m"} {
 		for _, source := range templates.Builtin() {
-			if got := lintOf(t, connector.Template(source), lifetime); len(got) > 0 {
+			if got := lintOf(t, source, lifetime); len(got) > 0 {
 				t.Errorf("%s in %s: %s", source.UsageType, source.LanguageTag, texts(got))
 			}
 		}

@@ -2,6 +2,7 @@ package connector
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -54,22 +55,16 @@ func (r *Report) warnAt(pointer string, line int, format string, args ...any) {
 // covers reports whether there is an error at pointer or above it, whose
 // consequences need not be reported as well.
 func (r *Report) covers(pointer string) bool {
-	for _, p := range r.Errors {
-		if pointer == p.Pointer || strings.HasPrefix(pointer, p.Pointer+"/") {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(r.Errors, func(p Problem) bool { return contains(p.Pointer, pointer) })
 }
 
 // touches reports whether there is an error at pointer or below it.
 func (r *Report) touches(pointer string) bool {
-	for _, p := range r.Errors {
-		if p.Pointer == pointer || strings.HasPrefix(p.Pointer, pointer+"/") {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(r.Errors, func(p Problem) bool { return contains(pointer, p.Pointer) })
+}
+
+func contains(outer, pointer string) bool {
+	return pointer == outer || strings.HasPrefix(pointer, outer+"/")
 }
 
 // An InvalidError says that a text is not what it must be, and why.

@@ -41,7 +41,7 @@ type UsageType struct {
 // MayHave reports whether Logto may send the variable, such as "user.name".
 func (u *UsageType) MayHave(variable string) bool {
 	root, _, _ := strings.Cut(variable, ".")
-	return u.Variables == nil || slices.Contains(u.Variables, root) && variables.has(variable)
+	return u.Variables == nil || slices.Contains(u.Variables, root) && slices.Contains(variables, variable)
 }
 
 // usageTypes is the one table of usage types, in Logto's order.
@@ -147,51 +147,27 @@ func SampleMessage(usageType string) Message {
 	return Message{To: "user@example.com", Type: usageType, Payload: values}
 }
 
-// members are a variable's members by name; a text has none.
-type members map[string]members
-
-// variables are what Logto's variables have, as far as it is known to send them:
-// docs/templates.md.
-var variables = func() members {
-	texts := func(names ...string) members {
-		m := make(members, len(names))
-		for _, name := range names {
-			m[name] = nil
+// variables are Logto's variables and their members, as far as it is known to send
+// them (docs/templates.md), sorted.
+var variables = func() []string {
+	with := func(name, members string, deeper ...string) []string {
+		paths := []string{name}
+		for _, member := range append(strings.Fields(members), deeper...) {
+			paths = append(paths, name+"."+member)
 		}
-		return m
+		return paths
 	}
-	branding := texts("logoUrl", "darkLogoUrl", "favicon", "darkFavicon")
-	application := texts("id", "name", "displayName")
-	application["branding"] = branding
-	organization := texts("id", "name")
-	organization["branding"] = branding
-	profile := texts("familyName", "givenName", "middleName", "nickname", "preferredUsername", "profile",
-		"website", "gender", "birthdate", "zoneinfo", "locale")
-	profile["address"] = texts("formatted", "streetAddress", "locality", "region", "postalCode", "country")
-	person := texts("id", "name", "username", "primaryEmail", "primaryPhone", "avatar")
-	person["profile"] = profile
-
-	all := texts("code", "locale", "uiLocales", "link")
-	all["application"], all["organization"] = application, organization
-	all["user"], all["inviter"] = person, person
+	branding := with("branding", "logoUrl darkLogoUrl favicon darkFavicon")
+	address := with("address", "formatted streetAddress locality region postalCode country")
+	profile := with("profile", "familyName givenName middleName nickname preferredUsername profile website gender birthdate zoneinfo locale", address...)
+	const person = "id name username primaryEmail primaryPhone avatar"
+	all := slices.Concat(
+		[]string{"code", "locale", "uiLocales", "link"},
+		with("application", "id name displayName", branding...),
+		with("organization", "id name", branding...),
+		with("user", person, profile...),
+		with("inviter", person, profile...),
+	)
+	slices.Sort(all)
 	return all
 }()
-
-// has reports whether a variable such as "user.name" may be there.
-func (m members) has(path string) bool {
-	name, rest, deeper := strings.Cut(path, ".")
-	inner, ok := m[name]
-	return ok && (!deeper || inner.has(rest))
-}
-
-// paths lists all variables and members in the form of "user.name".
-func (m members) paths() []string {
-	var all []string
-	for _, name := range slices.Sorted(maps.Keys(m)) {
-		all = append(all, name)
-		for _, inner := range m[name].paths() {
-			all = append(all, name+"."+inner)
-		}
-	}
-	return all
-}

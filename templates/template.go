@@ -10,25 +10,26 @@ import (
 	"unicode/utf8"
 )
 
-// A Source is one template as it is written in a connector's JSON.
+// A Source is one template as it is written in a connector's JSON. The validate tags
+// are rules of package connector.
 type Source struct {
 	// UsageType is what the mail is for, such as "SignIn"; "Generic" is used
 	// for every type that has no template of its own.
-	UsageType string `json:"usageType"`
+	UsageType string `json:"usageType" validate:"required"`
 	// LanguageTag is a BCP 47 tag, or empty for any language.
-	LanguageTag string `json:"languageTag,omitempty"`
-	Subject     string `json:"subject"`
+	LanguageTag string `json:"languageTag,omitempty" validate:"omitempty,language"`
+	Subject     string `json:"subject" validate:"required,subject"`
 	// Content is the body, in the form that ContentType names: "text/html",
 	// also if empty, or "text/plain".
-	Content     string `json:"content"`
-	ContentType string `json:"contentType,omitempty"`
+	Content     string `json:"content" validate:"required,bodysize"`
+	ContentType string `json:"contentType,omitempty" validate:"omitempty,oneof=text/html text/plain"`
 	// Text is the plain-text body beside an HTML Content.
-	Text     string `json:"text,omitempty"`
-	ReplyTo  string `json:"replyTo,omitempty"`
+	Text     string `json:"text,omitempty" validate:"bodysize"`
+	ReplyTo  string `json:"replyTo,omitempty" validate:"omitempty,replyto"`
 	SendFrom string `json:"sendFrom,omitempty"`
 	// Escape is "html", also if empty, or "none": values as they are, as in
 	// Logto.
-	Escape string `json:"escape,omitempty"`
+	Escape string `json:"escape,omitempty" validate:"omitempty,oneof=html none"`
 }
 
 const (

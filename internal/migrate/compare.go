@@ -143,7 +143,7 @@ func compare(l *Logto, here *connector.Connector, flow Flow) Result {
 		missing = templates.DropMissing
 	}
 	render := func(source connector.Template, missing templates.Missing) templates.Rendered {
-		compiled, _ := templates.Compile(templates.Source(source))
+		compiled, _ := templates.Compile(source)
 		return compiled.Render(flow.Payload, missing)
 	}
 	rendered := render(t, missing)
