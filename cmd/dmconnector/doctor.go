@@ -21,7 +21,7 @@ type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
-// exitStatus is what the program ends with after an error.
+// exitStatus returns the program's exit status for an error.
 func exitStatus(err error) int {
 	if _, ok := errors.AsType[usageError](err); ok {
 		return 2
@@ -78,7 +78,7 @@ usage or an unreadable file.`,
 	return cmd
 }
 
-// examiner looks at the connectors of a service.
+// examiner runs the doctor on the connectors of a service.
 func examiner(local *localSandbox, transport *http.Client, log *slog.Logger) httpapi.Examiner {
 	return func(ctx context.Context, cfg *connector.Config) (doctor.Report, error) {
 		client, err := newClient(cfg, local, transport, log)

@@ -9,7 +9,7 @@ import (
 	"dmconnector/internal/registry"
 )
 
-// maxSecretFile keeps a wrong path from filling the memory.
+// maxSecretFile bounds what a wrong path can load.
 const maxSecretFile = 64 << 10
 
 // A connectorFile is a connector with the id that its file's name gives it.

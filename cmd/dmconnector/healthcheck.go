@@ -25,7 +25,8 @@ func newHealthcheck() *cobra.Command {
 exit status is 0 if it is alive, or with --ready if it can send; otherwise 1. Use it
 as the health check of a container, which contains no other program.
 
-Its flags can also be set by the same environment variables as those of serve.`,
+Every flag can also be set by an environment variable, DMCONNECTOR_<FLAG>, as for
+serve.`,
 		Example: `  dmconnector healthcheck
   dmconnector healthcheck --ready --listen 0.0.0.0:8080`,
 		Args:        cobra.NoArgs,
@@ -79,7 +80,7 @@ func askHealth(ctx context.Context, address string) error {
 	}
 	client := &http.Client{
 		Transport: &http.Transport{
-			//nolint:gosec // The certificate is for another name than this machine's own, and nothing secret is asked or believed.
+			//nolint:gosec // The certificate has another name than loopback, and neither request nor answer is secret.
 			TLSClientConfig:   &tls.Config{InsecureSkipVerify: true},
 			DisableKeepAlives: true,
 		},

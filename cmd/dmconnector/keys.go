@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	// keyVariable has no flag: nobody who lists processes may see it.
+	// keyVariable has no flag, which the process list would show.
 	keyVariable = "DMCONNECTOR_SECRET_KEY"
 	keyFile     = "secret-key" // in --data
 )
@@ -44,9 +44,8 @@ func stateAddress(state, data string) string {
 	return "sqlite:" + filepath.Join(data, "state.db")
 }
 
-// secretKeys returns the keys of a state that lasts: those of the environment,
-// else for SQLite those of the file in the data folder, which is made before the
-// state is.
+// secretKeys returns the keys of a state that lasts: those of the environment, else for
+// SQLite those of the file in the data folder, which is created before the state.
 func secretKeys(kind store.Kind, state, folder string) ([][]byte, error) {
 	keys, err := environmentKeys()
 	if err != nil || keys != nil {
@@ -55,7 +54,7 @@ func secretKeys(kind store.Kind, state, folder string) ([][]byte, error) {
 	if kind == store.Postgres {
 		return nil, fmt.Errorf("set %s or %[1]s_FILE: PostgreSQL needs a sealing key, the same for all processes; create one with: openssl rand -base64 %d", keyVariable, seal.KeySize)
 	}
-	// Another process that makes both makes the key first.
+	// Check this before the key: another process that creates both creates the key first.
 	exists := stateExists(state)
 	keys, err = fileKeys(folder)
 	if !errors.Is(err, fs.ErrNotExist) {
@@ -67,7 +66,7 @@ func secretKeys(kind store.Kind, state, folder string) ([][]byte, error) {
 	return makeKey(folder)
 }
 
-// environmentKeys are those of the environment, or nil.
+// environmentKeys returns the keys in the environment, or nil.
 func environmentKeys() ([][]byte, error) {
 	text, ok, err := lookUp(keyVariable, true)
 	if err == nil && !ok {
@@ -96,7 +95,7 @@ func fileKeys(folder string) ([][]byte, error) {
 	return keys, nil
 }
 
-// openingKeys are all that may have sealed a state which is only read.
+// openingKeys returns every key that may open a state to be read.
 func openingKeys(kind store.Kind, state, folder string) ([][]byte, error) {
 	keys, err := secretKeys(kind, state, folder)
 	if err != nil {
@@ -109,7 +108,7 @@ func openingKeys(kind store.Kind, state, folder string) ([][]byte, error) {
 	return append(keys, more...), nil
 }
 
-// stateExists reports whether there is a state, as far as a file can tell.
+// stateExists reports whether the state exists; for PostgreSQL always true.
 func stateExists(state string) bool {
 	path, isFile := strings.CutPrefix(state, "sqlite:")
 	if !isFile {
@@ -119,8 +118,8 @@ func stateExists(state string) bool {
 	return err == nil
 }
 
-// makeKey makes the file of a fresh key. If another process has just made one,
-// that one counts.
+// makeKey creates the file of a fresh key. If another process has just created one, it
+// returns that.
 func makeKey(folder string) ([][]byte, error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, err
@@ -160,10 +159,10 @@ func replaceKeys(folder string, keys ...[]byte) error {
 	return syncFolder(folder)
 }
 
-// writeKeys writes keys into a new file for its owner alone, and onto the disk: a
-// state whose key is lost is lost.
+// writeKeys writes keys to a new file of mode 0600, and syncs it: without its key a
+// state is lost.
 func writeKeys(folder string, keys ...[]byte) (path string, err error) {
-	f, err := os.CreateTemp(folder, keyFile+".new-*") // of mode 0600
+	f, err := os.CreateTemp(folder, keyFile+".new-*")
 	if err != nil {
 		return "", err
 	}
@@ -174,7 +173,7 @@ func writeKeys(folder string, keys ...[]byte) (path string, err error) {
 	return f.Name(), nil
 }
 
-// syncFolder puts the names of a folder's files onto the disk.
+// syncFolder syncs the names of a folder's files to the disk.
 func syncFolder(path string) error {
 	f, err := os.Open(path)
 	if err != nil {

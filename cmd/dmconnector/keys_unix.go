@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// keepOwner gives a file the owner of another one: a key that root has replaced must
-// be readable for the service. Without another one nothing is to be kept.
+// keepOwner gives a file the owner of the one that it replaces, if there is one: after
+// root has changed the key, the service must still be able to read it.
 func keepOwner(path, as string) error {
 	info, err := os.Stat(as)
 	if errors.Is(err, fs.ErrNotExist) {

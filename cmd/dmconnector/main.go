@@ -28,7 +28,7 @@ func main() {
 	os.Exit(exitStatus(err))
 }
 
-// errReported ends the program with status 1 without a further word.
+// errReported ends the program with status 1 and no further output.
 var errReported = errors.New("reported")
 
 func newRoot() *cobra.Command {

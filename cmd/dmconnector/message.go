@@ -13,7 +13,7 @@ import (
 	"dmconnector/internal/strictjson"
 )
 
-// A messageFlags asks for a message on the command line.
+// messageFlags describe a message on the command line.
 type messageFlags struct {
 	usageType, locale, uiLocales, payload string
 }
@@ -25,8 +25,8 @@ func (m *messageFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&m.payload, "payload", "", "variables as a JSON `object`, or @FILE; they override sample values")
 }
 
-// message is what Logto would send: sample values of the usage type, and over
-// them what the flags say.
+// message is what Logto would send: sample values of the usage type, overridden by the
+// flags.
 func (m *messageFlags) message() (connector.Message, error) {
 	message := connector.SampleMessage(m.usageType)
 	if m.payload != "" {

@@ -72,8 +72,7 @@ type previewed struct {
 	Trace        connector.Trace `json:"trace"`
 }
 
-// readValid reads a connector that must be free of errors. Its warnings go to
-// standard error.
+// readValid reads a connector without errors. Its warnings go to standard error.
 func readValid(cmd *cobra.Command, path string, allow []string) (*connector.Config, error) {
 	file, err := readConnector(path, connector.ParseOptions{AllowedEndpoints: allow})
 	if err != nil {
@@ -112,8 +111,8 @@ func printTrace(w io.Writer, trace connector.Trace) {
 	}
 }
 
-// openMail writes the body to a file and shows it in the browser. Where no
-// browser can be started, the file's name is of use all the same.
+// openMail writes the body to a file and opens it in a browser. The file's name is
+// useful even if no browser can be started.
 func openMail(cmd *cobra.Command, mail *aliyundm.Mail) error {
 	body, pattern := mail.HTMLBody, "dmconnector-*.html"
 	if body == "" {
@@ -134,10 +133,9 @@ func openMail(cmd *cobra.Command, mail *aliyundm.Mail) error {
 	return nil
 }
 
-// browser opens a file in the browser that the environment names, as it does
-// for other programs, or in the system's.
+// browser opens a file in the browser that BROWSER names, or in the system's.
 func browser(ctx context.Context, path string) *exec.Cmd {
-	ctx = context.WithoutCancel(ctx) // it lives on when this program has ended
+	ctx = context.WithoutCancel(ctx) // it outlives this program
 	command := []string{"xdg-open"}
 	switch named := os.Getenv("BROWSER"); {
 	case named != "":

@@ -51,7 +51,7 @@ JSON. A connector with "templates": "builtin" uses all of them.`,
 	return cmd
 }
 
-// wanted reports whether a list names the value, or names nothing.
+// wanted reports whether the list has the value, or is empty.
 func wanted(list []string, value string) bool {
 	for _, item := range list {
 		if strings.EqualFold(item, value) {

@@ -83,19 +83,18 @@ func isLoopback(addr net.Addr) bool {
 	return ok && tcp.IP.IsLoopback()
 }
 
-// A localSandbox is the sandbox that serve runs inside. Nil is none.
+// A localSandbox is the sandbox inside serve; nil without --sandbox.
 type localSandbox struct {
 	sandbox *sandbox.Sandbox
 	address net.Addr
 	server  *http.Server
-	// roleKey is the made-up key of connectors that send as a role. Where one tries
-	// things out there need be no role, and the keys of a real one must not reach the
-	// sandbox.
+	// roleKey is the made-up key of connectors with a RAM role: a trial needs no role,
+	// and the keys of a real one must not reach the sandbox.
 	roleKey aliyundm.Credentials
 	log     *slog.Logger
 }
 
-// startSandbox runs a sandbox that knows no account yet.
+// startSandbox runs a sandbox without accounts.
 func startSandbox(ctx context.Context, address, token string, log *slog.Logger) (*localSandbox, error) {
 	listener, err := listenSandbox(ctx, address, token)
 	if err != nil {
@@ -152,7 +151,7 @@ func (s *localSandbox) know(connectors map[string]delivery.Connector) {
 	s.sandbox.SetAccounts(accounts)
 }
 
-// account is what the sandbox knows of a connector.
+// account is a connector's account in the sandbox.
 func (s *localSandbox) account(cfg *connector.Config) sandbox.Account {
 	key := s.credentials(cfg)
 	return sandbox.Account{
@@ -161,7 +160,7 @@ func (s *localSandbox) account(cfg *connector.Config) sandbox.Account {
 	}
 }
 
-// credentials are what a connector sends with to the sandbox.
+// credentials are a connector's in the sandbox.
 func (s *localSandbox) credentials(cfg *connector.Config) aliyundm.Credentials {
 	if cfg.Credentials != nil {
 		return s.roleKey

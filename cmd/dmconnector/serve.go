@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// exampleConnector is what serve --sandbox has when it is given no connectors.
+// exampleConnector is the connector of serve --sandbox without --connectors.
 //
 //go:embed example.json
 var exampleConnector []byte

@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// newHTTPServer bounds the header only: a deadline for the answer would drop
-// connections, and a dropped connection shows its code to the browser.
+// newHTTPServer limits the time of the header only. A deadline for the answer would drop
+// connections, and Logto shows the code of a dropped request to the browser.
 func newHTTPServer(handler http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler:           handler,
@@ -26,8 +26,8 @@ func newHTTPServer(handler http.Handler, log *slog.Logger) *http.Server {
 	}
 }
 
-// listen opens the address, or takes the socket that a supervisor hands over
-// (sd_listen_fds(3)): with that a successor goes on without a refused connection.
+// listen opens the address, or uses the socket passed by a supervisor (sd_listen_fds(3)),
+// with which a restart refuses no connection.
 func listen(ctx context.Context, address string) (net.Listener, error) {
 	if os.Getenv("LISTEN_FDS") != "1" {
 		return new(net.ListenConfig).Listen(ctx, "tcp", address)
@@ -46,15 +46,15 @@ func listen(ctx context.Context, address string) (net.Listener, error) {
 
 // Times of a stop, from the signal.
 const (
-	lingerTime = 2 * time.Second  // callers that have not noticed are still answered
-	stopTime   = 12 * time.Second // then connections that are left are cut off
-	// outcomeTime is the part of stopTime that callers' connections cannot use up: in
-	// it outcomes are recorded.
+	lingerTime = 2 * time.Second  // new connections are still answered
+	stopTime   = 12 * time.Second // then open connections are cut off
+	// outcomeTime is the part of stopTime reserved for recording outcomes: callers'
+	// connections cannot use it up.
 	outcomeTime = 2 * time.Second
 )
 
-// A drainer is what must end before the program does. Each function returns at the
-// end of its context at the latest; nil is nothing to wait for.
+// A drainer waits for what must end before the program does. Each function returns when
+// its context ends at the latest; nil means nothing to wait for.
 type drainer struct {
 	begin       func()                      // the stop begins
 	connections func(context.Context) error // of callers
@@ -68,14 +68,14 @@ func (d drainer) wait(ctx context.Context, stopped time.Time) {
 	defer cancel()
 	early, cancelEarly := context.WithDeadline(ctx, stopped.Add(stopTime-outcomeTime))
 	defer cancelEarly()
-	// An error means that its time was up.
+	// An error means that the time was up.
 	_ = d.connections(early)
 	_ = d.outcomes(end)
 	_ = d.connections(end) // the answers of the last messages
 }
 
-// serveUntilDone serves until ctx is done, then stops in good order. A plain
-// Shutdown would cut connections on which a request may just be on its way.
+// serveUntilDone serves until ctx is done, then stops gracefully. A plain Shutdown would
+// cut connections on which a request may be arriving.
 func serveUntilDone(ctx context.Context, server *http.Server, listener net.Listener, drain drainer) error {
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
@@ -106,7 +106,7 @@ func serveUntilDone(ctx context.Context, server *http.Server, listener net.Liste
 	return server.Close()
 }
 
-// A certificate is a TLS certificate whose files are read again when they change.
+// A certificate is a TLS certificate that is reloaded when its files change.
 type certificate struct {
 	certFile, keyFile string
 	log               *slog.Logger
@@ -116,7 +116,7 @@ type certificate struct {
 	stamp   string // the files' times and sizes
 }
 
-// newCertificate reads the files, which must be good at the start.
+// newCertificate reads the files, which must be valid at the start.
 func newCertificate(certFile, keyFile string, log *slog.Logger) (*certificate, error) {
 	if certFile == "" || keyFile == "" {
 		return nil, errors.New("set both --tls-cert and --tls-key")
@@ -128,15 +128,15 @@ func newCertificate(certFile, keyFile string, log *slog.Logger) (*certificate, e
 	return c, nil
 }
 
-// get is for a tls.Config's GetCertificate. Files that are broken or half
-// written leave the last good certificate in place.
+// get is for a tls.Config's GetCertificate. While the files are broken or half written,
+// the last good certificate stays in use.
 func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if stamp := c.filesStamp(); stamp != c.stamp {
 		if err := c.read(stamp); err != nil {
 			c.log.Error("cannot reload TLS certificate, the old one stays in use", "error", err)
-			c.stamp = stamp // said once
+			c.stamp = stamp // logged once
 		}
 	}
 	return c.current, nil
@@ -161,7 +161,7 @@ func (c *certificate) filesStamp() string {
 	return fmt.Sprint(stamp...)
 }
 
-// listener speaks TLS on connections that another one takes.
+// listener speaks TLS on the connections of another listener.
 func (c *certificate) listener(inner net.Listener) net.Listener {
 	return tls.NewListener(inner, &tls.Config{
 		MinVersion:     tls.VersionTLS12,

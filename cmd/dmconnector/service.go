@@ -22,8 +22,8 @@ import (
 	"dmconnector/internal/tracing"
 )
 
-// lockWait is how long a successor waits until its predecessor, which answers its
-// last callers, lets go of the state.
+// lockWait is how long a successor waits for the state while its predecessor answers its
+// last callers.
 const lockWait = 15 * time.Second
 
 // A service is everything that serve runs, wired together.
@@ -38,15 +38,15 @@ type service struct {
 	scheme   string
 	sandbox  *localSandbox // nil without --sandbox
 	state    *store.Store
-	tracing  *tracing.Tracing // nil if nobody wants traces
+	tracing  *tracing.Tracing // nil without a collector
 	metrics  *metrics.Metrics
 	messages *delivery.Delivery
 	registry *registry.Registry
 	api      *httpapi.Server
 }
 
-// open opens all that is needed before the first request. The port comes first: a
-// successor takes the requests that come while it waits for the state.
+// open opens everything that the first request needs. The port comes first, so that a
+// successor accepts requests while it waits for the state.
 func (s *service) open(ctx context.Context) error {
 	if err := s.readTokens(); err != nil {
 		return err
@@ -108,7 +108,7 @@ func (s *service) openState(ctx context.Context) error {
 	return err
 }
 
-// wire makes the parts and ties them to each other.
+// wire creates the parts and connects them.
 func (s *service) wire(ctx context.Context) error {
 	volatile := s.state.Kind() == store.Memory
 	transport := aliyundm.NewHTTPClient()
@@ -155,7 +155,7 @@ func (s *service) apply(connectors map[string]delivery.Connector) {
 	s.messages.Use(s.metrics.Connectors(connectors))
 }
 
-// run serves until ctx is done, then stops in good order.
+// run serves until ctx is done, then stops gracefully.
 func (s *service) run(ctx context.Context) error {
 	working, stopWork := context.WithCancel(ctx)
 	keeping, stopKeeping := context.WithCancel(context.WithoutCancel(ctx))
@@ -263,8 +263,8 @@ func (s *service) banner() banner {
 	return banner{s.scheme + "://" + s.listener.Addr().String(), s.sandbox.url(), s.opts.data, s.send, s.admin}
 }
 
-// newClient makes the client of a connector. A sandbox takes the place of every
-// endpoint, and of every role.
+// newClient returns the client of a connector. A sandbox replaces every endpoint and
+// role.
 func newClient(cfg *connector.Config, local *localSandbox, transport *http.Client, log *slog.Logger) (*aliyundm.Client, error) {
 	opts := cfg.ClientOptions()
 	if local != nil {
@@ -275,7 +275,7 @@ func newClient(cfg *connector.Config, local *localSandbox, transport *http.Clien
 	return aliyundm.NewClient(opts)
 }
 
-// sandboxToken closes the inbox of a sandbox that others can reach.
+// sandboxToken returns the inbox's token, which it needs unless it listens on loopback.
 func (s *service) sandboxToken() string {
 	host, _, err := net.SplitHostPort(s.opts.sandboxListen)
 	if ip := net.ParseIP(host); err == nil && (host == "localhost" || ip != nil && ip.IsLoopback()) {

@@ -9,7 +9,7 @@ import (
 	"syscall"
 )
 
-// followLevel has SIGUSR1 switch the log's level.
+// followLevel switches the log level on SIGUSR1.
 func (s *service) followLevel(ctx context.Context) {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGUSR1)

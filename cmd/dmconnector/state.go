@@ -14,7 +14,7 @@ import (
 	"dmconnector/internal/store"
 )
 
-// stateFlags name the state that a command works on, as those of serve do.
+// stateFlags name the state of a command, as for serve.
 type stateFlags struct{ state, data string }
 
 // addTo adds the flags to all commands below parent.
@@ -45,7 +45,7 @@ func (f *stateFlags) options(mustExist bool) (store.Options, error) {
 
 var errForgotten = errors.New("use a state that lasts: memory ends with its process, and no other process can read it")
 
-// errNoState may name the address: it is a file's.
+// errNoState may show the address, which is a file's.
 func errNoState(address string) error { return fmt.Errorf("there is no state at %s", address) }
 
 func newState() *cobra.Command {
@@ -168,7 +168,7 @@ each with NEW,OLD, so that all can open what any of them seals.`,
 	}
 }
 
-// rekey returns how many values it has sealed.
+// rekey returns the number of sealed values.
 func rekey(ctx context.Context, flags *stateFlags, log *slog.Logger) (count int, err error) {
 	opts, err := flags.options(true)
 	if err != nil {
@@ -199,8 +199,8 @@ type resealer interface {
 	Reseal(ctx context.Context, ring *seal.Ring) (int, error)
 }
 
-// rekeyFile gives the state a fresh key. At each moment the file has what opens
-// the state.
+// rekeyFile gives the state a fresh key. At any moment the file has a key that opens the
+// state.
 func rekeyFile(ctx context.Context, s resealer, folder string) (int, error) {
 	keys, err := fileKeys(folder)
 	if err != nil {

@@ -33,7 +33,7 @@ sealing key is DMCONNECTOR_SECRET_KEY, else the one in --data.`,
 	return cmd
 }
 
-// withStore calls f with the state, which a service may be running on.
+// withStore calls use with the state, beside a running service.
 func (f *stateFlags) withStore(cmd *cobra.Command, mustExist bool, use func(context.Context, *store.Store) error) (err error) {
 	opts, err := f.options(mustExist)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// A tokenSource says where a kind of callers' token came from.
+// A tokenSource is the tokens of one scope.
 type tokenSource struct {
 	values []string
 	made   bool // created by this start, so it must be shown
