@@ -1,9 +1,15 @@
 package doctor_test
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"io"
 	"log/slog"
+	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -22,6 +28,12 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// checks are all of them, in their order.
+var checks = []doctor.Check{
+	doctor.Config, doctor.Name, doctor.Connection, doctor.Clock, doctor.Key,
+	doctor.Permission, doctor.Account, doctor.Sender, doctor.Domain, doctor.Reply,
+}
+
 const sender = "noreply@mail.example.com"
 
 func goodAccount() sandbox.Account {
@@ -37,6 +49,11 @@ func clientAt(t *testing.T, cfg *connector.Config, endpoint string) *aliyundm.Cl
 	t.Helper()
 	transport := aliyundm.NewHTTPClient()
 	t.Cleanup(transport.CloseIdleConnections)
+	return clientWith(t, cfg, endpoint, transport)
+}
+
+func clientWith(t *testing.T, cfg *connector.Config, endpoint string, transport *http.Client) *aliyundm.Client {
+	t.Helper()
 	client, err := aliyundm.NewClient(aliyundm.Options{
 		Region: cfg.RegionID, Endpoint: endpoint, HTTP: transport,
 		Credentials: aliyundm.Credentials{AccessKeyID: cfg.AccessKeyID, AccessKeySecret: string(cfg.AccessKeySecret)},
@@ -168,7 +185,7 @@ func TestExamine(t *testing.T) {
 			if got := findings(report); got != tt.want || report.Outcome != tt.outcome {
 				t.Errorf("%s: %s\nwant %s: %s", report.Outcome, got, tt.outcome, tt.want)
 			}
-			for i, check := range doctor.Checks() {
+			for i, check := range checks {
 				if len(report.Steps) <= i || report.Steps[i].Check != check || report.Steps[i].Detail == "" {
 					t.Errorf("step %d of %+v is not for %s", i, report.Steps, check)
 				}
@@ -353,7 +370,71 @@ func TestBrokenConnector(t *testing.T) {
 	if got := step(t, report, doctor.Config); got.Status != doctor.Problem || !strings.Contains(got.Detail, "/accountName: is missing") {
 		t.Errorf("%+v", got)
 	}
-	if report.Outcome != doctor.Problem || len(report.Steps) != len(doctor.Checks()) {
+	if report.Outcome != doctor.Problem || len(report.Steps) != len(checks) {
+		t.Errorf("%+v", report)
+	}
+}
+
+func TestNoConditionIsLeftOut(t *testing.T) {
+	for status, want := range map[string]string{"3": "it is frozen and overdue.", "64": "it is in the unknown status 64."} {
+		report := examine(t, goodConfig(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.FormValue("Action") == "DescAccountSummary" {
+				fmt.Fprintf(w, `{"UserStatus":%s}`, status)
+				return
+			}
+			refusing("InvalidToAddress").ServeHTTP(w, r)
+		}))
+		if got := step(t, report, doctor.Account); !strings.HasSuffix(got.Detail, want) || got.Cure == "" {
+			t.Errorf("status %s: %+v, want %s", status, got, want)
+		}
+	}
+}
+
+// A key that may not look in the other regions still tries there.
+func TestSenderThatIsNowhere(t *testing.T) {
+	account, cfg := goodAccount(), goodConfig()
+	account.SendOnly, cfg.AccountName = true, "no-reply@mail.example.com"
+	s := sandbox.New(sandbox.Options{Accounts: []sandbox.Account{account}})
+	t.Cleanup(s.Close)
+	got := step(t, examine(t, cfg, s), doctor.Sender)
+	if got.Finding != "sender_missing" || !strings.HasSuffix(got.Detail, ", nor in any other region.") {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestCertificateThatExpires(t *testing.T) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	expires := time.Now().Add(48 * time.Hour)
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: expires, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := sandbox.New(sandbox.Options{Accounts: []sandbox.Account{goodAccount()}})
+	t.Cleanup(s.Close)
+	server := httptest.NewUnstartedServer(s)
+	server.TLS = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
+	server.StartTLS()
+	t.Cleanup(server.Close)
+
+	client := aliyundm.NewHTTPClient()
+	roots := x509.NewCertPool()
+	roots.AddCert(certificate)
+	client.Transport.(*http.Transport).TLSClientConfig.RootCAs = roots
+	t.Cleanup(client.CloseIdleConnections)
+	report := doctor.Examine(t.Context(), doctor.Patient{Config: goodConfig(), Client: clientWith(t, goodConfig(), server.URL, client)})
+	got := step(t, report, doctor.Connection)
+	if got.Status != doctor.Warning || got.Finding != "certificate_expires" || got.Values["date"] != expires.UTC().Format(time.DateOnly) {
+		t.Errorf("%+v", got)
+	}
+	if report.Outcome != doctor.Warning {
 		t.Errorf("%+v", report)
 	}
 }
