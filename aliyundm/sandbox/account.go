@@ -16,6 +16,7 @@ type accounts map[string]*account
 type account struct {
 	Account
 	senders []sender // empty means any
+	usage   *usage
 }
 
 // A sender is an address that exists, in one region or, if that is empty, in all.
@@ -24,7 +25,9 @@ type sender struct {
 	region  string
 }
 
-func newAccounts(list []Account) accounts {
+// newAccounts makes the accounts of the list. Those that were known before keep
+// their usage.
+func newAccounts(list []Account, before accounts) accounts {
 	known := accounts{}
 	for _, a := range list {
 		if a.AccessKeyID == "" || a.AccessKeySecret == "" {
@@ -38,7 +41,11 @@ func newAccounts(list []Account) accounts {
 		switch {
 		case !again:
 			a.Frozen, a.Unverified = lowered(a.Frozen), lowered(a.Unverified)
-			known[a.AccessKeyID] = &account{a, senders}
+			have = &account{a, senders, &usage{}}
+			if old := before[a.AccessKeyID]; old != nil {
+				have.usage = old.usage
+			}
+			known[a.AccessKeyID] = have
 		case len(senders) == 0 || len(have.senders) == 0:
 			have.senders = nil
 		default:
@@ -89,73 +96,46 @@ func lowered(list []string) []string {
 // chinaTime is the zone whose midnight resets the daily quota.
 var chinaTime = time.FixedZone("CST", 8*60*60)
 
-// quotas hold each account to its rate and its daily quota.
-type quotas struct {
-	rate  int // calls in any second; negative: no limit
-	quota int // recipients a day; 0: no limit
-
-	mu      sync.Mutex
-	byKeyID map[string]*usage
-}
-
+// A usage is what an account has used of its rate and of its daily quota.
 type usage struct {
-	calls []time.Time // the last calls let through, a ring of rate places
-	next  int         // the place of the oldest
+	mu    sync.Mutex
+	calls []time.Time // let through in the last second, oldest first
 	day   string
-	used  int // recipients on that day
+	sent  int // recipients on that day
 }
 
-// keep forgets the accounts that are not known any more.
-func (q *quotas) keep(known accounts) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	for id := range q.byKeyID {
-		if known[id] == nil {
-			delete(q.byKeyID, id)
-		}
-	}
-}
-
-// of is the account's usage. The caller holds the lock.
-func (q *quotas) of(keyID string) *usage {
-	if q.byKeyID[keyID] == nil {
-		q.byKeyID[keyID] = &usage{calls: make([]time.Time, max(q.rate, 0))}
-	}
-	return q.byKeyID[keyID]
-}
-
-// call counts a call and reports whether it is within the rate: whether fewer
-// than rate calls were let through in the second before it.
-func (q *quotas) call(keyID string, now time.Time) bool {
-	if q.rate < 0 {
+// call counts a call, unless as many as rate were let through in the second before
+// it. A negative rate is no limit.
+func (u *usage) call(rate int, now time.Time) bool {
+	if rate < 0 {
 		return true
 	}
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	a := q.of(keyID)
-	if oldest := a.calls[a.next]; !oldest.IsZero() && now.Sub(oldest) < time.Second {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for len(u.calls) > 0 && now.Sub(u.calls[0]) >= time.Second {
+		u.calls = u.calls[1:]
+	}
+	if len(u.calls) >= rate {
 		return false
 	}
-	a.calls[a.next] = now
-	a.next = (a.next + 1) % len(a.calls)
+	u.calls = append(u.calls, now)
 	return true
 }
 
-// spend takes recipients from the day's quota and reports whether they fit.
-func (q *quotas) spend(keyID string, recipients int, now time.Time) bool {
-	if q.quota <= 0 {
+// send takes recipients from the day's quota, if they fit. No quota is no limit.
+func (u *usage) send(quota, recipients int, now time.Time) bool {
+	if quota <= 0 {
 		return true
 	}
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	a := q.of(keyID)
-	if day := now.In(chinaTime).Format(time.DateOnly); day != a.day {
-		a.day, a.used = day, 0
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if day := now.In(chinaTime).Format(time.DateOnly); day != u.day {
+		u.day, u.sent = day, 0
 	}
-	if a.used+recipients > q.quota {
+	if u.sent+recipients > quota {
 		return false
 	}
-	a.used += recipients
+	u.sent += recipients
 	return true
 }
 
@@ -176,8 +156,7 @@ type nonces struct {
 
 	mu    sync.Mutex
 	known map[nonce]struct{}
-	queue []usedNonce // oldest at first
-	first int
+	queue []usedNonce // oldest first
 }
 
 // A nonce is the hash of a key's id and a nonce of its calls.
@@ -198,26 +177,20 @@ func (n *nonces) use(keyID, value string, now time.Time) bool {
 	id := nonce(sum[:16])
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	for len(n.known) > 0 && now.Sub(n.queue[n.first].at) >= nonceMemory {
-		n.forgetOldest()
+	forgetOldest := func() {
+		delete(n.known, n.queue[0].nonce)
+		n.queue = n.queue[1:]
+	}
+	for len(n.queue) > 0 && now.Sub(n.queue[0].at) >= nonceMemory {
+		forgetOldest()
 	}
 	if _, used := n.known[id]; used {
 		return false
 	}
-	if len(n.known) >= n.max {
-		n.forgetOldest()
+	if len(n.queue) >= n.max {
+		forgetOldest()
 	}
 	n.known[id] = struct{}{}
 	n.queue = append(n.queue, usedNonce{id, now})
 	return true
-}
-
-// forgetOldest drops the oldest nonce. The caller holds the lock.
-func (n *nonces) forgetOldest() {
-	delete(n.known, n.queue[n.first].nonce)
-	n.first++
-	if n.first > len(n.queue)/2 { // move the rest down, amortised over as many calls
-		n.queue = append(n.queue[:0], n.queue[n.first:]...)
-		n.first = 0
-	}
 }

@@ -162,7 +162,7 @@ func (s *Sandbox) putFaults(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if err == nil {
-		err = s.faults.set(list)
+		err = s.SetFaults(list...)
 	}
 	if err != nil {
 		problem(w, http.StatusBadRequest, "invalid_request", "a list of faults is wanted: "+err.Error())
@@ -172,7 +172,7 @@ func (s *Sandbox) putFaults(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Sandbox) clearFaults(w http.ResponseWriter, _ *http.Request) {
-	_ = s.faults.set(nil)
+	_ = s.SetFaults()
 	w.WriteHeader(http.StatusNoContent)
 }
 

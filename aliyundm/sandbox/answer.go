@@ -1,11 +1,13 @@
 package sandbox
 
 import (
+	_ "embed"
 	"encoding/json"
 	"encoding/xml"
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 )
 
 // receipt is the answer to a mail that was accepted.
@@ -25,21 +27,76 @@ type errorAnswer struct {
 	Code      string   `json:"Code" xml:"Code"`
 }
 
-// encode writes v, a receipt or a errorAnswer, as the call wants it.
+// A refusal is an error answer of Direct Mail.
+type refusal struct {
+	status  int
+	code    string
+	message string
+}
+
+//go:embed codes.tsv
+var codesTable string
+
+// refusals has the codes a SingleSendMail can be answered with, save those that name
+// a parameter.
+var refusals = readRefusals(codesTable)
+
+func readRefusals(table string) map[string]refusal {
+	known := map[string]refusal{}
+	for line := range strings.Lines(table) {
+		if cells := strings.Split(strings.TrimSpace(line), "\t"); len(cells) == 3 {
+			status, _ := strconv.Atoi(cells[1])
+			known[cells[0]] = refusal{status, cells[0], cells[2]}
+		}
+	}
+	return known
+}
+
+// refuse is the refusal with the code, which must be one of refusals. For a signature
+// it has the string to sign as the server made it, which holds the whole mail and is
+// for the answer alone.
+func (c *call) refuse(code string) *refusal {
+	r := refusals[code]
+	switch {
+	case code == "SignatureDoesNotMatch" && c.sign.acs3:
+		r.message = "Specified signature does not match our calculation. server StringToSign is [" + c.sign.toSign +
+			"]server CanonicalRequest is [" + c.sign.canonical + "]"
+	case code == "SignatureDoesNotMatch", code == "IncompleteSignature":
+		r.message += c.sign.toSign
+	}
+	return &r
+}
+
+// missing refuses a call without a parameter that is mandatory.
+func missing(name string) *refusal {
+	return &refusal{http.StatusBadRequest, "Missing" + name, name + " is mandatory for this action."}
+}
+
+// invalid refuses a parameter's value.
+func invalid(name string) *refusal {
+	return &refusal{http.StatusBadRequest, "Invalid" + name, "Specified parameter " + name + " is not valid."}
+}
+
+// encode writes v, an answer of Direct Mail, as the call wants it.
 func (c *call) encode(v any) (contentType string, body []byte) {
 	if c.xml {
-		body, _ = xml.Marshal(v) // two structs of strings always can
+		body, _ = xml.Marshal(v) // structs of strings and numbers always can
 		return "text/xml;charset=utf-8", append([]byte(`<?xml version="1.0" encoding="UTF-8"?>`), body...)
 	}
 	body, _ = json.Marshal(v)
 	return "application/json;charset=utf-8", body
 }
 
-// refuse answers with an error of Direct Mail.
-func (s *Sandbox) refuse(w http.ResponseWriter, r *http.Request, c *call, reason *refusal) {
-	s.log.InfoContext(r.Context(), "call refused", "code", reason.code, "status", reason.status, "request_id", c.id)
+func (c *call) succeed(w http.ResponseWriter, v any) {
+	contentType, body := c.encode(v)
+	send(w, http.StatusOK, contentType, body)
+}
+
+// fail answers with an error of Direct Mail.
+func (s *Sandbox) fail(w http.ResponseWriter, c *call, reason *refusal) {
+	s.log.InfoContext(c.r.Context(), "call refused", "code", reason.code, "status", reason.status, "request_id", c.id)
 	contentType, body := c.encode(errorAnswer{
-		RequestID: c.id, Message: reason.message, HostID: c.host, Code: reason.code,
+		RequestID: c.id, Message: reason.message, HostID: c.r.Host, Code: reason.code,
 		Recommend: "https://api.aliyun.com/troubleshoot?q=" + reason.code + "&product=Dm&requestId=" + c.id,
 	})
 	send(w, reason.status, contentType, body)

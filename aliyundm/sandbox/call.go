@@ -2,7 +2,6 @@ package sandbox
 
 import (
 	"crypto/rand"
-	"encoding/hex"
 	"fmt"
 	"maps"
 	"mime"
@@ -20,51 +19,40 @@ const (
 	maxBody = 8 << 20
 )
 
-// A call is one request to Direct Mail's API, as far as it has been read.
+// A call is one request to Direct Mail's API.
 type call struct {
-	id    string // RequestId
-	trace string
-	host  string
-	path  string
-
-	method string
-	xml    bool // how to answer
+	r      *http.Request
+	id     string // RequestId
+	xml    bool   // how to answer
 	params parameters
 	sign   signing
 
-	account    *account // known after checkSignature
+	account    *account // known after checkCaller
 	recipients []string // known after checkRecipients
 }
 
-// newCall reads what is known before the parameters.
-func newCall(r *http.Request) *call {
-	return &call{
-		id: requestID(), trace: hexID(), host: r.Host, path: r.URL.Path, method: r.Method,
-		xml: !isACS3(r), params: parameters{},
-	}
-}
-
-// read reads the parameters, from the URL, the body, or both, and the signature.
+// readCall reads the parameters, from the URL, the body, or both, and the signature.
 // It never fails: what is missing or malformed is for the checks to say.
-func (c *call) read(r *http.Request, body []byte) {
+func readCall(r *http.Request, id string, body []byte) *call {
+	c := &call{r: r, id: id, params: parameters{}}
 	c.params.add(r.URL.RawQuery)
-	query := maps.Clone(c.params) // ACS3 signs the query alone and the body's hash
+	query := c.params.canonical() // ACS3 signs the query alone and the body's hash
 	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if r.Method == http.MethodPost && kind == "application/x-www-form-urlencoded" {
 		c.params.add(string(body))
 	}
 	if isACS3(r) {
-		c.sign = readACS3(r, query.canonical(), body)
+		c.sign = readACS3(r, query, body)
 	} else {
 		c.sign = readRPC(r.Method, c.params)
 	}
-	switch format := c.params["Format"]; {
-	case strings.EqualFold(format, "JSON"):
-		c.xml = false
-	case strings.EqualFold(format, "XML"):
-		c.xml = true
-	}
+	format := strings.ToUpper(c.params["Format"])
+	c.xml = format == "XML" || format != "JSON" && !c.sign.acs3
+	return c
 }
+
+// sends reports whether the call is for a mail. All others only ask.
+func (c *call) sends() bool { return c.sign.action == sendAction }
 
 // requestID makes a RequestId: a random UUID in upper case.
 func requestID() string {
@@ -73,12 +61,6 @@ func requestID() string {
 	b[6] = b[6]&0x0f | 0x40
 	b[8] = b[8]&0x3f | 0x80
 	return fmt.Sprintf("%X-%X-%X-%X-%X", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
-}
-
-func hexID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:])
-	return hex.EncodeToString(b[:])
 }
 
 // parameters are a call's parameters, decoded. Of a repeated name the first
@@ -101,52 +83,29 @@ func (p parameters) add(encoded string) {
 }
 
 // canonical is the canonical query string of both signature versions: sorted by
-// name, encoded anew whatever the encoding on the wire was. The names in except
-// are left out.
-func (p parameters) canonical(except ...string) string {
-	var b []byte
+// name, encoded anew whatever the encoding on the wire was.
+func (p parameters) canonical() string {
+	var pairs []string
 	for _, name := range slices.Sorted(maps.Keys(p)) {
-		if slices.Contains(except, name) {
-			continue
-		}
-		if len(b) > 0 {
-			b = append(b, '&')
-		}
-		b = appendEscaped(b, name)
-		b = append(b, '=')
-		b = appendEscaped(b, p[name])
+		pairs = append(pairs, escape(name)+"="+escape(p[name]))
 	}
-	return string(b)
+	return strings.Join(pairs, "&")
 }
 
-// appendEscaped appends s with everything escaped that RFC 3986 does not call
-// unreserved, as both signature versions want it.
-func appendEscaped(b []byte, s string) []byte {
-	const hex = "0123456789ABCDEF"
-	for i := range len(s) {
-		c := s[i]
-		if isLetterOrDigit(c) || c == '-' || c == '_' || c == '.' || c == '~' {
-			b = append(b, c)
-			continue
-		}
-		b = append(b, '%', hex[c>>4], hex[c&15])
-	}
-	return b
+// escape escapes all that RFC 3986 does not call unreserved, as both signature
+// versions want it.
+func escape(s string) string {
+	return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") // a literal + is %2B
 }
 
 // unescape decodes form encoding. With a malformed escape the text is left as it is,
 // and what is not UTF-8 becomes U+FFFD; in both cases the signature cannot match,
-// since the client signed something else.
+// since the client signed something else. The text is a copy, so that a mail in the
+// inbox does not hold the whole request.
 func unescape(s string) string {
 	decoded, err := url.QueryUnescape(s)
 	if err != nil {
 		decoded = s
 	}
-	return strings.ToValidUTF8(decoded, "\uFFFD")
+	return strings.Clone(strings.ToValidUTF8(decoded, "\uFFFD"))
 }
-
-func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
-
-func isDigit(c byte) bool { return '0' <= c && c <= '9' }
-
-func isLetterOrDigit(c byte) bool { return isLetter(c) || isDigit(c) }

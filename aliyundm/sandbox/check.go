@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -27,11 +28,9 @@ const (
 // gateway, and then Direct Mail itself, are thought to make them. It
 // returns the first refusal, or nil.
 func (s *Sandbox) check(c *call) *refusal {
-	checks := []func(*call) *refusal{checkRequest, checkScheme, s.checkSignature, s.checkRateAndPermission}
-	if c.sign.action == sendAction {
-		checks = append(checks, checkRequired, checkSender, checkTexts, checkRecipients)
-	} else {
-		checks = append(checks, checkQuery)
+	checks := []func(*call) *refusal{checkRequest, checkScheme, s.checkCaller, checkQuery}
+	if c.sends() {
+		checks = []func(*call) *refusal{checkRequest, checkScheme, s.checkCaller, checkRequired, checkMail, checkRecipients}
 	}
 	for _, check := range checks {
 		if r := check(c); r != nil {
@@ -42,18 +41,17 @@ func (s *Sandbox) check(c *call) *refusal {
 }
 
 func checkRequest(c *call) *refusal {
-	format := strings.ToUpper(c.params["Format"])
 	switch {
-	case c.method != http.MethodGet && c.method != http.MethodPost:
-		return refuse("UnsupportedHTTPMethod")
-	case c.path != "/" && c.path != "":
-		return refuse("InvalidAction.NotFound")
-	case format != "" && format != "JSON" && format != "XML":
-		return refuse("InvalidParameter.Format")
+	case c.r.Method != http.MethodGet && c.r.Method != http.MethodPost:
+		return c.refuse("UnsupportedHTTPMethod")
+	case c.r.URL.Path != "/" && c.r.URL.Path != "":
+		return c.refuse("InvalidAction.NotFound")
+	case !slices.Contains([]string{"", "JSON", "XML"}, strings.ToUpper(c.params["Format"])):
+		return c.refuse("InvalidParameter.Format")
 	case c.sign.action == "":
 		return missing("Action")
-	case c.sign.action != sendAction && queries[c.sign.action] == nil:
-		return refuse("InvalidAction.NotFound")
+	case !c.sends() && queries[c.sign.action] == nil:
+		return c.refuse("InvalidAction.NotFound")
 	case c.sign.version == "":
 		return missing("Version")
 	case c.sign.version != "2015-11-23":
@@ -65,7 +63,7 @@ func checkRequest(c *call) *refusal {
 // checkScheme checks that the signature is there and of a known version.
 func checkScheme(c *call) *refusal {
 	if c.sign.acs3 && (c.sign.keyID == "" || c.sign.signature == "") {
-		return refuse("IncompleteSignature").about(c)
+		return c.refuse("IncompleteSignature")
 	}
 	for _, p := range []struct{ name, value string }{
 		{"AccessKeyId", c.sign.keyID},
@@ -85,48 +83,42 @@ func checkScheme(c *call) *refusal {
 	}
 	switch {
 	case c.sign.method != method:
-		return refuse("InvalidSignatureMethod")
+		return c.refuse("InvalidSignatureMethod")
 	case c.sign.revision != revision:
 		return invalid("SignatureVersion")
 	case !c.sign.complete:
-		return refuse("IncompleteSignature").about(c)
+		return c.refuse("IncompleteSignature")
 	}
 	return nil
 }
 
-// checkSignature checks the nonce last, so that a forger cannot use up nonces.
-func (s *Sandbox) checkSignature(c *call) *refusal {
+// checkCaller checks the signature, the rate and the permission. The nonce comes after
+// the signature, so that a forger cannot use up nonces.
+func (s *Sandbox) checkCaller(c *call) *refusal {
 	const layout = "2006-01-02T15:04:05Z"
 	now := s.now()
 	t, err := time.Parse(layout, c.sign.timestamp)
 	if err != nil || len(c.sign.timestamp) != len(layout) { // Parse lets fractions of a second pass
-		return refuse("InvalidTimeStamp.Format")
+		return c.refuse("InvalidTimeStamp.Format")
 	}
 	c.account = (*s.accounts.Load())[c.sign.keyID]
 	switch {
 	case now.Sub(t).Abs() > maxSkew:
-		return refuse("InvalidTimeStamp.Expired")
+		return c.refuse("InvalidTimeStamp.Expired")
 	case c.account == nil:
-		return refuse("InvalidAccessKeyId.NotFound")
+		return c.refuse("InvalidAccessKeyId.NotFound")
 	case c.account.SecurityToken != "" && c.sign.token == "":
 		return missing("SecurityToken")
 	case c.account.SecurityToken != c.sign.token:
-		return refuse("InvalidSecurityToken.MismatchWithAccessKey")
+		return c.refuse("InvalidSecurityToken.MismatchWithAccessKey")
 	case !c.sign.matches(c.account.AccessKeySecret):
-		return refuse("SignatureDoesNotMatch").about(c)
+		return c.refuse("SignatureDoesNotMatch")
 	case !s.nonces.use(c.sign.keyID, c.sign.nonce, now):
-		return refuse("SignatureNonceUsed")
-	}
-	return nil
-}
-
-func (s *Sandbox) checkRateAndPermission(c *call) *refusal {
-	if !s.quotas.call(c.sign.keyID, s.now()) {
-		return refuse("Throttling.User")
-	}
-	sends := c.sign.action == sendAction
-	if c.account.Denied && sends || c.account.SendOnly && !sends {
-		return refuse("Forbidden.RAM")
+		return c.refuse("SignatureNonceUsed")
+	case !c.account.usage.call(s.rate, now):
+		return c.refuse("Throttling.User")
+	case c.sends() && c.account.Denied, !c.sends() && c.account.SendOnly:
+		return c.refuse("Forbidden.RAM")
 	}
 	return nil
 }
@@ -146,54 +138,49 @@ func checkRequired(c *call) *refusal {
 	return nil
 }
 
-func checkSender(c *call) *refusal {
-	sender := c.params["AccountName"]
+// checkMail checks the sender and the short texts.
+func checkMail(c *call) *refusal {
+	length := func(name string) int { return utf8.RuneCountInString(c.params[name]) }
+	sender, reply, tag := c.params["AccountName"], c.params["ReplyAddress"], c.params["TagName"]
 	switch {
 	case c.account.Status != 0:
-		return refuse("InvalidUserStatus.Malformed")
+		return c.refuse("InvalidUserStatus.Malformed")
 	case !c.account.owns(sender, c.params["RegionId"]):
-		return refuse("InvalidMailAddress.NotFound")
+		return c.refuse("InvalidMailAddress.NotFound")
 	case c.account.froze(sender):
-		return refuse("InvalidMailAddressStatus.Malformed")
+		return c.refuse("InvalidMailAddressStatus.Malformed")
 	case !c.account.verified(sender):
-		return refuse("InvalidMailAddressDomainStatus.Malformed")
-	}
-	return nil
-}
-
-func checkTexts(c *call) *refusal {
-	length := func(name string) int { return utf8.RuneCountInString(c.params[name]) }
-	reply, tag := c.params["ReplyAddress"], c.params["TagName"]
-	switch {
+		return c.refuse("InvalidMailAddressDomainStatus.Malformed")
 	case length("FromAlias") > maxAlias:
-		return refuse("InvalidFromAlias.Malformed")
+		return c.refuse("InvalidFromAlias.Malformed")
 	case length("Subject") > maxSubject:
-		return refuse("InvalidSubject.Malformed")
+		return c.refuse("InvalidSubject.Malformed")
 	case reply != "" && !isAddress(reply):
-		return refuse("InvalidReplyAddress.Malformed")
+		return c.refuse("InvalidReplyAddress.Malformed")
 	case length("ReplyAddressAlias") > maxAlias:
-		return refuse("InvalidReplyAddressAlias.Malformed")
+		return c.refuse("InvalidReplyAddressAlias.Malformed")
 	case len(tag) > maxTag || !consistsOf(tag, "_-"):
-		return refuse("InvalidTagName.Malformed")
+		return c.refuse("InvalidTagName.Malformed")
 	}
 	return nil
 }
 
+// checkRecipients also checks that there is a body, which is thought to come last.
 func checkRecipients(c *call) *refusal {
 	c.recipients = strings.Split(c.params["ToAddress"], ",")
 	if len(c.recipients) > maxRecipients {
-		return refuse("InvalidToAddress")
+		return c.refuse("InvalidToAddress")
 	}
 	for _, address := range c.recipients {
 		if !isAddress(address) {
-			return refuse("InvalidToAddress")
+			return c.refuse("InvalidToAddress")
 		}
 		if len(address) > maxAddress {
-			return refuse("EmailLengthError")
+			return c.refuse("EmailLengthError")
 		}
 	}
 	if c.params["HtmlBody"] == "" && c.params["TextBody"] == "" && c.params["Template"] == "" {
-		return refuse("InvalidBody")
+		return c.refuse("InvalidBody")
 	}
 	return nil
 }
@@ -209,8 +196,9 @@ func isAddress(s string) bool {
 // consistsOf reports whether s has only ASCII letters, digits and the characters of
 // more.
 func consistsOf(s, more string) bool {
-	for i := range len(s) {
-		if !isLetterOrDigit(s[i]) && strings.IndexByte(more, s[i]) < 0 {
+	for _, r := range s {
+		letter := 'a' <= r|0x20 && r|0x20 <= 'z'
+		if !letter && (r < '0' || r > '9') && !strings.ContainsRune(more, r) {
 			return false
 		}
 	}

@@ -1,6 +1,8 @@
 package sandbox
 
 import (
+	"cmp"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -13,65 +15,39 @@ import (
 // in its subject, its text or the visible text of its HTML, in this order. It is
 // empty when there is none.
 func code(subject, text, htmlBody string) string {
-	for _, s := range []string{subject, text} {
-		if c := firstCode(s); c != "" {
-			return c
-		}
-	}
-	if htmlBody == "" {
-		return ""
+	if c := cmp.Or(firstCode(subject), firstCode(text)); c != "" {
+		return c
 	}
 	return firstCode(visibleText(htmlBody))
 }
 
+var digits = regexp.MustCompile("[0-9]+")
+
 // firstCode is the first run of digits in s that stands by itself.
 func firstCode(s string) string {
-	for start := 0; start < len(s); start++ {
-		if !isDigit(s[start]) {
-			continue
+	for _, at := range digits.FindAllStringIndex(s, -1) {
+		before, code, after := s[:at[0]], s[at[0]:at[1]], s[at[1]:]
+		last, size := utf8.DecodeLastRuneInString(before)
+		beforeLast, _ := utf8.DecodeLastRuneInString(before[:len(before)-size])
+		next, size := utf8.DecodeRuneInString(after)
+		afterNext, _ := utf8.DecodeRuneInString(after[size:])
+		if 4 <= len(code) && len(code) <= 10 && !goesOn(last, beforeLast) && !goesOn(next, afterNext) {
+			return code
 		}
-		end := start
-		for end < len(s) && isDigit(s[end]) {
-			end++
-		}
-		if n := end - start; 4 <= n && n <= 10 && endsWord(s[:start]) && startsWord(s[end:]) {
-			return s[start:end]
-		}
-		start = end
 	}
 	return ""
 }
 
-// endsWord reports whether a number may begin after s: neither a letter or digit
-// goes on there, nor a date, a decimal or the like.
-func endsWord(s string) bool {
-	last, size := utf8.DecodeLastRuneInString(s)
-	if joins(last) {
-		before, _ := utf8.DecodeLastRuneInString(s[:len(s)-size])
-		return !unicode.IsDigit(before)
+// goesOn reports whether a number goes on with the rune beside it, which another
+// one follows. Digits on both sides of a dash, slash or dot are one thing:
+// 2026-01-02, 1234.50. A comma does not join: 验证码1234,5分钟内有效 is usual. A word
+// takes in the digits beside it, but not in scripts without spaces, as in Chinese or
+// Korean.
+func goesOn(beside, following rune) bool {
+	if strings.ContainsRune("-/.", beside) {
+		return unicode.IsDigit(following)
 	}
-	return !isWord(last)
-}
-
-// startsWord is the mirror of endsWord.
-func startsWord(s string) bool {
-	next, size := utf8.DecodeRuneInString(s)
-	if joins(next) {
-		after, _ := utf8.DecodeRuneInString(s[size:])
-		return !unicode.IsDigit(after)
-	}
-	return !isWord(next)
-}
-
-// joins reports whether digits on both sides of r are one thing: 2026-01-02,
-// 2026/01/02, 1234.50. A comma does not: 验证码1234,5分钟内有效 is usual.
-func joins(r rune) bool { return r == '-' || r == '/' || r == '.' }
-
-// isWord reports whether r belongs to a word that a digit next to it belongs to
-// too. In scripts without spaces, as in Chinese or Korean, words do not take in
-// the digits beside them.
-func isWord(r rune) bool {
-	return r == '_' || unicode.IsDigit(r) || unicode.In(r, unicode.Latin, unicode.Greek, unicode.Cyrillic)
+	return beside == '_' || unicode.IsDigit(beside) || unicode.In(beside, unicode.Latin, unicode.Greek, unicode.Cyrillic)
 }
 
 // Elements whose contents nobody sees, and elements that do not end a word.

@@ -53,16 +53,31 @@ const (
 	maxFaultDelay = 10 * time.Minute
 )
 
-// faultKinds has the kinds with their default of Accept.
-var faultKinds = map[string]bool{
-	"delay": false, "hang": true, "reset": false, "error": false, "html": false,
-	"empty": true, "broken-json": true, "huge": true, "dribble": true, "xml": true,
+// A faultKind is what the faults of one kind have in common.
+type faultKind struct {
+	accept bool // the default of Accept
+	query  bool // queries can get it: it has nothing of a mail's
+	timed  bool // it has a duration
+	status int  // the default of Status; 0 if there is none
+}
+
+var faultKinds = map[string]faultKind{
+	"delay":       {query: true, timed: true},
+	"hang":        {query: true, accept: true},
+	"reset":       {query: true},
+	"error":       {query: true},
+	"html":        {query: true, status: http.StatusBadGateway},
+	"empty":       {query: true, accept: true, status: http.StatusOK},
+	"broken-json": {accept: true},
+	"huge":        {accept: true},
+	"dribble":     {accept: true, timed: true},
+	"xml":         {accept: true},
 }
 
 // activeFault is a fault that is switched on.
 type activeFault struct {
 	Fault
-	Remaining *int `json:"remaining"` // null without Times
+	Remaining *int `json:"remaining"` // only in answers; null without Times
 	Injected  int  `json:"injected"`  // into so many calls
 
 	duration time.Duration
@@ -71,10 +86,9 @@ type activeFault struct {
 
 // activate checks a fault and fills its defaults in.
 func activate(f Fault, replaced chan struct{}) (*activeFault, error) {
-	accept, known := faultKinds[f.Kind]
-	_, knownCode := catalogue[f.Code]
-	answersStatus := f.Kind == "html" || f.Kind == "empty"
-	timed := f.Kind == "delay" || f.Kind == "dribble"
+	kind, known := faultKinds[f.Kind]
+	_, knownCode := refusals[f.Code]
+	ofQuery := f.Action != "" && f.Action != sendAction
 	switch {
 	case !known:
 		return nil, fmt.Errorf("fault is not one of %s", strings.Join(slices.Sorted(maps.Keys(faultKinds)), ", "))
@@ -82,53 +96,35 @@ func activate(f Fault, replaced chan struct{}) (*activeFault, error) {
 		return nil, errors.New("times is negative")
 	case knownCode != (f.Kind == "error") || !knownCode && f.Code != "":
 		return nil, errors.New("code must be one of Direct Mail's for an error, and empty for other faults")
-	case f.Status != 0 && !answersStatus:
+	case f.Status != 0 && kind.status == 0:
 		return nil, errors.New("status is for html and empty")
 	case f.Status != 0 && f.Status != 200 && (f.Status < 400 || f.Status > 599):
 		return nil, errors.New("status is neither 200 nor from 400 to 599")
+	case ofQuery && queries[f.Action] == nil:
+		return nil, errors.New("action is not one that the sandbox answers")
+	case ofQuery && (f.To != "" || !kind.query):
+		return nil, errors.New("a query has no recipient and no receipt")
 	}
-	if err := checkAction(f); err != nil {
-		return nil, err
-	}
-	if f.Accept == nil {
-		f.Accept = &accept
-	}
-	if answersStatus && f.Status == 0 {
-		f.Status = map[string]int{"html": http.StatusBadGateway, "empty": http.StatusOK}[f.Kind]
-	}
+	f.Accept = cmp.Or(f.Accept, &kind.accept)
+	f.Status = cmp.Or(f.Status, kind.status)
 	a := &activeFault{Fault: f, replaced: replaced, duration: time.Second}
-	if f.Times > 0 {
-		a.Remaining = &f.Times
-	}
 	if f.Duration == "" && f.Kind != "delay" {
 		return a, nil
 	}
 	var err error
 	a.duration, err = time.ParseDuration(f.Duration)
-	if !timed || err != nil || a.duration <= 0 || a.duration > maxFaultDelay {
+	if !kind.timed || err != nil || a.duration <= 0 || a.duration > maxFaultDelay {
 		return nil, fmt.Errorf("duration is for delay and dribble, and goes up to %v", maxFaultDelay)
 	}
 	return a, nil
 }
 
-func checkAction(f Fault) error {
-	switch {
-	case f.Action == "" || f.Action == sendAction:
-		return nil
-	case queries[f.Action] == nil:
-		return errors.New("action is not one that the sandbox answers")
-	case f.To != "" || !slices.Contains([]string{"delay", "hang", "reset", "error", "html", "empty"}, f.Kind):
-		return errors.New("a query has no recipient and no receipt")
-	}
-	return nil
-}
-
-// matches reports whether the fault is for such a call to these recipients.
-func (a *activeFault) matches(action string, recipients []string) bool {
-	if cmp.Or(a.Action, sendAction) != action || a.Remaining != nil && *a.Remaining == 0 {
+// matches reports whether the call gets the fault.
+func (a *activeFault) matches(c *call) bool {
+	if cmp.Or(a.Action, sendAction) != c.sign.action || a.Times > 0 && a.Injected == a.Times {
 		return false
 	}
-	return a.To == "" || slices.ContainsFunc(recipients, func(r string) bool { return strings.EqualFold(r, a.To) })
+	return a.To == "" || slices.ContainsFunc(c.recipients, func(r string) bool { return strings.EqualFold(r, a.To) })
 }
 
 // faults are the faults that are on.
@@ -140,10 +136,7 @@ type faults struct {
 
 // SetFaults replaces the faults that are on; without any, all are off. Calls held
 // by the old ones go on at once. The error says which fault is not possible.
-func (s *Sandbox) SetFaults(list ...Fault) error { return s.faults.set(list) }
-
-// set replaces the faults, and releases the calls that the old ones hold.
-func (f *faults) set(list []Fault) error {
+func (s *Sandbox) SetFaults(list ...Fault) error {
 	if len(list) > maxFaults {
 		return fmt.Errorf("more than %d faults", maxFaults)
 	}
@@ -156,24 +149,20 @@ func (f *faults) set(list []Fault) error {
 		}
 		active = append(active, a)
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	close(f.replaced)
-	f.list, f.replaced = active, replaced
+	s.faults.mu.Lock()
+	defer s.faults.mu.Unlock()
+	close(s.faults.replaced)
+	s.faults.list, s.faults.replaced = active, replaced
 	return nil
 }
 
-// take returns the first fault for such a call to these recipients, and counts it,
-// or nil.
-func (f *faults) take(action string, recipients []string) *activeFault {
+// take returns the first fault that the call gets, and counts it, or nil.
+func (f *faults) take(c *call) *activeFault {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, a := range f.list {
-		if a.matches(action, recipients) {
+		if a.matches(c) {
 			a.Injected++
-			if a.Remaining != nil {
-				*a.Remaining--
-			}
 			return a
 		}
 	}
@@ -184,12 +173,13 @@ func (f *faults) take(action string, recipients []string) *activeFault {
 func (f *faults) state() []activeFault {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	list := make([]activeFault, len(f.list))
-	for i, a := range f.list {
-		list[i] = *a
-		if a.Remaining != nil {
-			list[i].Remaining = new(*a.Remaining)
+	list := []activeFault{}
+	for _, a := range f.list {
+		shown := *a
+		if a.Times > 0 {
+			shown.Remaining = new(a.Times - a.Injected)
 		}
+		list = append(list, shown)
 	}
 	return list
 }
@@ -200,33 +190,31 @@ const hugeAnswer = 16 << 20
 // hold keeps a call waiting: for the duration of a delay, for ever in a hang, in
 // both cases until the faults are replaced. When the client leaves or the sandbox
 // is closed the call ends here.
-func (s *Sandbox) hold(w http.ResponseWriter, r *http.Request, f *activeFault) {
+func (s *Sandbox) hold(w http.ResponseWriter, c *call, f *activeFault) {
 	liftDeadline(w)
 	var over <-chan time.Time
 	if f.Kind == "delay" {
-		timer := time.NewTimer(f.duration)
-		defer timer.Stop()
-		over = timer.C
+		over = time.After(f.duration)
 	}
 	select {
 	case <-over:
 	case <-f.replaced:
 	case <-s.closed:
 		panic(http.ErrAbortHandler)
-	case <-r.Context().Done():
+	case <-c.r.Context().Done():
 		panic(http.ErrAbortHandler)
 	}
 }
 
 // inject answers as the fault says.
-func (s *Sandbox) inject(w http.ResponseWriter, r *http.Request, c *call, f *activeFault, v receipt) {
+func (s *Sandbox) inject(w http.ResponseWriter, c *call, f *activeFault, v receipt) {
 	switch f.Kind {
 	case "reset":
 		reset(w)
 	case "error":
-		s.refuse(w, r, c, refuse(f.Code).about(c))
+		s.fail(w, c, c.refuse(f.Code))
 	case "html":
-		s.page(w, r, f.Status)
+		s.page(w, c.r, f.Status)
 	case "empty":
 		w.WriteHeader(f.Status)
 	case "broken-json":
@@ -234,7 +222,7 @@ func (s *Sandbox) inject(w http.ResponseWriter, r *http.Request, c *call, f *act
 	case "huge":
 		huge(w, v)
 	case "dribble":
-		s.dribble(w, r, c, f, v)
+		s.dribble(w, c, f, v)
 	case "xml":
 		c.xml = true
 		c.succeed(w, v)
@@ -273,7 +261,7 @@ func huge(w http.ResponseWriter, v receipt) {
 }
 
 // dribble answers the receipt byte by byte.
-func (s *Sandbox) dribble(w http.ResponseWriter, r *http.Request, c *call, f *activeFault, v receipt) {
+func (s *Sandbox) dribble(w http.ResponseWriter, c *call, f *activeFault, v receipt) {
 	liftDeadline(w)
 	contentType, body := c.encode(v)
 	w.Header().Set("Content-Type", contentType)
@@ -291,7 +279,7 @@ func (s *Sandbox) dribble(w http.ResponseWriter, r *http.Request, c *call, f *ac
 			return
 		case <-s.closed:
 			panic(http.ErrAbortHandler)
-		case <-r.Context().Done():
+		case <-c.r.Context().Done():
 			return
 		}
 	}

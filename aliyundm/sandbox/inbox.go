@@ -40,17 +40,16 @@ func (m Mail) MarshalJSON() ([]byte, error) {
 	}{plain(m), m.ReceivedAt.Format("2006-01-02T15:04:05.000Z07:00")})
 }
 
-// newMail is what the call sends to each of its recipients. The strings are
-// copies, since a parameter may share the memory of the whole request.
+// newMail is what the call sends to each of its recipients.
 func newMail(c *call, v receipt) Mail {
 	m := Mail{
-		From:         strings.Clone(c.params["AccountName"]),
-		FromAlias:    strings.Clone(c.params["FromAlias"]),
-		ReplyAddress: strings.Clone(c.params["ReplyAddress"]),
-		TagName:      strings.Clone(c.params["TagName"]),
-		Subject:      strings.Clone(c.params["Subject"]),
-		HTML:         strings.Clone(c.params["HtmlBody"]),
-		Text:         strings.Clone(c.params["TextBody"]),
+		From:         c.params["AccountName"],
+		FromAlias:    c.params["FromAlias"],
+		ReplyAddress: c.params["ReplyAddress"],
+		TagName:      c.params["TagName"],
+		Subject:      c.params["Subject"],
+		HTML:         c.params["HtmlBody"],
+		Text:         c.params["TextBody"],
 		EnvID:        v.EnvID,
 		RequestID:    v.RequestID,
 		AccessKeyID:  strings.Clone(c.sign.keyID),
@@ -84,10 +83,10 @@ func serial(t time.Time) uint64 { return uint64(max(t.UnixMilli(), 0)) }
 
 // inbox keeps the newest mails, within a number and a size.
 type inbox struct {
-	maxMails, maxBytes int
+	maxMails int
 
 	mu      sync.Mutex
-	mails   []*stored // oldest first
+	mails   []stored // oldest first
 	bytes   int
 	last    uint64        // the last mail's id
 	arrived chan struct{} // closed and replaced when mails arrive
@@ -95,8 +94,7 @@ type inbox struct {
 
 type stored struct {
 	Mail
-	serial uint64
-	key    string // To in lower case
+	serial uint64 // the id
 }
 
 // add keeps one mail for each recipient and drops the oldest mails that are too
@@ -108,13 +106,13 @@ func (b *inbox) add(m Mail, recipients []string, now time.Time) {
 	for _, to := range recipients {
 		b.last++
 		m.ID = strconv.FormatUint(b.last, 10)
-		m.To = strings.Clone(to)
-		b.mails = append(b.mails, &stored{m, b.last, strings.ToLower(m.To)})
+		m.To = to
+		b.mails = append(b.mails, stored{m, b.last})
 		b.bytes += m.size()
 	}
-	for len(b.mails) > 0 && (len(b.mails) > b.maxMails || b.bytes > b.maxBytes) {
+	for len(b.mails) > 0 && (len(b.mails) > b.maxMails || b.bytes > maxInboxBytes) {
 		b.bytes -= b.mails[0].size()
-		b.mails[0] = nil
+		b.mails[0] = stored{}
 		b.mails = b.mails[1:]
 	}
 	close(b.arrived)
@@ -126,9 +124,8 @@ func (b *inbox) list(address string) []Mail {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	found := []Mail{}
-	key := strings.ToLower(address)
 	for _, m := range slices.Backward(b.mails) {
-		if address == "" || m.key == key {
+		if address == "" || strings.EqualFold(m.To, address) {
 			found = append(found, m.Mail)
 		}
 	}
@@ -141,9 +138,10 @@ func (b *inbox) list(address string) []Mail {
 func (b *inbox) latest(address string, after mark) (Mail, bool, <-chan struct{}) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	key := strings.ToLower(address)
 	for _, m := range slices.Backward(b.mails) {
-		if m.key == key && after.before(m) {
+		// A mail of the marked millisecond counts: a test may take the time and cause
+		// the mail at once.
+		if strings.EqualFold(m.To, address) && m.serial > after.serial && !m.ReceivedAt.Before(after.at) {
 			return m.Mail, true, nil
 		}
 	}
@@ -175,12 +173,6 @@ func parseMark(s string) (mark, error) {
 		return mark{}, errors.New("since is neither a mail's id nor an RFC 3339 time")
 	}
 	return mark{at: t.Truncate(time.Millisecond)}, nil
-}
-
-// before reports whether the mail is newer than the mark. A mail of the marked
-// millisecond is: a test may take the time and cause the mail at once.
-func (m mark) before(s *stored) bool {
-	return s.serial > m.serial && !s.ReceivedAt.Before(m.at)
 }
 
 // Mails are the mails in the inbox, newest first.

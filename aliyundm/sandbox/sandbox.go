@@ -101,10 +101,11 @@ func (o Options) Format(f fmt.State, _ rune) {
 // A Sandbox is a simulated Direct Mail. It is safe for concurrent use.
 type Sandbox struct {
 	tokenSum  *[sha256.Size]byte // nil without a token
+	rate      int                // calls in any second; negative: no limit
+	quota     int                // recipients a day; 0: no limit
 	now       func() time.Time
 	log       *slog.Logger
 	accounts  atomic.Pointer[accounts]
-	quotas    *quotas
 	nonces    *nonces
 	envelopes atomic.Uint64 // the last EnvId
 	inbox     *inbox
@@ -124,9 +125,10 @@ func New(o Options) *Sandbox {
 	s := &Sandbox{
 		now:    now,
 		log:    cmp.Or(o.Log, slog.New(slog.DiscardHandler)),
-		quotas: &quotas{rate: cmp.Or(o.RatePerSecond, 100), quota: o.DailyQuota, byKeyID: map[string]*usage{}},
+		rate:   cmp.Or(o.RatePerSecond, 100),
+		quota:  o.DailyQuota,
 		nonces: newNonces(maxNonces),
-		inbox:  &inbox{maxMails: cmp.Or(o.MaxMails, 1000), maxBytes: maxInboxBytes, last: serial(start), arrived: make(chan struct{})},
+		inbox:  &inbox{maxMails: cmp.Or(o.MaxMails, 1000), last: serial(start), arrived: make(chan struct{})},
 		faults: &faults{replaced: make(chan struct{})},
 		closed: make(chan struct{}),
 	}
@@ -137,7 +139,8 @@ func New(o Options) *Sandbox {
 		s.tokenSum = &sum
 	}
 	s.private = s.guard(s.routes())
-	s.SetAccounts(o.Accounts)
+	known := newAccounts(o.Accounts, nil)
+	s.accounts.Store(&known)
 	return s
 }
 
@@ -146,9 +149,8 @@ func New(o Options) *Sandbox {
 // entry without an AccessKeyID or a secret is left out, for anybody could sign
 // for it.
 func (s *Sandbox) SetAccounts(list []Account) {
-	known := newAccounts(list)
+	known := newAccounts(list, *s.accounts.Load())
 	s.accounts.Store(&known)
-	s.quotas.keep(known)
 }
 
 // Close releases every request that waits, for a mail or because of a fault.
@@ -170,9 +172,9 @@ func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // serveCall answers one call of Direct Mail's API.
 func (s *Sandbox) serveCall(w http.ResponseWriter, r *http.Request) {
-	c := newCall(r)
-	w.Header().Set("X-Acs-Request-Id", c.id)
-	w.Header().Set("X-Acs-Trace-Id", c.trace)
+	id := requestID()
+	w.Header().Set("X-Acs-Request-Id", id)
+	w.Header().Set("X-Acs-Trace-Id", strings.ToLower(strings.ReplaceAll(requestID(), "-", "")))
 	if len(r.RequestURI) > maxURL {
 		s.page(w, r, http.StatusRequestURITooLong)
 		return
@@ -185,56 +187,58 @@ func (s *Sandbox) serveCall(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		panic(http.ErrAbortHandler) // nobody is there to be answered
 	}
-	c.read(r, body)
+	c := readCall(r, id, body)
 	if reason := s.check(c); reason != nil {
-		s.refuse(w, r, c, reason)
+		s.fail(w, c, reason)
 		return
 	}
-	if c.sign.action != sendAction {
-		s.answerQuery(w, r, c)
-		return
-	}
-	s.deliver(w, r, c)
+	s.deliver(w, c)
 }
 
-// deliver accepts a mail that passed every check and answers the call, or injects
-// a fault.
-func (s *Sandbox) deliver(w http.ResponseWriter, r *http.Request, c *call) {
-	v := receipt{EnvID: fmt.Sprintf("600000%013d", s.envelopes.Add(1)), RequestID: c.id}
-	f := s.faults.take(sendAction, c.recipients)
+// deliver answers a call that passed every check, which accepts its mail if it is for
+// one, or injects a fault.
+func (s *Sandbox) deliver(w http.ResponseWriter, c *call) {
+	v := receipt{RequestID: c.id}
+	if c.sends() {
+		v.EnvID = fmt.Sprintf("600000%013d", s.envelopes.Add(1))
+	}
+	f := s.faults.take(c)
 	accepted := f == nil || *f.Accept
-	if accepted && !s.accept(w, r, c, v) {
+	if accepted && !s.accept(w, c, v) {
 		return
 	}
 	if f != nil {
-		s.log.InfoContext(r.Context(), "fault injected", "fault", f.Kind, "accepted", accepted, "request_id", c.id)
+		s.log.InfoContext(c.r.Context(), "fault injected", "fault", f.Kind, "accepted", accepted, "request_id", c.id)
 		if f.Kind != "delay" && f.Kind != "hang" {
-			s.inject(w, r, c, f, v)
+			s.inject(w, c, f, v)
 			return
 		}
-		s.hold(w, r, f)
-		if !accepted && !s.accept(w, r, c, v) {
+		s.hold(w, c, f)
+		if !accepted && !s.accept(w, c, v) {
 			return
 		}
 	}
-	c.succeed(w, v)
+	if c.sends() {
+		c.succeed(w, v)
+		return
+	}
+	s.log.InfoContext(c.r.Context(), "query answered", "action", c.sign.action, "request_id", c.id)
+	c.succeed(w, queries[c.sign.action](s, c))
 }
 
-// accept stores the mail for each recipient. If the quota is used up, it answers so
-// and returns false.
-func (s *Sandbox) accept(w http.ResponseWriter, r *http.Request, c *call, v receipt) bool {
+// accept stores the mail of a call for each recipient; a query has none. If the quota
+// is used up, it answers so and returns false.
+func (s *Sandbox) accept(w http.ResponseWriter, c *call, v receipt) bool {
+	if !c.sends() {
+		return true
+	}
 	now := s.now()
-	if !s.quotas.spend(c.sign.keyID, len(c.recipients), now) {
-		s.refuse(w, r, c, refuse("InvalidQuota"))
+	if !c.account.usage.send(s.quota, len(c.recipients), now) {
+		s.fail(w, c, c.refuse("InvalidQuota"))
 		return false
 	}
 	s.inbox.add(newMail(c, v), c.recipients, now)
-	s.log.InfoContext(r.Context(), "mail accepted", "to", masked(c.recipients[0]),
+	s.log.InfoContext(c.r.Context(), "mail accepted", "to", masked(c.recipients[0]),
 		"recipients", len(c.recipients), "env_id", v.EnvID, "request_id", c.id)
 	return true
-}
-
-func (c *call) succeed(w http.ResponseWriter, v receipt) {
-	contentType, body := c.encode(v)
-	send(w, http.StatusOK, contentType, body)
 }

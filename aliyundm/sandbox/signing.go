@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -32,8 +33,8 @@ type signing struct {
 	revision  string // SignatureVersion
 	signature string
 
-	complete  bool   // ACS3: whether everything is signed that has to be
-	intact    bool   // ACS3: whether the body has the hash it is said to have
+	complete  bool   // whether everything is signed that has to be
+	intact    bool   // whether the body has the hash it is said to have
 	toSign    string // the string to sign, made from what arrived
 	canonical string // ACS3: what toSign is a hash of
 }
@@ -58,7 +59,9 @@ func readRPC(method string, p parameters) signing {
 }
 
 func rpcToSign(method string, p parameters) string {
-	return string(appendEscaped([]byte(method+"&%2F&"), p.canonical("Signature")))
+	signed := maps.Clone(p)
+	delete(signed, "Signature")
+	return method + "&%2F&" + escape(signed.canonical())
 }
 
 // isACS3 reports whether the request is signed in version 3, or tries to be.
@@ -68,7 +71,7 @@ func isACS3(r *http.Request) bool {
 		r.Header.Get("X-Acs-Signature-Nonce") != ""
 }
 
-// readACS3 reads a signature of version 3.
+// readACS3 reads a signature of version 3, for the canonical query and the body.
 // Source: https://www.alibabacloud.com/help/en/sdk/product-overview/v3-request-structure-and-signature
 func readACS3(r *http.Request, query string, body []byte) signing {
 	s := signing{
@@ -97,7 +100,17 @@ func readACS3(r *http.Request, query string, body []byte) signing {
 	bodyHash := hexSHA256(body)
 	s.intact = r.Header.Get("X-Acs-Content-Sha256") == bodyHash
 	s.complete = coversHeaders(signed, r.Header)
-	s.canonical = acs3Canonical(r, query, signed, bodyHash)
+	var canonical strings.Builder
+	canonical.WriteString(r.Method + "\n" + r.URL.EscapedPath() + "\n" + query + "\n")
+	for _, name := range signed {
+		value := strings.Join(r.Header.Values(name), ",")
+		if name == "host" {
+			value = r.Host
+		}
+		canonical.WriteString(name + ":" + strings.TrimSpace(value) + "\n")
+	}
+	canonical.WriteString("\n" + strings.Join(signed, ";") + "\n" + bodyHash)
+	s.canonical = canonical.String()
 	s.toSign = acs3Method + "\n" + hexSHA256([]byte(s.canonical))
 	return s
 }
@@ -105,33 +118,13 @@ func readACS3(r *http.Request, query string, body []byte) signing {
 // coversHeaders reports whether the host, the action, the body's hash and every
 // other x-acs- header of the request are signed.
 func coversHeaders(signed []string, h http.Header) bool {
-	for _, name := range []string{"host", "x-acs-action", "x-acs-version", "x-acs-date", "x-acs-content-sha256", "x-acs-signature-nonce"} {
-		if !slices.Contains(signed, name) {
-			return false
-		}
-	}
+	needed := []string{"host", "x-acs-action", "x-acs-version", "x-acs-date", "x-acs-content-sha256", "x-acs-signature-nonce"}
 	for name := range h {
-		name = strings.ToLower(name)
-		if strings.HasPrefix(name, "x-acs-") && !slices.Contains(signed, name) {
-			return false
+		if name = strings.ToLower(name); strings.HasPrefix(name, "x-acs-") {
+			needed = append(needed, name)
 		}
 	}
-	return true
-}
-
-// acs3Canonical is the canonical request.
-func acs3Canonical(r *http.Request, query string, signed []string, bodyHash string) string {
-	var b strings.Builder
-	b.WriteString(r.Method + "\n" + r.URL.EscapedPath() + "\n" + query + "\n")
-	for _, name := range signed {
-		value := strings.Join(r.Header.Values(name), ",")
-		if name == "host" {
-			value = r.Host
-		}
-		b.WriteString(name + ":" + strings.TrimSpace(value) + "\n")
-	}
-	b.WriteString("\n" + strings.Join(signed, ";") + "\n" + bodyHash)
-	return b.String()
+	return !slices.ContainsFunc(needed, func(name string) bool { return !slices.Contains(signed, name) })
 }
 
 func hexSHA256(b []byte) string {
@@ -141,15 +134,11 @@ func hexSHA256(b []byte) string {
 
 // matches reports whether the signature is the one that secret makes.
 func (s *signing) matches(secret string) bool {
-	var want string
+	hash, key, encode := sha1.New, secret+"&", base64.StdEncoding.EncodeToString
 	if s.acs3 {
-		mac := hmac.New(sha256.New, []byte(secret))
-		mac.Write([]byte(s.toSign))
-		want = hex.EncodeToString(mac.Sum(nil))
-	} else {
-		mac := hmac.New(sha1.New, []byte(secret+"&"))
-		mac.Write([]byte(s.toSign))
-		want = base64.StdEncoding.EncodeToString(mac.Sum(nil))
+		hash, key, encode = sha256.New, secret, hex.EncodeToString
 	}
-	return s.intact && hmac.Equal([]byte(want), []byte(s.signature))
+	mac := hmac.New(hash, []byte(key))
+	mac.Write([]byte(s.toSign))
+	return s.intact && hmac.Equal([]byte(encode(mac.Sum(nil))), []byte(s.signature))
 }

@@ -139,7 +139,7 @@ func FuzzUnescape(f *testing.F) {
 		if want, err := url.QueryUnescape(s); err == nil && got != strings.ToValidUTF8(want, "\uFFFD") {
 			t.Errorf("unescape(%q) = %q, want %q", s, got, want)
 		}
-		escaped := string(appendEscaped(nil, got))
+		escaped := escape(got)
 		if back := unescape(escaped); back != got {
 			t.Errorf("%q escaped is %q, which is %q again", got, escaped, back)
 		}
