@@ -12,7 +12,7 @@ import (
 // only replaced as a whole.
 type accounts map[string]*account
 
-// An account is an [Account], with its addresses and domains in lower case.
+// An account is an [Account] and what it has used.
 type account struct {
 	Account
 	senders []sender // empty means any
@@ -34,13 +34,12 @@ func newAccounts(list []Account, before accounts) accounts {
 			continue
 		}
 		var senders []sender
-		for _, address := range lowered(a.Senders) {
-			senders = append(senders, sender{address, a.Region})
+		for _, address := range a.Senders {
+			senders = append(senders, sender{strings.ToLower(address), a.Region})
 		}
 		have, again := known[a.AccessKeyID]
 		switch {
 		case !again:
-			a.Frozen, a.Unverified = lowered(a.Frozen), lowered(a.Unverified)
 			have = &account{a, senders, &usage{}}
 			if old := before[a.AccessKeyID]; old != nil {
 				have.usage = old.usage
@@ -61,7 +60,7 @@ func (a *account) owns(address, region string) bool {
 	if len(a.senders) == 0 {
 		return isAddress(address)
 	}
-	return slices.Contains(a.in(region), strings.ToLower(address))
+	return contains(a.in(region), address)
 }
 
 // in are the account's senders in the region, each once.
@@ -76,21 +75,16 @@ func (a *account) in(region string) []string {
 	return list
 }
 
-func (a *account) froze(sender string) bool {
-	return slices.Contains(a.Frozen, strings.ToLower(sender))
-}
+func (a *account) froze(sender string) bool { return contains(a.Frozen, sender) }
 
 // verified reports whether the domain of the address, or the domain itself, is.
 func (a *account) verified(name string) bool {
-	return !slices.Contains(a.Unverified, strings.ToLower(name[strings.IndexByte(name, '@')+1:]))
+	return !contains(a.Unverified, name[strings.IndexByte(name, '@')+1:])
 }
 
-func lowered(list []string) []string {
-	out := make([]string, len(list))
-	for i, s := range list {
-		out[i] = strings.ToLower(s)
-	}
-	return out
+// contains reports whether the list has the name, whatever its case.
+func contains(list []string, name string) bool {
+	return slices.ContainsFunc(list, func(s string) bool { return strings.EqualFold(s, name) })
 }
 
 // chinaTime is the zone whose midnight resets the daily quota.

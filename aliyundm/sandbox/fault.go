@@ -124,7 +124,7 @@ func (a *activeFault) matches(c *call) bool {
 	if cmp.Or(a.Action, sendAction) != c.sign.action || a.Times > 0 && a.Injected == a.Times {
 		return false
 	}
-	return a.To == "" || slices.ContainsFunc(c.recipients, func(r string) bool { return strings.EqualFold(r, a.To) })
+	return a.To == "" || contains(c.recipients, a.To)
 }
 
 // faults are the faults that are on.

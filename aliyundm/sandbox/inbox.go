@@ -77,10 +77,6 @@ func masked(address string) string {
 
 const maxInboxBytes = 64 << 20
 
-// serial is where ids begin that start at t: so that those of a sandbox started
-// later are higher.
-func serial(t time.Time) uint64 { return uint64(max(t.UnixMilli(), 0)) }
-
 // inbox keeps the newest mails, within a number and a size.
 type inbox struct {
 	maxMails int
@@ -132,16 +128,14 @@ func (b *inbox) list(address string) []Mail {
 	return found
 }
 
-// latest is the newest mail for the address after the mark. If there is none, it
-// also returns what will be closed when mails arrive: since both happen under
-// one lock, no mail is missed in between.
-func (b *inbox) latest(address string, after mark) (Mail, bool, <-chan struct{}) {
+// latest is the newest mail for the address with a higher serial than after, not
+// received before at. If there is none, it also returns what will be closed when mails
+// arrive: since both happen under one lock, no mail is missed in between.
+func (b *inbox) latest(address string, after uint64, at time.Time) (Mail, bool, <-chan struct{}) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, m := range slices.Backward(b.mails) {
-		// A mail of the marked millisecond counts: a test may take the time and cause
-		// the mail at once.
-		if strings.EqualFold(m.To, address) && m.serial > after.serial && !m.ReceivedAt.Before(after.at) {
+		if strings.EqualFold(m.To, address) && m.serial > after && !m.ReceivedAt.Before(at) {
 			return m.Mail, true, nil
 		}
 	}
@@ -154,25 +148,19 @@ func (b *inbox) clear() {
 	b.mails, b.bytes = nil, 0
 }
 
-// A mark is a point in the inbox: a mail, or a time.
-type mark struct {
-	serial uint64
-	at     time.Time
-}
-
-// parseMark reads the id of a mail or an RFC 3339 time; empty is the beginning.
-func parseMark(s string) (mark, error) {
+// parseSince reads the id of a mail or an RFC 3339 time; empty is the beginning. A mail
+// of the same millisecond is newer: a test may take the time and cause the mail at once.
+func parseSince(s string) (serial uint64, at time.Time, err error) {
 	if s == "" {
-		return mark{}, nil
+		return 0, at, nil
 	}
-	if id, err := strconv.ParseUint(s, 10, 64); err == nil {
-		return mark{serial: id}, nil
+	if serial, err = strconv.ParseUint(s, 10, 64); err == nil {
+		return serial, at, nil
 	}
-	t, err := time.Parse(time.RFC3339, s)
-	if err != nil {
-		return mark{}, errors.New("since is neither a mail's id nor an RFC 3339 time")
+	if at, err = time.Parse(time.RFC3339, s); err != nil {
+		return 0, at, errors.New("since is neither a mail's id nor an RFC 3339 time")
 	}
-	return mark{at: t.Truncate(time.Millisecond)}, nil
+	return 0, at.Truncate(time.Millisecond), nil
 }
 
 // Mails are the mails in the inbox, newest first.
@@ -186,16 +174,12 @@ func (s *Sandbox) Clear() { s.inbox.clear() }
 // it a mail newer than that; it may be empty. The error is ctx's, or says that
 // the sandbox was closed or that since is malformed.
 func (s *Sandbox) Wait(ctx context.Context, address, since string) (Mail, error) {
-	after, err := parseMark(since)
+	serial, at, err := parseSince(since)
 	if err != nil {
 		return Mail{}, err
 	}
-	return s.wait(ctx, address, after)
-}
-
-func (s *Sandbox) wait(ctx context.Context, address string, after mark) (Mail, error) {
 	for {
-		m, ok, arrived := s.inbox.latest(address, after)
+		m, ok, arrived := s.inbox.latest(address, serial, at)
 		if ok {
 			return m, nil
 		}

@@ -121,19 +121,19 @@ func New(o Options) *Sandbox {
 	if now == nil {
 		now = time.Now
 	}
-	start := now()
+	start := uint64(max(now().UnixMilli(), 0)) // ids go on from here, higher than before a restart
 	s := &Sandbox{
 		now:    now,
 		log:    cmp.Or(o.Log, slog.New(slog.DiscardHandler)),
 		rate:   cmp.Or(o.RatePerSecond, 100),
 		quota:  o.DailyQuota,
 		nonces: newNonces(maxNonces),
-		inbox:  &inbox{maxMails: cmp.Or(o.MaxMails, 1000), last: serial(start), arrived: make(chan struct{})},
+		inbox:  &inbox{maxMails: cmp.Or(o.MaxMails, 1000), last: start, arrived: make(chan struct{})},
 		faults: &faults{replaced: make(chan struct{})},
 		closed: make(chan struct{}),
 	}
 	s.close = sync.OnceFunc(func() { close(s.closed) })
-	s.envelopes.Store(serial(start))
+	s.envelopes.Store(start)
 	if o.Token != "" {
 		sum := sha256.Sum256([]byte(o.Token))
 		s.tokenSum = &sum
