@@ -3,7 +3,7 @@ package aliyundm
 import (
 	"encoding/json"
 	"encoding/xml"
-	"strings"
+	"regexp"
 )
 
 // An answer of Direct Mail or STS is a receipt, an error, or what a query asked
@@ -30,6 +30,13 @@ func (t *text) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
+var (
+	idPattern   = regexp.MustCompile(`^[A-Za-z0-9-]{1,64}$`)
+	uuidPattern = regexp.MustCompile(`^[0-9A-Fa-f]+(-[0-9A-Fa-f]+){4}$`)
+	codePattern = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`) // words, joined by dots
+	longNumber  = regexp.MustCompile(`[0-9]{4}`)               // as codes in mails have
+)
+
 // parseAnswer leaves the members empty that are missing, or not of the form that
 // Direct Mail gives them.
 func parseAnswer(status int, body []byte) answer {
@@ -40,15 +47,12 @@ func parseAnswer(status int, body []byte) answer {
 			a = answer{}
 		}
 	}
-	const maxIdentifier = 64
 	for _, id := range []*text{&a.EnvID, &a.RequestID} {
-		if len(*id) > maxIdentifier || !isToken(string(*id)) {
+		if !idPattern.MatchString(string(*id)) {
 			*id = ""
 		}
 	}
-	// A code is words, joined by dots.
-	foreign := func(r rune) bool { return !isLetter(r) && !isDigit(r) && r != '-' && r != '.' && r != '_' }
-	if len(a.Code) > maxIdentifier || strings.ContainsFunc(string(a.Code), foreign) || hasLongNumber(string(a.Code)) {
+	if code := string(a.Code); !codePattern.MatchString(code) || longNumber.MatchString(code) {
 		a.Code = ""
 	}
 	a.status, a.body = status, body
@@ -67,27 +71,11 @@ func (a answer) failure() *Error {
 	return e
 }
 
-// uuid returns t if it has the form of a RequestId, hexadecimal in five groups, so
-// that nothing else that a gateway may put in its place is logged.
+// uuid returns t if it has the form of a RequestId, so that nothing else that a gateway
+// may put in its place is logged.
 func uuid(t text) string {
-	foreign := func(r rune) bool { return !strings.ContainsRune("0123456789abcdefABCDEF-", r) }
-	if len(t) < 16 || strings.Count(string(t), "-") != 4 || strings.ContainsFunc(string(t), foreign) {
+	if len(t) < 16 || !uuidPattern.MatchString(string(t)) {
 		return ""
 	}
 	return string(t)
-}
-
-// hasLongNumber reports whether s has four digits in a row, as codes in mails have.
-func hasLongNumber(s string) bool {
-	run := 0
-	for _, r := range s {
-		run++
-		if !isDigit(r) {
-			run = 0
-		}
-		if run == 4 {
-			return true
-		}
-	}
-	return false
 }

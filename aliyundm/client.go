@@ -66,21 +66,23 @@ func NewClient(o Options) (*Client, error) {
 	httpClient.CheckRedirect = noRedirect
 	httpClient.Jar = nil
 	c := &Client{http: &httpClient, url: u, region: region}
+	c.key = func(context.Context) (Credentials, *Error) { return o.Credentials, nil }
+	var fetch func(context.Context) (temporaryKey, *Error)
 	switch hasKey := o.Credentials != (Credentials{}); {
 	case hasKey && (o.ECSRole != nil || o.OIDCRole != nil), o.ECSRole != nil && o.OIDCRole != nil:
 		return nil, errors.New("give one of an access key, an ECS role and an OIDC role")
 	case o.ECSRole != nil:
-		c.role, err = newECSRole(*o.ECSRole, o.OnKeyError)
+		fetch, err = o.ECSRole.source()
 	case o.OIDCRole != nil:
-		c.role, err = newOIDCRole(*o.OIDCRole, &httpClient, o.OnKeyError)
+		fetch, err = o.OIDCRole.source(&httpClient)
 	default:
 		err = o.Credentials.check()
 	}
 	if err != nil {
 		return nil, err
 	}
-	c.key = func(context.Context) (Credentials, *Error) { return o.Credentials, nil }
-	if c.role != nil {
+	if fetch != nil {
+		c.role = &role{fetch: fetch, onError: o.OnKeyError, now: time.Now}
 		c.key = c.role.credentials
 	}
 	return c, nil
@@ -89,7 +91,7 @@ func NewClient(o Options) (*Client, error) {
 func endpointOf(region, endpoint string) (*url.URL, error) {
 	known, ok := FindRegion(region)
 	switch {
-	case !ok && !isToken(region):
+	case !ok && !regionPattern.MatchString(region):
 		return nil, errors.New("region: must have letters, digits and hyphens only")
 	case !ok && endpoint == "":
 		return nil, fmt.Errorf("region: %s is not one of Direct Mail's, and no endpoint is given", region)

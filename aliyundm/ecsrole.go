@@ -30,11 +30,12 @@ func ValidRoleName(name string) bool { return roleNamePattern.MatchString(name) 
 
 const metadataSource = "the metadata service of the ECS instance"
 
-func newECSRole(o ECSRole, onError func(error)) (*role, error) {
+// source returns what fetches the role's keys.
+func (o ECSRole) source() (func(context.Context) (temporaryKey, *Error), error) {
 	if o.Name != "" && !ValidRoleName(o.Name) {
 		return nil, errors.New("role name: must be 1 to 64 letters, digits, dots and hyphens")
 	}
-	m := metadata{
+	return metadata{
 		// Plain HTTP is all it speaks: the address leads only to the instance's own host.
 		url: cmp.Or(strings.TrimSuffix(o.Endpoint, "/"), "http://100.100.100.200"), role: o.Name,
 		http: &http.Client{
@@ -44,8 +45,7 @@ func newECSRole(o ECSRole, onError func(error)) (*role, error) {
 				DisableKeepAlives: true, // it is asked once in hours
 			},
 		},
-	}
-	return &role{fetch: m.fetch, onError: onError, now: time.Now}, nil
+	}.fetch, nil
 }
 
 type metadata struct {
@@ -53,37 +53,37 @@ type metadata struct {
 	http      *http.Client
 }
 
-func (m metadata) fetch(ctx context.Context) (key Credentials, expires time.Time, failure *Error) {
+func (m metadata) fetch(ctx context.Context) (key temporaryKey, failure *Error) {
 	const (
 		tokenHeader = "X-Aliyun-Ecs-Metadata-Token" //nolint:gosec // a header's name
 		roles       = "/latest/meta-data/ram/security-credentials/"
 	)
 	token, failure := m.ask(ctx, http.MethodPut, "/latest/api/token", tokenHeader+"-Ttl-Seconds", "60")
 	if failure != nil {
-		return key, expires, failure
+		return key, failure
 	}
 	name := m.role
 	if name == "" {
 		body, failure := m.ask(ctx, http.MethodGet, roles, tokenHeader, string(token))
 		if failure != nil {
-			return key, expires, failure
+			return key, failure
 		}
 		if name = strings.TrimSpace(string(body)); !ValidRoleName(name) {
-			return key, expires, noKey(Operator, http.StatusOK, metadataSource+" names no single RAM role")
+			return key, noKey(Operator, http.StatusOK, metadataSource+" names no single RAM role")
 		}
 	}
 	body, failure := m.ask(ctx, http.MethodGet, roles+name, tokenHeader, string(token))
 	if failure != nil {
-		return key, expires, failure
+		return key, failure
 	}
 	var answer struct {
 		temporaryKey
 		Code string `json:"Code"`
 	}
 	if json.Unmarshal(body, &answer) != nil || answer.Code != "Success" || !answer.complete() {
-		return key, expires, noKey(Retry, http.StatusOK, metadataSource+" answered without one")
+		return key, noKey(Retry, http.StatusOK, metadataSource+" answered without one")
 	}
-	return answer.credentials(), answer.Expiration, nil
+	return answer.temporaryKey, nil
 }
 
 // ask makes one call with one header, and returns the answer of a success.

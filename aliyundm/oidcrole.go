@@ -39,7 +39,8 @@ const (
 	maxTokenFile = 64 << 10  // keeps a wrong path from filling the memory
 )
 
-func newOIDCRole(o OIDCRole, client *http.Client, onError func(error)) (*role, error) {
+// source returns what fetches the role's keys.
+func (o OIDCRole) source(client *http.Client) (func(context.Context) (temporaryKey, *Error), error) {
 	if o.RoleARN == "" || o.ProviderARN == "" || o.TokenFile == "" {
 		return nil, errors.New("OIDC role: the role, the provider and the token's file are needed")
 	}
@@ -47,7 +48,7 @@ func newOIDCRole(o OIDCRole, client *http.Client, onError func(error)) (*role, e
 	if err != nil {
 		return nil, fmt.Errorf("STS endpoint: %w", err)
 	}
-	return &role{fetch: sts{o, *u, client}.fetch, onError: onError, now: time.Now}, nil
+	return sts{o, *u, client}.fetch, nil
 }
 
 type sts struct {
@@ -58,10 +59,10 @@ type sts struct {
 
 // fetch calls AssumeRoleWithOIDC, which is not signed: the token is what counts. It
 // is in the body, as proxies log URLs.
-func (s sts) fetch(ctx context.Context) (key Credentials, expires time.Time, failure *Error) {
+func (s sts) fetch(ctx context.Context) (key temporaryKey, failure *Error) {
 	token, err := s.token()
 	if err != nil {
-		return key, expires, noKey(Operator, 0, "the token's file (credentials.oidcTokenFile) cannot be read: "+err.Error())
+		return key, noKey(Operator, 0, "the token's file (credentials.oidcTokenFile) cannot be read: "+err.Error())
 	}
 	form := url.Values{
 		"RoleArn": {s.RoleARN}, "OIDCProviderArn": {s.ProviderARN}, "OIDCToken": {token},
@@ -77,23 +78,23 @@ func (s sts) fetch(ctx context.Context) (key Credentials, expires time.Time, fai
 	}.Encode()
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url.String(), strings.NewReader(form.Encode()))
 	if err != nil {
-		return key, expires, noKey(Operator, 0, "the call to STS could not be made")
+		return key, noKey(Operator, 0, "the call to STS could not be made")
 	}
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	status, body, failure := fetchFrom("STS", s.http, r)
 	if failure != nil {
-		return key, expires, failure
+		return key, failure
 	}
 	if status != http.StatusOK {
-		return key, expires, stsError(status, body)
+		return key, stsError(status, body)
 	}
 	var answer struct {
 		Credentials temporaryKey `json:"Credentials"`
 	}
 	if json.Unmarshal(body, &answer) != nil || !answer.Credentials.complete() {
-		return key, expires, noKey(Retry, status, "STS answered without one")
+		return key, noKey(Retry, status, "STS answered without one")
 	}
-	return answer.Credentials.credentials(), answer.Credentials.Expiration, nil
+	return answer.Credentials, nil
 }
 
 // token reads the token's file. Errors do not name it: an operator knows it from

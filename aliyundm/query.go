@@ -4,7 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"slices"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -67,7 +67,7 @@ func (c *Client) DescAccountSummary(ctx context.Context) (*AccountSummary, error
 	if err != nil {
 		return nil, err
 	}
-	if json.Unmarshal(got.body, &a) != nil || a.UserStatus == "" {
+	if json.Unmarshal(got.body, &a) != nil || a.UserStatus.or(-1) < 0 {
 		return nil, foreign(got)
 	}
 	return &AccountSummary{
@@ -80,40 +80,38 @@ func (c *Client) DescAccountSummary(ctx context.Context) (*AccountSummary, error
 // FindMailAddress returns the sender address of that name, whatever its case, or
 // nil if the region has none. It needs the permission dm:QueryMailAddressByParam.
 func (c *Client) FindMailAddress(ctx context.Context, name string) (*MailAddress, error) {
-	type entry struct {
-		AccountName, Sendtype, ReplyAddress      string
-		AccountStatus, DomainStatus, ReplyStatus number
-	}
-	m, err := findEntry(ctx, c, "QueryMailAddressByParam", "mailAddress", addressKeyword(name), func(e entry) bool {
-		return strings.EqualFold(e.AccountName, name)
+	var found *MailAddress
+	err := c.search(ctx, "QueryMailAddressByParam", addressKeyword(name), func(page lists) bool {
+		for _, m := range page.Senders {
+			if strings.EqualFold(m.AccountName, name) {
+				found = &MailAddress{
+					AccountName: m.AccountName, SendType: m.Sendtype, ReplyAddress: m.ReplyAddress,
+					Frozen: m.AccountStatus.or(0) != 0, DomainInvalid: m.DomainStatus.or(0) == 1, ReplyUnchecked: m.ReplyStatus.or(0) != 0,
+				}
+			}
+		}
+		return found != nil
 	})
-	if m == nil {
-		return nil, err
-	}
-	return &MailAddress{
-		AccountName: m.AccountName, SendType: m.Sendtype, ReplyAddress: m.ReplyAddress,
-		Frozen: m.AccountStatus.or(0) != 0, DomainInvalid: m.DomainStatus.or(0) == 1, ReplyUnchecked: m.ReplyStatus.or(0) != 0,
-	}, nil
+	return found, err
 }
 
 // FindDomain returns the sender domain of that name, whatever its case, or nil if
 // the region has none. It needs the permission dm:QueryDomainByParam.
 func (c *Client) FindDomain(ctx context.Context, name string) (*Domain, error) {
-	type entry struct {
-		DomainName                                string
-		DomainStatus, SpfAuthStatus, MxAuthStatus number
-	}
-	d, err := findEntry(ctx, c, "QueryDomainByParam", "domain", last(name, maxDomainKeyword), func(e entry) bool {
-		return strings.EqualFold(e.DomainName, name)
+	var found *Domain
+	err := c.search(ctx, "QueryDomainByParam", last(name, maxDomainKeyword), func(page lists) bool {
+		for _, d := range page.Domains {
+			if strings.EqualFold(d.DomainName, name) {
+				found = &Domain{
+					// 2 to 4 lack a record or the filing, and send all the same.
+					Name: d.DomainName, Sendable: d.DomainStatus.or(1) != 1,
+					SPFOK: d.SpfAuthStatus.or(1) == 0, MXOK: d.MxAuthStatus.or(1) == 0,
+				}
+			}
+		}
+		return found != nil
 	})
-	if d == nil {
-		return nil, err
-	}
-	return &Domain{
-		// 2 to 4 lack a record or the filing, and send all the same.
-		Name: d.DomainName, Sendable: d.DomainStatus.or(1) != 1,
-		SPFOK: d.SpfAuthStatus.or(1) == 0, MXOK: d.MxAuthStatus.or(1) == 0,
-	}, nil
+	return found, err
 }
 
 const (
@@ -124,11 +122,12 @@ const (
 	maxDomainKeyword  = 50
 )
 
-// addressKeyword is what to search for: the address, or only its domain if it has
-// characters that a search may not have.
+var keywordPattern = regexp.MustCompile(`^[A-Za-z0-9.@-]{1,60}$`)
+
+// addressKeyword is what to search for: the address, or only its domain if a search
+// may not have the whole.
 func addressKeyword(address string) string {
-	foreign := func(r rune) bool { return !isLetter(r) && !isDigit(r) && r != '.' && r != '-' && r != '@' }
-	if strings.ContainsFunc(address, foreign) || len(address) > maxAddressKeyword {
+	if !keywordPattern.MatchString(address) {
 		_, address, _ = strings.Cut(address, "@")
 	}
 	return last(address, maxAddressKeyword)
@@ -136,38 +135,39 @@ func addressKeyword(address string) string {
 
 func last(s string, length int) string { return s[max(0, len(s)-length):] }
 
-// findEntry searches the pages of a list, which is a member of the answer's data,
-// for the first entry that is wanted. It returns nil if there is none.
-func findEntry[T any](ctx context.Context, c *Client, action, member, keyword string, wanted func(T) bool) (*T, error) {
+// lists are the lists that answers have a page of, each of them one.
+type lists struct {
+	Senders []struct {
+		AccountName, Sendtype, ReplyAddress      string
+		AccountStatus, DomainStatus, ReplyStatus number
+	} `json:"mailAddress"`
+	Domains []struct {
+		DomainName                                string
+		DomainStatus, SpfAuthStatus, MxAuthStatus number
+	} `json:"domain"`
+}
+
+// search shows the pages of a list to found, until that says that the search is over.
+func (c *Client) search(ctx context.Context, action, keyword string, found func(lists) bool) error {
 	for page := 1; page <= queryPages; page++ {
 		a, err := c.query(ctx, action, map[string]string{
 			"KeyWord": keyword, "PageNo": strconv.Itoa(page), "PageSize": strconv.Itoa(queryPage),
 		})
 		if err != nil {
-			return nil, err
+			return err
 		}
 		var list struct {
-			TotalCount number          `json:"TotalCount"`
-			Data       json.RawMessage `json:"data"`
+			TotalCount number `json:"TotalCount"`
+			Data       *lists `json:"data"`
 		}
-		var lists map[string]json.RawMessage
-		if json.Unmarshal(a.body, &list) != nil || list.Data == nil || json.Unmarshal(list.Data, &lists) != nil {
-			return nil, foreign(a)
+		if json.Unmarshal(a.body, &list) != nil || list.Data == nil {
+			return foreign(a)
 		}
-		for name, raw := range lists {
-			var entries []T
-			if strings.EqualFold(name, member) && json.Unmarshal(raw, &entries) != nil {
-				return nil, foreign(a)
-			}
-			if i := slices.IndexFunc(entries, wanted); i >= 0 {
-				return &entries[i], nil
-			}
-		}
-		if page*queryPage >= list.TotalCount.or(0) {
-			break
+		if found(*list.Data) || page*queryPage >= list.TotalCount.or(0) {
+			return nil
 		}
 	}
-	return nil, nil
+	return nil
 }
 
 // query makes a call and returns its answer, or the error as an [*Error].
@@ -186,22 +186,17 @@ func (c *Client) query(ctx context.Context, action string, parameters map[string
 func foreign(a answer) *Error { return answer{status: a.status}.failure() }
 
 // number is a JSON number, or one in a string: Direct Mail's documents have both
-// for the same member. Anything else is empty.
+// for the same member. Whatever else it is, it does not hide the other members.
 type number string
 
-// UnmarshalJSON never fails, so that one odd member does not hide the others.
 func (n *number) UnmarshalJSON(data []byte) error {
 	*n = number(strings.Trim(string(data), `"`))
-	if _, err := strconv.Atoi(string(*n)); err != nil {
-		*n = ""
-	}
 	return nil
 }
 
 func (n number) or(fallback int) int {
-	if n == "" {
-		return fallback
+	if value, err := strconv.Atoi(string(n)); err == nil {
+		return value
 	}
-	value, _ := strconv.Atoi(string(n)) // UnmarshalJSON has tried
-	return value
+	return fallback
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -25,26 +26,11 @@ type Region struct {
 // https://www.alibabacloud.com/help/en/direct-mail/api-endpoints
 func Regions() []Region {
 	return []Region{
-		{
-			ID: DefaultRegion, Name: "China (Hangzhou)",
-			Endpoint: "dm.aliyuncs.com", VPCEndpoint: "dm-vpc.cn-hangzhou.aliyuncs.com",
-		},
-		{
-			ID: "ap-southeast-1", Name: "Singapore",
-			Endpoint: "dm.ap-southeast-1.aliyuncs.com", VPCEndpoint: "dm-vpc.ap-southeast-1.aliyuncs.com",
-		},
-		{
-			ID: "us-east-1", Name: "US (Virginia)",
-			Endpoint: "dm.us-east-1.aliyuncs.com", VPCEndpoint: "dm-vpc.us-east-1.aliyuncs.com",
-		},
-		{
-			ID: "eu-central-1", Name: "Germany (Frankfurt)",
-			Endpoint: "dm.eu-central-1.aliyuncs.com", VPCEndpoint: "dm-vpc.eu-central-1.aliyuncs.com",
-		},
-		{
-			ID: "ap-southeast-2", Name: "Australia (Sydney)",
-			Endpoint: "dm.ap-southeast-2.aliyuncs.com", Closed: true,
-		},
+		{DefaultRegion, "China (Hangzhou)", "dm.aliyuncs.com", "dm-vpc.cn-hangzhou.aliyuncs.com", false},
+		{"ap-southeast-1", "Singapore", "dm.ap-southeast-1.aliyuncs.com", "dm-vpc.ap-southeast-1.aliyuncs.com", false},
+		{"us-east-1", "US (Virginia)", "dm.us-east-1.aliyuncs.com", "dm-vpc.us-east-1.aliyuncs.com", false},
+		{"eu-central-1", "Germany (Frankfurt)", "dm.eu-central-1.aliyuncs.com", "dm-vpc.eu-central-1.aliyuncs.com", false},
+		{"ap-southeast-2", "Australia (Sydney)", "dm.ap-southeast-2.aliyuncs.com", "", true},
 	}
 }
 
@@ -87,16 +73,16 @@ func ParseEndpoint(endpoint string) (*url.URL, error) {
 	return &url.URL{Scheme: u.Scheme, Host: strings.ToLower(u.Host), Path: "/"}, nil
 }
 
+var (
+	hostPattern   = regexp.MustCompile(`^[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*$`)
+	regionPattern = regexp.MustCompile(`^[A-Za-z0-9-]+$`)
+)
+
 func validHost(host string) bool {
 	if ip, err := netip.ParseAddr(host); err == nil {
 		return ip.Zone() == ""
 	}
-	for label := range strings.SplitSeq(host, ".") {
-		if label == "" || len(label) > 63 || !isToken(label) {
-			return false
-		}
-	}
-	return len(host) <= 253
+	return len(host) <= 253 && hostPattern.MatchString(host)
 }
 
 func validPort(u *url.URL) bool {
@@ -111,17 +97,3 @@ func isLoopback(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return strings.EqualFold(host, "localhost") || err == nil && ip.IsLoopback()
 }
-
-// isToken reports whether s has ASCII letters, digits and hyphens only.
-func isToken(s string) bool {
-	for _, r := range s {
-		if !isLetter(r) && !isDigit(r) && r != '-' {
-			return false
-		}
-	}
-	return true
-}
-
-func isLetter(r rune) bool { return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' }
-
-func isDigit(r rune) bool { return '0' <= r && r <= '9' }

@@ -37,7 +37,7 @@ const (
 //
 // Aliyun's own providers are not used: docs/credentials.md says why.
 type role struct {
-	fetch   func(context.Context) (key Credentials, expires time.Time, failure *Error)
+	fetch   func(context.Context) (temporaryKey, *Error)
 	onError func(error)
 	now     func() time.Time
 
@@ -87,16 +87,17 @@ func (r *role) credentials(ctx context.Context) (Credentials, *Error) {
 func (r *role) renew(done chan struct{}) {
 	ctx, cancel := context.WithTimeout(context.Background(), fetchTimeout)
 	defer cancel()
-	key, expires, failure := r.fetch(ctx)
+	got, failure := r.fetch(ctx)
 	now := r.now()
-	if failure == nil && !now.Before(expires.Add(-lastUse)) {
+	if failure == nil && !now.Before(got.Expiration.Add(-lastUse)) {
 		failure = noKey(Operator, 0, "it had already expired when it came; check the clock of this machine")
 	}
 	r.mu.Lock()
 	r.fetching, r.failure = nil, failure
 	if failure == nil {
-		r.key, r.fetched, r.expires = func() Credentials { return key }, now, expires
-		r.renewAt = expires.Add(-min(renewAhead, expires.Sub(now)/3))
+		key := Credentials{AccessKeyID: got.AccessKeyID, AccessKeySecret: got.AccessKeySecret, SecurityToken: got.SecurityToken}
+		r.key, r.fetched, r.expires = func() Credentials { return key }, now, got.Expiration
+		r.renewAt = got.Expiration.Add(-min(renewAhead, got.Expiration.Sub(now)/3))
 		r.pause, r.retryAt = 0, time.Time{}
 	} else {
 		r.pause = min(max(2*r.pause, firstPause), longestPause)
@@ -132,10 +133,6 @@ type temporaryKey struct {
 
 func (k temporaryKey) complete() bool {
 	return k.AccessKeyID != "" && k.AccessKeySecret != "" && k.SecurityToken != "" && !k.Expiration.IsZero()
-}
-
-func (k temporaryKey) credentials() Credentials {
-	return Credentials{AccessKeyID: k.AccessKeyID, AccessKeySecret: k.AccessKeySecret, SecurityToken: k.SecurityToken}
 }
 
 func noKey(class Class, status int, message string) *Error {
