@@ -157,13 +157,14 @@ func (c *Client) search(ctx context.Context, action, keyword string, found func(
 			return err
 		}
 		var list struct {
-			TotalCount number `json:"TotalCount"`
-			Data       *lists `json:"data"`
+			TotalCount number          `json:"TotalCount"`
+			Data       json.RawMessage `json:"data"` // null is an empty list
 		}
-		if json.Unmarshal(a.body, &list) != nil || list.Data == nil {
+		var entries lists
+		if json.Unmarshal(a.body, &list) != nil || list.Data == nil || json.Unmarshal(list.Data, &entries) != nil {
 			return foreign(a)
 		}
-		if found(*list.Data) || page*queryPage >= list.TotalCount.or(0) {
+		if found(entries) || page*queryPage >= list.TotalCount.or(0) {
 			return nil
 		}
 	}
