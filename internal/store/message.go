@@ -265,7 +265,8 @@ WHERE id = $1 AND attempts = $2 AND state IN ('queued', 'sending', 'unknown') AN
 	if err != nil {
 		return false, err
 	}
-	o.State, o.Code, o.Due, o.Steps.Detail = delivery.StateFailed, errcode.Superseded, time.Time{}, supersededDetail
+	o.State, o.Code, o.Steps.Detail = delivery.StateFailed, errcode.Superseded, supersededDetail
+	o.Due, o.KeepPayload = time.Time{}, false
 	if o.Refund, err = appendCharges(nil, charges); err != nil {
 		return false, err
 	}
