@@ -36,7 +36,7 @@ export const sentences: [RegExp, string, string][] = [
   [/^is not a known region of Direct Mail; .*$/, "不是已知的邮件推送地域；邮件将发往接入点", "既知の Direct Mail のリージョンではありません。メールはエンドポイントに送られます"],
   [/^the id (\S+) is taken by another connector$/, "ID $1 已被其他连接器使用", "ID $1 は他のコネクターで使われています"],
   [/^the id (\S+) is reserved$/, "ID $1 为保留 ID", "ID $1 は予約されています"],
-  [/^must be at most 128 letters.*$/, "最多 128 个字母、数字、-、_ 和 .，且不能以点开头", "英数字と - _ . で 128 文字まで。先頭に点は使えません"],
+  [/^use at most 128 letters.*$/, "最多 128 个字母、数字、-、_ 和 .，且不能以点开头", "英数字と - _ . で 128 文字まで。先頭に点は使えません"],
   [/^looks like an example's placeholder.*$/, "像是示例中未替换的占位内容", "例のプレースホルダーがそのまま残っているようです"],
   [/^cannot be "queued" with --state memory: .*$/, "排队发送需要持久存储，不能与 --state memory 一起使用", "キューには永続的なストレージが必要なため、--state memory では使えません"],
 
