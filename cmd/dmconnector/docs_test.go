@@ -18,6 +18,7 @@ import (
 
 	"dmconnector/connector"
 	"dmconnector/internal/docs"
+	"dmconnector/internal/registry"
 )
 
 func readPages(t *testing.T) map[string]*html.Node {
@@ -212,7 +213,7 @@ func TestMovingGuidesCommandsRun(t *testing.T) {
 		t.Errorf("%d commands were run", ran)
 	}
 	written, err := readConnector("connector.json", connector.ParseOptions{Strict: true})
-	if err := errors.Join(err, brokenConnectors([]connectorFile{written})); err != nil {
+	if err := errors.Join(err, registry.Errors([]registry.File{written})); err != nil {
 		t.Error(err)
 	}
 }

@@ -12,12 +12,9 @@ import (
 // maxSecretFile bounds what a wrong path can load.
 const maxSecretFile = 64 << 10
 
-// A connectorFile is a connector with the id that its file's name gives it.
-type connectorFile = registry.File
-
 // readConnector reads one file. References to files in it are relative to its
 // folder.
-func readConnector(path string, opts connector.ParseOptions) (connectorFile, error) {
+func readConnector(path string, opts connector.ParseOptions) (registry.File, error) {
 	return registry.ReadFile(path, opts, resolve)
 }
 
@@ -36,8 +33,3 @@ func resolve(folder, kind, name string) (string, error) {
 	data, err := registry.ReadLimited(name, maxSecretFile)
 	return string(data), err
 }
-
-func readLimited(path string, limit int64) ([]byte, error) { return registry.ReadLimited(path, limit) }
-
-// brokenConnectors returns one error with every error of every file, or nil.
-func brokenConnectors(files []connectorFile) error { return registry.Errors(files) }

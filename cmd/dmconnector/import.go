@@ -12,6 +12,7 @@ import (
 
 	"dmconnector/connector"
 	"dmconnector/internal/migrate"
+	"dmconnector/internal/registry"
 )
 
 type importFlags struct {
@@ -70,7 +71,7 @@ func (f *importFlags) run(cmd *cobra.Command, path string) error {
 		if export.path == "" {
 			continue
 		}
-		data, err := readLimited(export.path, 64<<20)
+		data, err := registry.ReadLimited(export.path, 64<<20)
 		if err != nil {
 			return err
 		}

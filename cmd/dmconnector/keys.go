@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"dmconnector/internal/registry"
 	"dmconnector/internal/seal"
 	"dmconnector/internal/store"
 )
@@ -84,7 +85,7 @@ func environmentKeys() ([][]byte, error) {
 
 func fileKeys(folder string) ([][]byte, error) {
 	path := filepath.Join(folder, keyFile)
-	text, err := readLimited(path, maxSecretFile)
+	text, err := registry.ReadLimited(path, maxSecretFile)
 	if err != nil {
 		return nil, err
 	}

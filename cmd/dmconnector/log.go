@@ -22,13 +22,3 @@ func parseLevel(name string) (slog.Level, error) {
 	}
 	return level, nil
 }
-
-// toggleLevel switches between debug and the level that serve was started with.
-func (s *service) toggleLevel() {
-	level := slog.LevelDebug
-	if s.level.Level() == slog.LevelDebug {
-		level = s.started
-	}
-	s.level.Set(level)
-	s.log.Warn("SIGUSR1: log level changed", "level", level.String())
-}

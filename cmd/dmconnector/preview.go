@@ -14,6 +14,7 @@ import (
 
 	"dmconnector/aliyundm"
 	"dmconnector/connector"
+	"dmconnector/internal/registry"
 )
 
 func newPreview() *cobra.Command {
@@ -81,7 +82,7 @@ func readValid(cmd *cobra.Command, path string, allow []string) (*connector.Conf
 	for _, p := range file.Report.Warnings {
 		fmt.Fprintf(cmd.ErrOrStderr(), "%s: warning: %s\n", path, p)
 	}
-	return file.Config, brokenConnectors([]connectorFile{file})
+	return file.Config, registry.Errors([]registry.File{file})
 }
 
 func printMail(w io.Writer, mail *aliyundm.Mail, trace connector.Trace) {

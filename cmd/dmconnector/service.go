@@ -6,9 +6,7 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/signal"
 	"sync"
-	"syscall"
 	"time"
 
 	"dmconnector/aliyundm"
@@ -164,8 +162,7 @@ func (s *service) run(ctx context.Context) error {
 	parts.Go(func() { s.messages.Work(working) })
 	parts.Go(func() { s.registry.Run(working) })
 	parts.Go(func() { s.followTokens(working) })
-	parts.Go(func() { s.followHangups(working) })
-	parts.Go(func() { s.followLevel(working) })
+	parts.Go(func() { s.followSignals(working) })
 	defer parts.Wait()
 	defer stopKeeping()
 	defer stopWork()
@@ -191,22 +188,6 @@ func (s *service) close() {
 	}
 	if err := s.tracing.Close(); err != nil {
 		s.log.Warn("cannot send the last traces", "error", err)
-	}
-}
-
-// followHangups reloads the connector files after SIGHUP.
-func (s *service) followHangups(ctx context.Context) {
-	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
-	defer signal.Stop(hangups)
-	for {
-		select {
-		case <-hangups:
-			s.log.Info("SIGHUP: reloading connector files")
-			s.registry.Reload(ctx)
-		case <-ctx.Done():
-			return
-		}
 	}
 }
 

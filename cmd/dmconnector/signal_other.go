@@ -4,5 +4,5 @@ package main
 
 import "context"
 
-// followLevel does nothing where there is no SIGUSR1.
-func (*service) followLevel(context.Context) {}
+// followSignals does nothing where there is neither SIGHUP nor SIGUSR1.
+func (*service) followSignals(context.Context) {}

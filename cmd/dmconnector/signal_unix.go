@@ -4,20 +4,32 @@ package main
 
 import (
 	"context"
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
 )
 
-// followLevel switches the log level on SIGUSR1.
-func (s *service) followLevel(ctx context.Context) {
+// followSignals reloads the connector files after SIGHUP, and switches the log after
+// SIGUSR1 between debug and the level that serve was started with.
+func (s *service) followSignals(ctx context.Context) {
 	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGUSR1)
+	signal.Notify(signals, syscall.SIGHUP, syscall.SIGUSR1)
 	defer signal.Stop(signals)
 	for {
 		select {
-		case <-signals:
-			s.toggleLevel()
+		case received := <-signals:
+			if received == syscall.SIGHUP {
+				s.log.Info("SIGHUP: reloading connector files")
+				s.registry.Reload(ctx)
+				continue
+			}
+			level := slog.LevelDebug
+			if s.level.Level() == slog.LevelDebug {
+				level = s.started
+			}
+			s.level.Set(level)
+			s.log.Warn("SIGUSR1: log level changed", "level", level.String())
 		case <-ctx.Done():
 			return
 		}

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"dmconnector/internal/registry"
 )
 
 // A tokenSource is the tokens of one scope.
@@ -26,7 +28,7 @@ func callersToken(given, folder, name string) (tokenSource, error) {
 		return tokenSource{[]string{rand.Text()}, true}, nil
 	}
 	path := filepath.Join(folder, name)
-	data, err := readLimited(path, maxSecretFile)
+	data, err := registry.ReadLimited(path, maxSecretFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		token := rand.Text()
 		return tokenSource{[]string{token}, true}, writeSecret(path, token)

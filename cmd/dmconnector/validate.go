@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"dmconnector/connector"
+	"dmconnector/internal/registry"
 )
 
 func newValidate() *cobra.Command {
@@ -24,11 +25,11 @@ JSON pointer) and its fix. Warnings are for what is allowed but probably a mista
 exit status is 1 if a file has errors.`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			write, ok := map[string]func(io.Writer, []connectorFile) error{"text": printReports, "json": printReportsJSON}[format]
+			write, ok := map[string]func(io.Writer, []registry.File) error{"text": printReports, "json": printReportsJSON}[format]
 			if !ok {
 				return fmt.Errorf("--format %q is not text or json", format)
 			}
-			files := make([]connectorFile, len(args))
+			files := make([]registry.File, len(args))
 			for i, path := range args {
 				var err error
 				if files[i], err = readConnector(path, connector.ParseOptions{Strict: strict, AllowedEndpoints: allow}); err != nil {
@@ -38,7 +39,7 @@ exit status is 1 if a file has errors.`,
 			if err := write(cmd.OutOrStdout(), files); err != nil {
 				return err
 			}
-			if brokenConnectors(files) != nil {
+			if registry.Errors(files) != nil {
 				return errReported
 			}
 			return nil
@@ -50,7 +51,7 @@ exit status is 1 if a file has errors.`,
 	return cmd
 }
 
-func printReports(w io.Writer, files []connectorFile) error {
+func printReports(w io.Writer, files []registry.File) error {
 	for _, file := range files {
 		for _, p := range file.Report.Errors {
 			fmt.Fprintf(w, "%s: error: %s\n", file.Path, p)
@@ -77,7 +78,7 @@ func counted(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-func printReportsJSON(w io.Writer, files []connectorFile) error {
+func printReportsJSON(w io.Writer, files []registry.File) error {
 	type report struct {
 		File     string              `json:"file"`
 		Valid    bool                `json:"valid"`
