@@ -78,7 +78,11 @@ func (m *Metrics) Connectors(connectors map[string]delivery.Connector) map[strin
 	m.known = known
 	for id := range gone {
 		if !known[id] {
-			m.forget(id)
+			for _, v := range []interface{ DeletePartialMatch(prometheus.Labels) int }{
+				m.messages, m.requests, m.limits, m.fallbacks, m.missing, m.sendTime, m.requestTime,
+			} {
+				v.DeletePartialMatch(prometheus.Labels{"connector": id})
+			}
 		}
 	}
 	// A series that exists from the start has a rate from its first failure on.
@@ -88,14 +92,6 @@ func (m *Metrics) Connectors(connectors map[string]delivery.Connector) map[strin
 		}
 	}
 	return counted
-}
-
-func (m *Metrics) forget(id string) {
-	for _, v := range []interface{ DeletePartialMatch(prometheus.Labels) int }{
-		m.messages, m.requests, m.limits, m.fallbacks, m.missing, m.sendTime, m.requestTime,
-	} {
-		v.DeletePartialMatch(prometheus.Labels{"connector": id})
-	}
 }
 
 // A sender counts the requests of one connector.
@@ -108,16 +104,14 @@ type sender struct {
 func (s *sender) SingleSendMail(ctx context.Context, mail *aliyundm.Mail) (*aliyundm.Receipt, error) {
 	begun := time.Now()
 	receipt, err := s.Sender.SingleSendMail(ctx, mail)
-	s.metrics.observeRequest(s.id, classOf(err), time.Since(begun))
-	return receipt, err
-}
-
-func (m *Metrics) observeRequest(connector, class string, took time.Duration) {
+	took := time.Since(begun)
+	m := s.metrics
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	id := m.connector(connector)
-	m.requests.WithLabelValues(id, class).Inc()
+	id := m.connector(s.id)
+	m.requests.WithLabelValues(id, classOf(err)).Inc()
 	m.requestTime.WithLabelValues(id).Observe(took.Seconds())
+	return receipt, err
 }
 
 const (

@@ -98,7 +98,10 @@ func New(opts Options) *Metrics {
 			func() float64 { waiting, _ := opts.PendingOutcomes(); return float64(waiting) }),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: namespace + "outcomes_dropped_total", Help: "Outcomes that could not be recorded and were given up."},
 			func() float64 { _, dropped := opts.PendingOutcomes(); return float64(dropped) }),
-		buildInfo(opts),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: namespace + "build_info", Help: "Always 1. The labels are the program's version, the version of Go, and the kind of state.",
+			ConstLabels: prometheus.Labels{"version": opts.Version, "goversion": runtime.Version(), "state": opts.State},
+		}, func() float64 { return 1 }),
 	)
 	for _, code := range rejections {
 		m.rejected.WithLabelValues(string(code))
@@ -122,15 +125,6 @@ func (m *Metrics) histogram(name, help string, buckets []float64, labels ...stri
 	v := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: namespace + name, Help: help, Buckets: buckets}, labels)
 	m.registry.MustRegister(v)
 	return v
-}
-
-func buildInfo(opts Options) prometheus.Collector {
-	info := prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: namespace + "build_info", Help: "Always 1. The labels are the program's version, the version of Go, and the kind of state.",
-		ConstLabels: prometheus.Labels{"version": opts.Version, "goversion": runtime.Version(), "state": opts.State},
-	})
-	info.Set(1)
-	return info
 }
 
 // maxScrapes bounds concurrent scrapes: they need no token.

@@ -2,10 +2,10 @@ package metrics
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/singleflight"
 
 	"dmconnector/internal/delivery"
 )
@@ -18,37 +18,54 @@ func gauge(d *prometheus.Desc, value float64, labels ...string) prometheus.Metri
 	return prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
 }
 
-// loads collects what the connectors have to do at the time of a scrape.
-type loads struct {
-	read                       func() []delivery.Load
-	inFlight, waiting, breaker *prometheus.Desc
+// A collector makes metrics at the time of a scrape.
+type collector struct {
+	descs   []*prometheus.Desc
+	collect func(c chan<- prometheus.Metric)
 }
 
-func newLoads(read func() []delivery.Load) *loads {
-	return &loads{
-		read:     read,
-		inFlight: describe("messages_in_flight", "Messages being sent.", "connector"),
-		waiting:  describe("messages_waiting", "Messages waiting for the connector's rate, for a free slot, or for their next attempt.", "connector"),
-		breaker:  describe("circuit_breaker_open", "1 while the circuit breaker is open: Aliyun rejects the account, and messages are rejected without a request.", "connector"),
+func (c collector) Describe(descs chan<- *prometheus.Desc) {
+	for _, d := range c.descs {
+		descs <- d
 	}
 }
 
-func (l *loads) Describe(c chan<- *prometheus.Desc) {
-	c <- l.inFlight
-	c <- l.waiting
-	c <- l.breaker
-}
+func (c collector) Collect(metrics chan<- prometheus.Metric) { c.collect(metrics) }
 
-func (l *loads) Collect(c chan<- prometheus.Metric) {
-	for _, load := range l.read() {
-		open := 0.0
-		if load.BreakerOpen {
-			open = 1
+// newLoads collects what the connectors have to do.
+func newLoads(read func() []delivery.Load) collector {
+	inFlight := describe("messages_in_flight", "Messages being sent.", "connector")
+	waiting := describe("messages_waiting", "Messages waiting for the connector's rate, for a free slot, or for their next attempt.", "connector")
+	breaker := describe("circuit_breaker_open", "1 while the circuit breaker is open: Aliyun rejects the account, and messages are rejected without a request.", "connector")
+	return collector{[]*prometheus.Desc{inFlight, waiting, breaker}, func(c chan<- prometheus.Metric) {
+		for _, load := range read() {
+			open := 0.0
+			if load.BreakerOpen {
+				open = 1
+			}
+			c <- gauge(inFlight, float64(load.InFlight), load.Connector)
+			c <- gauge(waiting, float64(load.Waiting), load.Connector)
+			c <- gauge(breaker, open, load.Connector)
 		}
-		c <- gauge(l.inFlight, float64(load.InFlight), load.Connector)
-		c <- gauge(l.waiting, float64(load.Waiting), load.Connector)
-		c <- gauge(l.breaker, open, load.Connector)
-	}
+	}}
+}
+
+// newBacklog collects what is queued, or that the state does not answer.
+func (m *Metrics) newBacklog(read func(context.Context) (delivery.Backlog, error)) collector {
+	up := describe("state_up", "1 if the state answered the last query about the queue, else 0.")
+	queued := describe("queue_depth", "Queued messages in the state, which all replicas share; at most 100000 are counted.")
+	late := describe("queue_oldest_overdue_seconds", "Time since the oldest queued message became due.")
+	b := &backlog{metrics: m, read: read}
+	return collector{[]*prometheus.Desc{up, queued, late}, func(c chan<- prometheus.Metric) {
+		now := b.look()
+		if !now.ok {
+			c <- gauge(up, 0)
+			return
+		}
+		c <- gauge(up, 1)
+		c <- gauge(queued, float64(now.Queued))
+		c <- gauge(late, now.Late.Seconds())
+	}}
 }
 
 const (
@@ -58,84 +75,37 @@ const (
 	backlogTime = time.Second
 )
 
-// A backlog collects what is queued, or that the state does not answer.
+// A backlog reads what is queued, one read at a time.
 type backlog struct {
-	metrics          *Metrics
-	read             func(context.Context) (delivery.Backlog, error)
-	up, queued, late *prometheus.Desc
-
-	mu      sync.Mutex
-	current seen
-	reading chan struct{} // closed when the read in progress ends; nil if there is none
+	metrics *Metrics
+	read    func(context.Context) (delivery.Backlog, error)
+	reads   singleflight.Group
+	last    seen // used inside reads alone
 }
 
-// seen is the result of the last read.
+// seen is the result of a read.
 type seen struct {
 	delivery.Backlog
 	at time.Time
 	ok bool
 }
 
-func (m *Metrics) newBacklog(read func(context.Context) (delivery.Backlog, error)) *backlog {
-	return &backlog{
-		metrics: m, read: read,
-		up:     describe("state_up", "1 if the state answered the last query about the queue, else 0."),
-		queued: describe("queue_depth", "Queued messages in the state, which all replicas share; at most 100000 are counted."),
-		late:   describe("queue_oldest_overdue_seconds", "Time since the oldest queued message became due."),
-	}
-}
-
-func (b *backlog) Describe(c chan<- *prometheus.Desc) {
-	c <- b.up
-	c <- b.queued
-	c <- b.late
-}
-
-func (b *backlog) Collect(c chan<- prometheus.Metric) {
-	now := b.look()
-	if !now.ok {
-		c <- gauge(b.up, 0)
-		return
-	}
-	c <- gauge(b.up, 1)
-	c <- gauge(b.queued, float64(now.Queued))
-	c <- gauge(b.late, now.Late.Seconds())
-}
-
-// look returns the last result, and reads anew if that is old. There is one read at a
-// time, even if the state misses its deadline.
+// look returns the last result, and reads anew if that is old. It does not wait for a
+// state that misses its deadline.
 func (b *backlog) look() seen {
-	b.mu.Lock()
-	if b.current.at.IsZero() || time.Since(b.current.at) >= backlogFor {
-		if b.reading == nil {
-			b.reading = make(chan struct{})
-			go b.refresh(b.reading)
+	result := b.reads.DoChan("", func() (any, error) {
+		if b.last.at.IsZero() || time.Since(b.last.at) >= backlogFor {
+			ctx, cancel := context.WithTimeout(context.Background(), backlogTime)
+			defer cancel()
+			found, err := timed(b.metrics, lookingAt, func() (delivery.Backlog, error) { return b.read(ctx) })
+			b.last = seen{found, time.Now(), err == nil}
 		}
-	}
-	current, reading := b.current, b.reading
-	b.mu.Unlock()
-	if reading == nil {
-		return current
-	}
-	bound := time.NewTimer(backlogTime)
-	defer bound.Stop()
+		return b.last, nil
+	})
 	select {
-	case <-reading:
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		return b.current
-	case <-bound.C:
+	case r := <-result:
+		return r.Val.(seen)
+	case <-time.After(backlogTime):
 		return seen{}
 	}
-}
-
-func (b *backlog) refresh(done chan struct{}) {
-	ctx, cancel := context.WithTimeout(context.Background(), backlogTime)
-	defer cancel()
-	found, err := timed(b.metrics, lookingAt, func() (delivery.Backlog, error) { return b.read(ctx) })
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.current = seen{found, time.Now(), err == nil}
-	b.reading = nil
-	close(done)
 }

@@ -18,12 +18,12 @@ import (
 // KeySize is a key's length in bytes.
 const KeySize = 32
 
-// ErrOtherKey says that something was sealed with a key that is not on the ring.
-var ErrOtherKey = errors.New("it was sealed with another key")
-
-// ErrBroken says that what was sealed has been changed or cut off, or belongs to
-// another purpose.
-var ErrBroken = errors.New("what was sealed is damaged")
+// The errors of [Ring.Open]: the key is not on the ring; the sealed text has been changed
+// or cut off, or belongs to another purpose.
+var (
+	ErrOtherKey = errors.New("it was sealed with another key")
+	ErrBroken   = errors.New("what was sealed is damaged")
+)
 
 // A sealed text is a version, the key's fingerprint, the nonce, and what AES-GCM
 // makes of the text.
@@ -60,10 +60,8 @@ func NewRing(keys ...[]byte) (*Ring, error) {
 		if err != nil {
 			return nil, err
 		}
-		k := key{aead: aead}
 		sum := sha256.Sum256(append([]byte("dmconnector key "), secret...))
-		copy(k.fingerprint[:], sum[:])
-		r.keys = append(r.keys, k)
+		r.keys = append(r.keys, key{[fingerprintSize]byte(sum[:]), aead})
 	}
 	return r, nil
 }
@@ -117,20 +115,17 @@ func (r *Ring) Open(purpose string, sealed []byte) ([]byte, error) {
 	if len(sealed) < headSize || sealed[0] != version {
 		return nil, ErrBroken
 	}
-	known := false
+	err := ErrOtherKey
 	for _, k := range r.keys {
 		if !bytes.Equal(k.fingerprint[:], sealed[1:headSize]) {
 			continue
 		}
-		known = true
 		if text, err := k.aead.Open(nil, nil, sealed[headSize:], []byte(purpose)); err == nil {
 			return text, nil
 		}
+		err = ErrBroken // unless another key has the same fingerprint
 	}
-	if !known {
-		return nil, ErrOtherKey
-	}
-	return nil, ErrBroken
+	return nil, err
 }
 
 // Current reports whether the ring's first key sealed it.

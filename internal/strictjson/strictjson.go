@@ -51,11 +51,35 @@ func value(dec *jsontext.Decoder) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if dec.StackDepth() > MaxDepth {
+		return nil, fmt.Errorf("arrays and objects are nested more than %d deep", MaxDepth)
+	}
 	switch tok.Kind() {
 	case '{':
-		return object(dec)
+		m := make(map[string]any)
+		for dec.PeekKind() != '}' {
+			key, err := dec.ReadToken()
+			if err != nil {
+				return nil, err
+			}
+			name := key.String()
+			if m[name], err = value(dec); err != nil {
+				return nil, err
+			}
+		}
+		_, err := dec.ReadToken()
+		return m, err
 	case '[':
-		return array(dec)
+		list := []any{}
+		for dec.PeekKind() != ']' {
+			v, err := value(dec)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, v)
+		}
+		_, err := dec.ReadToken()
+		return list, err
 	case '"':
 		return tok.String(), nil
 	case '0':
@@ -66,43 +90,6 @@ func value(dec *jsontext.Decoder) (any, error) {
 		return nil, nil
 	}
 }
-
-func object(dec *jsontext.Decoder) (any, error) {
-	if dec.StackDepth() > MaxDepth {
-		return nil, errTooDeep
-	}
-	m := make(map[string]any)
-	for dec.PeekKind() != '}' {
-		key, err := dec.ReadToken()
-		if err != nil {
-			return nil, err
-		}
-		name := key.String()
-		if m[name], err = value(dec); err != nil {
-			return nil, err
-		}
-	}
-	_, err := dec.ReadToken()
-	return m, err
-}
-
-func array(dec *jsontext.Decoder) (any, error) {
-	if dec.StackDepth() > MaxDepth {
-		return nil, errTooDeep
-	}
-	list := []any{}
-	for dec.PeekKind() != ']' {
-		v, err := value(dec)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, v)
-	}
-	_, err := dec.ReadToken()
-	return list, err
-}
-
-var errTooDeep = fmt.Errorf("arrays and objects are nested more than %d deep", MaxDepth)
 
 func locate(data []byte, dec *jsontext.Decoder, err error) *Error {
 	offset, pointer := dec.InputOffset(), dec.StackPointer()
