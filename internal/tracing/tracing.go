@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"os"
 	"regexp"
 	"strings"
 	"sync/atomic"
@@ -21,30 +22,24 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-const (
-	// scope names the spans' maker.
-	scope = "dmconnector"
-	// lastTime is what the last spans get for their way when the program ends.
-	lastTime = time.Second
-)
+// scope names the spans' maker.
+const scope = "dmconnector"
 
 // Tracing makes spans, and sends them. A nil one does neither.
 type Tracing struct {
 	provider *sdktrace.TracerProvider
 }
 
-// An Environment returns the value of a variable, like [os.Getenv].
-type Environment func(name string) string
-
 // Open follows OpenTelemetry's own variables. It returns nil if they name no
 // collector, or switch traces off. Settings that are no good also switch them off,
 // which is logged: mail matters more. What goes wrong later is logged, once for each
 // outage, and holds up nothing.
-func Open(ctx context.Context, env Environment, version string, log *slog.Logger) *Tracing {
-	if !env.wantsTraces() {
+func Open(ctx context.Context, version string, log *slog.Logger) *Tracing {
+	off := strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true") || os.Getenv("OTEL_TRACES_EXPORTER") == "none"
+	if _, endpoint := setting("ENDPOINT"); off || endpoint == "" {
 		return nil
 	}
-	provider, err := open(ctx, env, version, log)
+	provider, err := open(ctx, version, log)
 	if err != nil {
 		log.ErrorContext(ctx, "traces are off: their settings are no good", "error", err.Error())
 		return nil
@@ -53,27 +48,21 @@ func Open(ctx context.Context, env Environment, version string, log *slog.Logger
 	return &Tracing{provider}
 }
 
-func (env Environment) wantsTraces() bool {
-	off := strings.EqualFold(env("OTEL_SDK_DISABLED"), "true") || env("OTEL_TRACES_EXPORTER") == "none"
-	_, endpoint := env.oneOf("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
-	return !off && endpoint != ""
-}
-
-// oneOf returns the setting for traces if there is one, else the general one, and the
-// name of its variable.
-func (env Environment) oneOf(traces, general string) (name, value string) {
-	if value := env(traces); value != "" {
-		return traces, value
+// setting returns the exporter's setting for traces if there is one, else the general
+// one, and the name of its variable.
+func setting(name string) (variable, value string) {
+	if value := os.Getenv("OTEL_EXPORTER_OTLP_TRACES_" + name); value != "" {
+		return "OTEL_EXPORTER_OTLP_TRACES_" + name, value
 	}
-	return general, env(general)
+	return "OTEL_EXPORTER_OTLP_" + name, os.Getenv("OTEL_EXPORTER_OTLP_" + name)
 }
 
-func open(ctx context.Context, env Environment, version string, log *slog.Logger) (*sdktrace.TracerProvider, error) {
+func open(ctx context.Context, version string, log *slog.Logger) (*sdktrace.TracerProvider, error) {
 	// The SDK would write settings that it does not understand to standard error, with
 	// the keys that they may hold.
 	otel.SetLogger(logr.Discard())
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(error) { log.Warn("OpenTelemetry reports a problem") }))
-	if err := env.check(); err != nil {
+	if err := checkSettings(); err != nil {
 		return nil, err
 	}
 	exporter, err := otlptracehttp.New(ctx)
@@ -91,17 +80,17 @@ func open(ctx context.Context, env Environment, version string, log *slog.Logger
 		sdktrace.WithBatcher(&loggedExporter{SpanExporter: exporter, log: log}), sdktrace.WithResource(about)), nil
 }
 
-// check finds what the exporter would pass over in silence. Values may hold keys, so
-// that errors name variables only.
-func (env Environment) check() error {
-	if name, protocol := env.oneOf("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"); protocol != "" && protocol != "http/protobuf" {
+// checkSettings finds what the exporter would pass over in silence. Values may hold
+// keys, so that errors name variables only.
+func checkSettings() error {
+	if name, protocol := setting("PROTOCOL"); protocol != "" && protocol != "http/protobuf" {
 		return fmt.Errorf("%s must be http/protobuf, which collectors take at port 4318", name)
 	}
-	name, endpoint := env.oneOf("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+	name, endpoint := setting("ENDPOINT")
 	if u, err := url.Parse(endpoint); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return fmt.Errorf("%s must be an http or https URL", name)
 	}
-	name, headers := env.oneOf("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS")
+	name, headers := setting("HEADERS")
 	for header := range strings.SplitSeq(headers, ",") {
 		key, value, found := strings.Cut(header, "=")
 		_, err := url.PathUnescape(value)
@@ -125,7 +114,7 @@ func (t *Tracing) Close() error {
 	if t == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), lastTime)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	return t.provider.Shutdown(ctx)
 }
