@@ -29,17 +29,24 @@ const (
 
 var referencePattern = regexp.MustCompile(`^\$\{(env|file):([^{}]+)\}$`)
 
+// A keyField is a part of an access key.
+type keyField struct {
+	pointer string
+	value   *string
+}
+
+func (c *Config) keyFields() []keyField {
+	return []keyField{
+		{"/accessKeyId", &c.AccessKeyID},
+		{"/accessKeySecret", (*string)(&c.AccessKeySecret)},
+		{"/securityToken", (*string)(&c.SecurityToken)},
+	}
+}
+
 // resolveReferences puts the value in place of ${env:NAME} and ${file:PATH} in
 // the credential fields. Only a whole value can be a reference.
 func resolveReferences(cfg *Config, look func(kind, name string) (string, error), report *Report) {
-	for _, field := range []struct {
-		pointer string
-		value   *string
-	}{
-		{"/accessKeyId", &cfg.AccessKeyID},
-		{"/accessKeySecret", (*string)(&cfg.AccessKeySecret)},
-		{"/securityToken", (*string)(&cfg.SecurityToken)},
-	} {
+	for _, field := range cfg.keyFields() {
 		if !strings.HasPrefix(*field.value, "${") {
 			continue
 		}
@@ -207,11 +214,8 @@ func checkHost(pointer, endpoint string, allowed []string, report *Report) {
 		return
 	}
 	host := strings.ToLower(u.Hostname())
-	ip := net.ParseIP(host)
-	switch {
-	case strings.HasSuffix(host, ".aliyuncs.com"), host == "localhost", ip != nil && ip.IsLoopback():
-	case slices.ContainsFunc(allowed, func(name string) bool { return strings.EqualFold(name, host) }):
-	default:
+	known := strings.HasSuffix(host, ".aliyuncs.com") || host == "localhost" || net.ParseIP(host).IsLoopback()
+	if !known && !slices.ContainsFunc(allowed, func(name string) bool { return strings.EqualFold(name, host) }) {
 		report.errorf(pointer, "Use a host of aliyuncs.com, or one that the operator allows with --allow-endpoint")
 	}
 }

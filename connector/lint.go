@@ -2,6 +2,7 @@ package connector
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -23,7 +24,7 @@ func lint(cfg *Config, builtin bool, report *Report) {
 	lintPlaceholder("/accessKeyId", cfg.AccessKeyID, report)
 	lintPlaceholder("/accessKeySecret", string(cfg.AccessKeySecret), report)
 	lintPlaceholder("/fromAlias", cfg.FromAlias, report)
-	for usageType := range cfg.Delivery {
+	for _, usageType := range slices.Sorted(maps.Keys(cfg.Delivery)) {
 		lintUsageType(child("/delivery", usageType), usageType, report)
 	}
 	if builtin {

@@ -62,13 +62,9 @@ func checkCredentials(cfg *Config, opts ParseOptions, report *Report) {
 	if role == nil || report.covers("/credentials") {
 		return
 	}
-	for _, key := range []struct{ pointer, value string }{
-		{"/accessKeyId", cfg.AccessKeyID},
-		{"/accessKeySecret", string(cfg.AccessKeySecret)},
-		{"/securityToken", string(cfg.SecurityToken)},
-	} {
-		if key.value != "" {
-			report.errorf(key.pointer, "Remove it, or remove credentials: the two cannot be combined")
+	for _, field := range cfg.keyFields() {
+		if *field.value != "" {
+			report.errorf(field.pointer, "Remove it, or remove credentials: the two cannot be combined")
 		}
 	}
 	// Through the API somebody who may only change connectors would act as the machine.

@@ -1,7 +1,6 @@
 package templates
 
 import (
-	"iter"
 	"slices"
 	"strings"
 
@@ -195,43 +194,38 @@ func (ts *typeSet) prefer(locale, uiLocales string, say func(string)) (chosen en
 		say("No template for this usage type has a language.")
 		return entry{}, false, false
 	}
-	looked := 0
-	for field, tag := range preferences(locale, uiLocales) {
-		if looked == maxTags {
+	type preference struct{ field, tag string }
+	var preferred []preference
+	if locale != "" {
+		preferred = append(preferred, preference{"locale", locale})
+	}
+	for tag := range strings.FieldsSeq(uiLocales) {
+		preferred = append(preferred, preference{"uiLocales", tag})
+		if len(preferred) > maxTags {
+			break
+		}
+	}
+	for i, p := range preferred {
+		if i == maxTags {
 			say("Only the first languages were looked at.")
 			break
 		}
-		looked++
-		e, found, valid := ts.match(tag)
+		e, found, valid := ts.match(p.tag)
 		switch {
 		case !valid: // it may hold anything, so it is not repeated
-			say(field + " has a malformed language tag, which is skipped.")
+			say(p.field + " has a malformed language tag, which is skipped.")
 		case !found:
-			say(field + " " + tag + ": there is no template for " + ts.usageType + " in this language.")
-		case e.template.source.LanguageTag == tag:
-			say(field + " " + tag + ": there is a template in this language" + e.origin())
+			say(p.field + " " + p.tag + ": there is no template for " + ts.usageType + " in this language.")
+		case e.template.source.LanguageTag == p.tag:
+			say(p.field + " " + p.tag + ": there is a template in this language" + e.origin())
 			return e, true, true
 		default:
-			say(field + " " + tag + ": the template in " + e.template.source.LanguageTag + " fits" + e.origin())
+			say(p.field + " " + p.tag + ": the template in " + e.template.source.LanguageTag + " fits" + e.origin())
 			return e, true, true
 		}
 	}
-	if looked == 0 {
+	if len(preferred) == 0 {
 		say("The message asks for no language.")
 	}
-	return entry{}, looked > 0, false
-}
-
-// preferences are the reader's languages, with the field that names each.
-func preferences(locale, uiLocales string) iter.Seq2[string, string] {
-	return func(yield func(field, tag string) bool) {
-		if locale != "" && !yield("locale", locale) {
-			return
-		}
-		for tag := range strings.FieldsSeq(uiLocales) {
-			if !yield("uiLocales", tag) {
-				return
-			}
-		}
-	}
+	return entry{}, len(preferred) > 0, false
 }

@@ -38,35 +38,20 @@ func (e escape) append(dst []byte, s string) []byte {
 		s = strings.ToValidUTF8(s, "\uFFFD")
 	}
 	from := 0
-	for i := 0; i < len(s); i++ {
-		if !special[s[i]] {
+	for i, r := range s {
+		replacement, replaced := e.replace(r)
+		if !replaced {
 			continue
 		}
-		r, size := utf8.DecodeRuneInString(s[i:])
-		replacement, replaced := e.replace(r)
-		if replaced {
-			dst = append(dst, s[from:i]...)
-			// A run of line breaks is one space.
-			if replacement != " " || from < i || !bytes.HasSuffix(dst, []byte(" ")) {
-				dst = append(dst, replacement...)
-			}
-			from = i + size
+		dst = append(dst, s[from:i]...)
+		// A run of line breaks is one space.
+		if replacement != " " || from < i || !bytes.HasSuffix(dst, []byte(" ")) {
+			dst = append(dst, replacement...)
 		}
-		i += size - 1
+		from = i + utf8.RuneLen(r)
 	}
 	return append(dst, s[from:]...)
 }
-
-// special are the first bytes of what replace may replace.
-var special = func() (table [256]bool) {
-	for c := range 0x20 {
-		table[c] = true
-	}
-	for _, c := range []byte("&<>\"'-\x7f\xc2\xe2") {
-		table[c] = true
-	}
-	return table
-}()
 
 // replace returns what replaces a character, if anything does.
 func (e escape) replace(r rune) (string, bool) {

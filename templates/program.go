@@ -3,10 +3,7 @@ package templates
 import "slices"
 
 // A program is a compiled text: steps to be taken one after the other.
-type program struct {
-	steps []step
-	size  int // of its literal parts
-}
+type program []step
 
 type step struct {
 	do   action
@@ -55,7 +52,7 @@ func link(text string, marks []mark, placed []placement, values []*attributeValu
 		b.at = p.at + p.width
 	}
 	b.literal(len(text))
-	return program{b.steps, b.size}
+	return b.steps
 }
 
 // missingText returns what is shown for a variable that the values do not carry:
@@ -78,8 +75,7 @@ type builder struct {
 	values []*attributeValue // not yet opened
 	open   *attributeValue
 	at     int // up to where the text is in steps
-	steps  []step
-	size   int
+	steps  program
 }
 
 func (b *builder) add(s step) { b.steps = append(b.steps, s) }
@@ -106,7 +102,6 @@ func (b *builder) literal(to int) {
 func (b *builder) text(to int) {
 	if b.at < to {
 		b.add(step{do: writeText, text: b.source[b.at:to]})
-		b.size += to - b.at
 		b.at = to
 	}
 }
@@ -139,11 +134,11 @@ type Rendered struct {
 func (t *Template) Render(values map[string]any, missing Missing) Rendered {
 	r := renderer{values: values, missing: missing}
 	out := Rendered{
-		Subject:  r.render(&t.subject),
-		HTML:     r.render(&t.html),
-		Text:     r.render(&t.text),
-		ReplyTo:  r.render(&t.replyTo),
-		SendFrom: r.render(&t.sender),
+		Subject:  r.render(t.subject),
+		HTML:     r.render(t.html),
+		Text:     r.render(t.text),
+		ReplyTo:  r.render(t.replyTo),
+		SendFrom: r.render(t.sender),
 	}
 	out.Missing, out.Notes = r.unknown, r.notes
 	return out
@@ -157,14 +152,11 @@ type renderer struct {
 	notes   []string
 }
 
-func (r *renderer) render(p *program) string {
-	if len(p.steps) == 0 {
-		return ""
-	}
-	r.buf = slices.Grow(r.buf[:0], p.size)
+func (r *renderer) render(p program) string {
+	r.buf = r.buf[:0]
 	opened := 0
-	for i := 0; i < len(p.steps); i++ {
-		s := &p.steps[i]
+	for i := 0; i < len(p); i++ {
+		s := &p[i]
 		switch s.do {
 		case writeText:
 			r.buf = append(r.buf, s.text...)

@@ -16,8 +16,8 @@ import (
 func (m *Metrics) Observe(o delivery.Observation) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	id, usageType := m.connector(o.Connector), m.usageType(o.Type)
-	m.messages.WithLabelValues(id, usageType, string(o.Mode), string(o.State), m.code(o.Code)).Inc()
+	id, usageType := bounded(m.known, o.Connector, ""), bounded(m.types, o.Type, other)
+	m.messages.WithLabelValues(id, usageType, string(o.Mode), string(o.State), bounded(m.codes, o.Code, other)).Inc()
 	if o.Limit != "" {
 		m.limits.WithLabelValues(id, o.Limit).Inc()
 	}
@@ -40,28 +40,16 @@ func (m *Metrics) Observe(o delivery.Observation) {
 }
 
 // Rejected counts a send request that never became a message.
-func (m *Metrics) Rejected(code errcode.Code) { m.rejected.WithLabelValues(m.code(code)).Inc() }
-
-// connector is the label of a connector: empty for one that is not active.
-func (m *Metrics) connector(id string) string {
-	if m.known[id] {
-		return id
-	}
-	return ""
+func (m *Metrics) Rejected(code errcode.Code) {
+	m.rejected.WithLabelValues(bounded(m.codes, code, other)).Inc()
 }
 
-func (m *Metrics) usageType(label string) string {
-	if m.types[label] {
-		return label
+// bounded returns a label's value if it is a known one, else another.
+func bounded[T ~string](known map[T]bool, value T, otherwise string) string {
+	if known[value] {
+		return string(value)
 	}
-	return other
-}
-
-func (m *Metrics) code(code errcode.Code) string {
-	if code == "" || m.codes[code] {
-		return string(code)
-	}
-	return other
+	return otherwise
 }
 
 // Connectors returns the connectors with their requests to Aliyun counted. They are the
@@ -108,7 +96,7 @@ func (s *sender) SingleSendMail(ctx context.Context, mail *aliyundm.Mail) (*aliy
 	m := s.metrics
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	id := m.connector(s.id)
+	id := bounded(m.known, s.id, "")
 	m.requests.WithLabelValues(id, classOf(err)).Inc()
 	m.requestTime.WithLabelValues(id).Observe(took.Seconds())
 	return receipt, err

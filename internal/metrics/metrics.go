@@ -67,7 +67,7 @@ var rejections = []errcode.Code{
 func New(opts Options) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
-		codes:    make(map[errcode.Code]bool), types: make(map[string]bool), known: make(map[string]bool),
+		codes:    map[errcode.Code]bool{"": true}, types: make(map[string]bool), known: make(map[string]bool),
 	}
 	for _, kind := range errcode.Kinds() {
 		if kind.Message || slices.Contains(rejections, kind.Code) {
