@@ -19,12 +19,11 @@ import (
 	"dmconnector/connector"
 )
 
-// patience is how long a caller waits for an answer: longer than the service may
-// take, so that a late answer is told from none.
-const patience = 20 * time.Second
+// clientTimeout is how long a caller waits for an answer. It exceeds the service's
+// deadline, so that a late answer can be told from a missing one.
+const clientTimeout = 20 * time.Second
 
-// Everything that must not be seen has the mark in it, which no encoding of
-// URLs, JSON or HTML changes.
+// Every secret contains the mark, which URL, JSON and HTML encoding leave unchanged.
 const (
 	mark       = "leak7q"
 	sendToken  = "send-" + mark + "-token-of-callers"
@@ -32,32 +31,32 @@ const (
 	keySecret  = mark + "-secret-of-the-key"
 )
 
-// A request is one send request and what came of it.
+// A request is one send request and its answer.
 type request struct {
 	to, code, usageType string
-	manner
+	behavior
 
-	begun   time.Time // its first byte
+	begun   time.Time // when its first byte was written
 	took    time.Duration
 	outcome string // "sent", a problem's code, or another status; "" without an answer
 	answer  string // as it came, header included
 	err     error
 }
 
-// A manner is what is special about a caller. The zero value writes, and waits
+// A behavior says how a caller deviates. The zero value writes the request and waits
 // for the answer.
-type manner struct {
-	aborts     bool          // goes away instead of waiting for the answer
-	abortAfter time.Duration // … so long after it has written
-	halfCloses bool          // closes its side when it has written
-	writesOn   bool          // does not look for the answer before all is written
-	readsEvery time.Duration // reads 16 bytes at a time, so slowly
-	leaves     bool          // closes the connection when it has its answer
+type behavior struct {
+	aborts      bool          // disconnects instead of waiting for the answer
+	abortAfter  time.Duration // after writing
+	halfCloses  bool          // closes its side after writing
+	writesFirst bool          // reads nothing before everything is written
+	readsEvery  time.Duration // the pause after each 16 bytes
+	closes      bool          // closes the connection after the answer
 }
 
 var serial atomic.Int64
 
-// newRequest makes a request with a code and a recipient of its own.
+// newRequest returns a request with a unique code and recipient.
 func newRequest() *request {
 	n := serial.Add(1)
 	types := connector.UsageTypes()
@@ -91,57 +90,57 @@ func headFor(body string, more ...string) string {
 	return head(append(more, "Content-Length: "+strconv.Itoa(len(body)))...)
 }
 
-// A part is what a caller writes, after a pause.
+// A part is text that a caller writes after a pause.
 type part struct {
 	after time.Duration
 	text  string
 }
 
-// whole is the request as a well-behaved caller writes it.
+// whole returns the request as a well-behaved caller writes it.
 func (r *request) whole() []part {
 	body := r.body()
 	return []part{{0, headFor(body) + body}}
 }
 
-// A line is a caller's connection to the service.
-type line struct {
+// A connection is a caller's connection to the service.
+type connection struct {
 	address string
 	conn    net.Conn
 	reader  *bufio.Reader
 	raw     bytes.Buffer
 }
 
-func (l *line) open() error {
-	if l.conn != nil {
+func (c *connection) open() error {
+	if c.conn != nil {
 		return nil
 	}
-	conn, err := net.DialTimeout("tcp", l.address, patience)
+	conn, err := net.DialTimeout("tcp", c.address, clientTimeout)
 	if err != nil {
 		return err
 	}
-	l.conn = conn
-	l.reader = bufio.NewReader(io.TeeReader(conn, &l.raw))
+	c.conn = conn
+	c.reader = bufio.NewReader(io.TeeReader(conn, &c.raw))
 	return nil
 }
 
-func (l *line) close() {
-	if l.conn != nil {
-		l.conn.Close()
-		l.conn = nil
+func (c *connection) close() {
+	if c.conn != nil {
+		c.conn.Close()
+		c.conn = nil
 	}
 }
 
-// exchange writes a request and reads its answer. A connection that the answer
-// keeps alive stays open for the next request.
-func (l *line) exchange(r *request, parts []part) {
-	r.err = l.open()
+// exchange writes a request and reads its answer. A keep-alive connection stays open
+// for the next request.
+func (c *connection) exchange(r *request, parts []part) {
+	r.err = c.open()
 	r.begun = time.Now()
 	if r.err != nil {
 		return
 	}
-	_ = l.conn.SetDeadline(r.begun.Add(patience))
-	l.raw.Reset()
-	conn, written := l.conn, make(chan struct{})
+	_ = c.conn.SetDeadline(r.begun.Add(clientTimeout))
+	c.raw.Reset()
+	conn, written := c.conn, make(chan struct{})
 	go func() {
 		defer close(written)
 		r.begun = writeParts(conn, parts)
@@ -149,25 +148,25 @@ func (l *line) exchange(r *request, parts []part) {
 			_ = tcp.CloseWrite()
 		}
 	}()
-	if r.writesOn || r.aborts {
+	if r.writesFirst || r.aborts {
 		<-written
 	}
 	if r.aborts {
 		pause(r.abortAfter)
-		l.close()
+		c.close()
 		return
 	}
-	keep, err := l.read(r)
+	keep, err := c.read(r)
 	ended := time.Now()
-	if err != nil || !keep || r.halfCloses || r.leaves {
-		l.close()
+	if err != nil || !keep || r.halfCloses || r.closes {
+		c.close()
 	}
 	<-written
-	r.took, r.err, r.answer = ended.Sub(r.begun), err, l.raw.String()
+	r.took, r.err, r.answer = ended.Sub(r.begun), err, c.raw.String()
 }
 
-// writeParts returns when the first byte was written. What the service does not
-// take any more is no error: its answer counts.
+// writeParts returns when the first byte was written. It ignores write errors: the
+// service may answer before it has read everything.
 func writeParts(conn net.Conn, parts []part) (begun time.Time) {
 	for _, p := range parts {
 		pause(p.after)
@@ -181,19 +180,19 @@ func writeParts(conn net.Conn, parts []part) (begun time.Time) {
 	return begun
 }
 
-// pause is a caller's own slowness.
+// pause makes a caller slow.
 func pause(d time.Duration) {
 	if d > 0 {
 		<-time.After(d)
 	}
 }
 
-func (l *line) read(r *request) (keep bool, err error) {
+func (c *connection) read(r *request) (keep bool, err error) {
 	if r.readsEvery > 0 {
-		l.reader = bufio.NewReader(&slowReader{l.reader, r.readsEvery})
+		c.reader = bufio.NewReader(&slowReader{c.reader, r.readsEvery})
 	}
 	for {
-		resp, err := http.ReadResponse(l.reader, nil)
+		resp, err := http.ReadResponse(c.reader, nil)
 		if err != nil {
 			return false, err
 		}
@@ -210,8 +209,8 @@ func (l *line) read(r *request) (keep bool, err error) {
 	}
 }
 
-// A slowReader reads a little at a time: so much that the pauses, which get longer
-// on a busy machine, do not add up to the time that an answer has.
+// A slowReader reads 16 bytes at a time. With fewer, the pauses, which are longer on a
+// busy machine, would add up to more than the deadline.
 type slowReader struct {
 	r     io.Reader
 	every time.Duration
@@ -236,18 +235,18 @@ func outcomeOf(resp *http.Response, body []byte) string {
 	return strconv.Itoa(resp.StatusCode)
 }
 
-// fire lets so many callers at once make the requests, each over its own
-// connection, one after the other.
+// fire makes the requests with that many concurrent callers, each of which sends one
+// after the other over its own connection.
 func fire(address string, requests []*request, callers int, parts func(*request) []part) {
 	queue := make(chan *request)
 	done := make(chan struct{})
 	for range callers {
 		go func() {
 			defer func() { done <- struct{}{} }()
-			l := &line{address: address}
-			defer l.close()
+			c := &connection{address: address}
+			defer c.close()
 			for r := range queue {
-				l.exchange(r, parts(r))
+				c.exchange(r, parts(r))
 			}
 		}()
 	}
@@ -260,10 +259,10 @@ func fire(address string, requests []*request, callers int, parts func(*request)
 	}
 }
 
-// firePaced makes so many requests a second, each over a connection of its own,
-// whether or not those before have their answers, and waits for all of them. It
-// returns those it made: none begins after the time that ends it, if any.
-func firePaced(address string, requests []*request, perSecond int, parts func(*request) []part, end ...<-chan time.Time) []*request {
+// fireAtRate makes that many requests per second, each over its own connection and
+// without waiting for earlier answers. It stops beginning requests when end fires, if
+// given, waits for all answers, and returns the requests made.
+func fireAtRate(address string, requests []*request, perSecond int, parts func(*request) []part, end ...<-chan time.Time) []*request {
 	var over <-chan time.Time
 	if len(end) > 0 {
 		over = end[0]
@@ -274,9 +273,9 @@ func firePaced(address string, requests []*request, perSecond int, parts func(*r
 	defer running.Wait()
 	for i, r := range requests {
 		running.Go(func() {
-			l := &line{address: address}
-			defer l.close()
-			l.exchange(r, parts(r))
+			c := &connection{address: address}
+			defer c.close()
+			c.exchange(r, parts(r))
 		})
 		select {
 		case <-tick.C:
@@ -295,13 +294,13 @@ func newRequests(n int) []*request {
 	return list
 }
 
-// get asks for a page that needs no token.
+// get requests a page that needs no token.
 func get(t *testing.T, address, path string) (outcome, answer string) {
 	t.Helper()
-	l := &line{address: address}
-	defer l.close()
+	c := &connection{address: address}
+	defer c.close()
 	var r request
-	l.exchange(&r, []part{{0, "GET " + path + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"}})
+	c.exchange(&r, []part{{0, "GET " + path + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"}})
 	if r.err != nil {
 		t.Errorf("GET %s: %v", path, r.err)
 	}

@@ -9,10 +9,11 @@ import (
 	"time"
 
 	"dmconnector/aliyundm/sandbox"
+	"dmconnector/internal/errcode"
 )
 
-// A ledger keeps the tallies of a run.
-type ledger struct {
+// results collects the tallies of all scenarios.
+type results struct {
 	mu   sync.Mutex
 	rows []tally
 
@@ -20,42 +21,52 @@ type ledger struct {
 	states     []stateTally
 }
 
-func (l *ledger) add(row tally) {
+func (l *results) add(row tally) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.rows = append(l.rows, row)
 }
 
-func (l *ledger) addState(row stateTally) {
+func (l *results) addState(row stateTally) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.states = append(l.states, row)
 }
 
-func (l *ledger) addThroughput(row throughput) {
+func (l *results) addThroughput(row throughput) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.throughput = append(l.throughput, row)
 }
 
-// A fault is a way in which the upstream, or the network before it, fails.
+// A fault is one way for the upstream, or the network in front of it, to fail.
 type fault struct {
 	name     string
 	faults   []sandbox.Fault
 	up, down toxic
 	requests int
-	callers  int      // at once; 0: as many as requests
-	want     []string // the answers that are right
-	must     []string // those of them that must come
+	callers  int      // concurrent; 0: one for each request
+	want     []string // allowed answers
+	must     []string // answers that must occur
 }
 
 const (
-	ms      = time.Millisecond
-	sent    = "sent"
-	unknown = "outcome_unknown"
-	gone    = "provider_unavailable"
-	busy    = "provider_busy"
-	refused = "provider_rejected"
+	ms   = time.Millisecond
+	sent = "sent"
+
+	unknown      = string(errcode.OutcomeUnknown)
+	gone         = string(errcode.ProviderUnavailable)
+	busy         = string(errcode.ProviderBusy)
+	quota        = string(errcode.QuotaExhausted)
+	rejected     = string(errcode.ProviderRejected)
+	badRecipient = string(errcode.RecipientRejected)
+	badContent   = string(errcode.ContentRejected)
+	overloaded   = string(errcode.Overloaded)
+	unavailable  = string(errcode.Unavailable)
+	limited      = string(errcode.RateLimited)
+	invalid      = string(errcode.InvalidRequest)
+	unauthorized = string(errcode.Unauthorized)
+	forbidden    = string(errcode.Forbidden)
 )
 
 var upstreamFaults = []fault{
@@ -65,31 +76,31 @@ var upstreamFaults = []fault{
 	{name: "accepts, then hangs", faults: []sandbox.Fault{{Kind: "hang"}}, requests: 60, want: []string{unknown}},
 	{name: "hangs", faults: []sandbox.Fault{{Kind: "hang", Accept: new(false)}}, requests: 60, want: []string{unknown}},
 	{name: "accepts, then answers after 9 s", faults: []sandbox.Fault{{Kind: "delay", Duration: "9s", Accept: new(true)}}, requests: 60, want: []string{unknown}},
-	{name: "resets", faults: []sandbox.Fault{{Kind: "reset"}}, requests: 60, want: []string{unknown}},
-	{name: "accepts, then resets", faults: []sandbox.Fault{{Kind: "reset", Accept: new(true)}}, requests: 60, want: []string{unknown}},
-	{name: "answers half", faults: []sandbox.Fault{{Kind: "broken-json"}}, requests: 60, want: []string{unknown}},
+	{name: "resets the connection", faults: []sandbox.Fault{{Kind: "reset"}}, requests: 60, want: []string{unknown}},
+	{name: "accepts, then resets the connection", faults: []sandbox.Fault{{Kind: "reset", Accept: new(true)}}, requests: 60, want: []string{unknown}},
+	{name: "answers truncated JSON", faults: []sandbox.Fault{{Kind: "broken-json"}}, requests: 60, want: []string{unknown}},
 	{name: "answers 500", faults: []sandbox.Fault{{Kind: "error", Code: "InternalError"}}, requests: 60, want: []string{unknown}},
 	{name: "accepts, then answers 500", faults: []sandbox.Fault{{Kind: "error", Code: "InternalError", Accept: new(true)}}, requests: 60, want: []string{unknown}},
 	{name: "accepts, then answers 503", faults: []sandbox.Fault{{Kind: "error", Code: "ServiceUnavailable", Accept: new(true)}}, requests: 60, want: []string{unknown}},
-	{name: "a gateway's HTML page, 502", faults: []sandbox.Fault{{Kind: "html"}}, requests: 60, want: []string{unknown}},
-	{name: "accepts, then a gateway's HTML page, 502", faults: []sandbox.Fault{{Kind: "html", Accept: new(true)}}, requests: 60, want: []string{unknown}},
-	{name: "accepts, then an empty 200", faults: []sandbox.Fault{{Kind: "empty"}}, requests: 60, want: []string{unknown}},
-	{name: "accepts, then 16 MiB", faults: []sandbox.Fault{{Kind: "huge"}}, requests: 12, want: []string{unknown}},
-	{name: "accepts, then a byte a second", faults: []sandbox.Fault{{Kind: "dribble"}}, requests: 60, want: []string{unknown}},
-	{name: "throttles a while", faults: []sandbox.Fault{{Kind: "error", Code: "Throttling.User", Times: 60}}, requests: 100, want: []string{sent, busy}, must: []string{sent}},
+	{name: "answers 502 with an HTML page", faults: []sandbox.Fault{{Kind: "html"}}, requests: 60, want: []string{unknown}},
+	{name: "accepts, then answers 502 with an HTML page", faults: []sandbox.Fault{{Kind: "html", Accept: new(true)}}, requests: 60, want: []string{unknown}},
+	{name: "accepts, then answers an empty 200", faults: []sandbox.Fault{{Kind: "empty"}}, requests: 60, want: []string{unknown}},
+	{name: "accepts, then answers 16 MiB", faults: []sandbox.Fault{{Kind: "huge"}}, requests: 12, want: []string{unknown}},
+	{name: "accepts, then answers one byte per second", faults: []sandbox.Fault{{Kind: "dribble"}}, requests: 60, want: []string{unknown}},
+	{name: "throttles for a while", faults: []sandbox.Fault{{Kind: "error", Code: "Throttling.User", Times: 60}}, requests: 100, want: []string{sent, busy}, must: []string{sent}},
 	{name: "throttles", faults: []sandbox.Fault{{Kind: "error", Code: "Throttling"}}, requests: 60, want: []string{busy}},
-	{name: "the quota is used up", faults: []sandbox.Fault{{Kind: "error", Code: "InvalidQuota"}}, requests: 200, callers: 8, want: []string{"quota_exhausted"}},
-	{name: "refuses the key", faults: []sandbox.Fault{{Kind: "error", Code: "InvalidAccessKeyId.NotFound"}}, requests: 200, callers: 8, want: []string{refused}},
-	{name: "refuses the signature, and shows the whole request", faults: []sandbox.Fault{{Kind: "error", Code: "SignatureDoesNotMatch"}}, requests: 200, callers: 8, want: []string{refused}},
-	{name: "refuses the recipient", faults: []sandbox.Fault{{Kind: "error", Code: "InvalidToAddress.Spam"}}, requests: 60, want: []string{"recipient_rejected"}},
-	{name: "refuses the content", faults: []sandbox.Fault{{Kind: "error", Code: "InvalidSendMail.Spam"}}, requests: 60, want: []string{"content_rejected"}},
-	{name: "throttles once, then knows the nonce", faults: slices.Repeat([]sandbox.Fault{{Kind: "error", Code: "Throttling.User", Times: 1}, {Kind: "error", Code: "SignatureNonceUsed", Accept: new(true), Times: 1}}, 10), requests: 10, callers: 1, want: []string{unknown}},
-	{name: "accepts, then knows the nonce", faults: []sandbox.Fault{{Kind: "error", Code: "SignatureNonceUsed", Accept: new(true)}}, requests: 40, want: []string{unknown}},
-	{name: "a mixture of all", faults: mixture, requests: 200, callers: 100, want: []string{sent, unknown, busy, "recipient_rejected"}, must: []string{sent, unknown}},
+	{name: "quota exhausted", faults: []sandbox.Fault{{Kind: "error", Code: "InvalidQuota"}}, requests: 200, callers: 8, want: []string{quota}},
+	{name: "rejects the key", faults: []sandbox.Fault{{Kind: "error", Code: "InvalidAccessKeyId.NotFound"}}, requests: 200, callers: 8, want: []string{rejected}},
+	{name: "rejects the signature, echoing the whole request", faults: []sandbox.Fault{{Kind: "error", Code: "SignatureDoesNotMatch"}}, requests: 200, callers: 8, want: []string{rejected}},
+	{name: "rejects the recipient", faults: []sandbox.Fault{{Kind: "error", Code: "InvalidToAddress.Spam"}}, requests: 60, want: []string{badRecipient}},
+	{name: "rejects the content", faults: []sandbox.Fault{{Kind: "error", Code: "InvalidSendMail.Spam"}}, requests: 60, want: []string{badContent}},
+	{name: "throttles once, then reports a used nonce", faults: slices.Repeat([]sandbox.Fault{{Kind: "error", Code: "Throttling.User", Times: 1}, {Kind: "error", Code: "SignatureNonceUsed", Accept: new(true), Times: 1}}, 10), requests: 10, callers: 1, want: []string{unknown}},
+	{name: "accepts, then reports a used nonce", faults: []sandbox.Fault{{Kind: "error", Code: "SignatureNonceUsed", Accept: new(true)}}, requests: 40, want: []string{unknown}},
+	{name: "a mix of faults", faults: mixture, requests: 200, callers: 100, want: []string{sent, unknown, busy, badRecipient}, must: []string{sent, unknown}},
 	{name: "answers in XML", faults: []sandbox.Fault{{Kind: "xml"}}, requests: 60, want: []string{sent}},
 }
 
-// mixture has something for everybody, once.
+// mixture affects a part of the requests, each fault a number of times.
 var mixture = []sandbox.Fault{
 	{Kind: "delay", Duration: "1s", Times: 10},
 	{Kind: "hang", Times: 10},
@@ -107,59 +118,59 @@ var mixture = []sandbox.Fault{
 	{Kind: "reset", Accept: new(true), Times: 10},
 }
 
-// The bytes of a request are some 700, those of an answer some 400.
+// A request has about 700 bytes, an answer about 400.
 var networkFaults = []fault{
-	{name: "200 ms late both ways", up: toxic{latency: 200 * ms}, down: toxic{latency: 200 * ms}, requests: 60, want: []string{sent}},
-	{name: "requests in pieces of 20 bytes", up: toxic{piece: 20, latency: 5 * ms}, requests: 60, want: []string{sent}},
-	{name: "answers in pieces of 10 bytes", down: toxic{piece: 10, latency: 20 * ms}, requests: 60, want: []string{sent}},
-	{name: "requests a byte a second", up: toxic{piece: 1, latency: time.Second}, requests: 60, want: []string{unknown}},
-	{name: "answers a byte a second", down: toxic{piece: 1, latency: time.Second}, requests: 60, want: []string{unknown}},
-	{name: "resets every connection at once", up: toxic{connected: "reset"}, requests: 60, want: []string{unknown, gone}},
-	{name: "closes every connection at once", up: toxic{connected: "close"}, requests: 60, want: []string{unknown, gone}},
-	{name: "takes connections, and no more", up: toxic{connected: "stall"}, requests: 60, want: []string{unknown}},
-	{name: "resets in the middle of the request", up: toxic{after: 300, then: "reset"}, requests: 60, want: []string{unknown}},
-	{name: "closes in the middle of the request", up: toxic{after: 300, then: "close"}, requests: 60, want: []string{unknown}},
-	{name: "stalls in the middle of the request", up: toxic{after: 300, then: "stall"}, requests: 60, want: []string{unknown}},
-	{name: "resets in the middle of the answer", down: toxic{after: 100, then: "reset"}, requests: 60, want: []string{unknown}},
-	{name: "closes in the middle of the answer", down: toxic{after: 100, then: "close"}, requests: 60, want: []string{unknown}},
-	{name: "stalls in the middle of the answer", down: toxic{after: 100, then: "stall"}, requests: 60, want: []string{unknown}},
-	{name: "resets kept connections after some mails", down: toxic{after: 2000, then: "reset"}, requests: 400, callers: 16, want: []string{sent, unknown}, must: []string{sent}},
-	{name: "closes kept connections after some mails", up: toxic{after: 3000, then: "close"}, requests: 400, callers: 16, want: []string{sent, unknown}, must: []string{sent}},
+	{name: "200 ms latency both ways", up: toxic{latency: 200 * ms}, down: toxic{latency: 200 * ms}, requests: 60, want: []string{sent}},
+	{name: "requests in 20-byte pieces", up: toxic{piece: 20, latency: 5 * ms}, requests: 60, want: []string{sent}},
+	{name: "answers in 10-byte pieces", down: toxic{piece: 10, latency: 20 * ms}, requests: 60, want: []string{sent}},
+	{name: "requests at one byte per second", up: toxic{piece: 1, latency: time.Second}, requests: 60, want: []string{unknown}},
+	{name: "answers at one byte per second", down: toxic{piece: 1, latency: time.Second}, requests: 60, want: []string{unknown}},
+	{name: "resets every connection immediately", up: toxic{connected: "reset"}, requests: 60, want: []string{unknown, gone}},
+	{name: "closes every connection immediately", up: toxic{connected: "close"}, requests: 60, want: []string{unknown, gone}},
+	{name: "accepts connections, forwards nothing", up: toxic{connected: "stall"}, requests: 60, want: []string{unknown}},
+	{name: "resets mid-request", up: toxic{after: 300, then: "reset"}, requests: 60, want: []string{unknown}},
+	{name: "closes mid-request", up: toxic{after: 300, then: "close"}, requests: 60, want: []string{unknown}},
+	{name: "stalls mid-request", up: toxic{after: 300, then: "stall"}, requests: 60, want: []string{unknown}},
+	{name: "resets mid-answer", down: toxic{after: 100, then: "reset"}, requests: 60, want: []string{unknown}},
+	{name: "closes mid-answer", down: toxic{after: 100, then: "close"}, requests: 60, want: []string{unknown}},
+	{name: "stalls mid-answer", down: toxic{after: 100, then: "stall"}, requests: 60, want: []string{unknown}},
+	{name: "resets keep-alive connections after a few mails", down: toxic{after: 2000, then: "reset"}, requests: 400, callers: 16, want: []string{sent, unknown}, must: []string{sent}},
+	{name: "closes keep-alive connections after a few mails", up: toxic{after: 3000, then: "close"}, requests: 400, callers: 16, want: []string{sent, unknown}, must: []string{sent}},
 }
 
-// TestFaultSuite is the suite.
+// TestFaultSuite runs every scenario and reports the figures.
 func TestFaultSuite(t *testing.T) {
-	book := new(ledger)
+	all := new(results)
 	t.Run("faults", func(t *testing.T) {
-		runTimed(t, book)
-		runStops(t, book)
-		runFaults(t, book, "Upstream", upstreamFaults)
-		runFaults(t, book, "Network", networkFaults)
-		runCallers(t, book, badCallers)
-		if !*long { // a long run's kills need the machine
-			runStates(t, book)
+		runTimed(t, all)
+		runStops(t, all)
+		runFaults(t, all, "Upstream", upstreamFaults)
+		runFaults(t, all, "Network", networkFaults)
+		runCallers(t, all, badCallers)
+		if !*long { // in a long run the kills need the whole machine
+			runStates(t, all)
 		}
 	})
 	if *long {
-		t.Run("state", func(t *testing.T) { runStates(t, book) })
+		t.Run("state", func(t *testing.T) { runStates(t, all) })
 	}
-	// Alone, for its figures need the machine.
-	t.Run("overload", func(t *testing.T) { runOverloads(t, book) })
-	book.report(t)
+	// Throughput is measured alone on the machine.
+	t.Run("overload", func(t *testing.T) { runOverloads(t, all) })
+	all.report(t)
 }
 
-func runFaults(t *testing.T, book *ledger, group string, list []fault) {
+func runFaults(t *testing.T, all *results, group string, list []fault) {
 	t.Helper()
 	for _, f := range list {
 		t.Run(group+" "+f.name, func(t *testing.T) {
 			t.Parallel()
-			st := newStage(t, 0, limitsOff)
+			st := newSetup(t, 0, limitsOff)
 			if err := st.sandbox.SetFaults(f.faults...); err != nil {
 				t.Fatal(err)
 			}
 			st.proxy.set(f.up, f.down)
 			n := f.requests
-			if len(f.faults) < 20 { // else each is for one request
+			if len(f.faults) < 20 { // otherwise there is one fault for each request
 				n = times(n)
 			}
 			requests := newRequests(n)
@@ -173,7 +184,7 @@ func runFaults(t *testing.T, book *ledger, group string, list []fault) {
 			result := count(t, group, f.name, requests, st.end(t), health, st.service.log.String())
 			result.allow(t, f.want...)
 			result.demand(t, f.must...)
-			book.add(result)
+			all.add(result)
 		})
 	}
 }

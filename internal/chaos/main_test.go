@@ -18,13 +18,13 @@ import (
 var (
 	long     = flag.Bool("chaos.long", false, "make many times as many requests")
 	writeDoc = flag.Bool("chaos.write", false, "write the figures to docs/reliability.md")
-	// programFolder is where TestMain builds the program.
+	// programFolder is where TestMain puts the program.
 	programFolder = filepath.Join(os.TempDir(), fmt.Sprintf("dmconnector-chaos-%d", os.Getpid()))
 )
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	// The scenarios wait most of the time, so that many may run at once.
+	// Scenarios mostly wait, so many can run at once.
 	parallel := "14"
 	if raceEnabled() {
 		parallel = "10"
@@ -49,8 +49,8 @@ func run(m *testing.M) int {
 
 func program() string { return filepath.Join(programFolder, "dmconnector") }
 
-// buildFlags are those with which this test was built. The program is built with
-// them as well, for what Go then compiles is in its cache.
+// buildFlags returns the flags of this test binary. The program is built with the
+// same, so that compiled packages come from Go's cache.
 func buildFlags() []string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -65,12 +65,11 @@ func buildFlags() []string {
 	return flags
 }
 
-// raceEnabled reports whether this test and the program are built with the race
-// detector.
+// raceEnabled reports whether the test and the program have the race detector.
 func raceEnabled() bool { return slices.Contains(buildFlags(), "-race=true") }
 
-// times returns n, or many times n in a long run. The race detector makes the
-// program several times as slow.
+// times scales the number of requests: more in a long run, fewer with the race
+// detector, which makes the program several times slower.
 func times(n int) int {
 	switch {
 	case *long:
@@ -81,10 +80,10 @@ func times(n int) int {
 	return n
 }
 
-// late is the longest that a tick of this process came too late.
+// late is the longest delay of a timer in this process, in nanoseconds.
 var late atomic.Int64
 
-// watch finds out whether the machine is too busy to tell times.
+// watch measures how busy the machine is.
 func watch(tick *time.Ticker) {
 	for at := time.Now(); ; at = time.Now() {
 		<-tick.C
@@ -92,21 +91,22 @@ func watch(tick *time.Ticker) {
 	}
 }
 
-// maxLate is what is left of the service's own 7.5 s to the 8 s it has.
+// maxLate is the delay above which timing is not judged. The service ends its last
+// attempt at 7.5 s and must answer within 8 s.
 const maxLate = 300 * time.Millisecond
 
-// unjudged says that some figures could not be judged.
+// unjudged is set when the machine was too busy to judge a figure.
 var unjudged atomic.Bool
 
 func tooBusy() bool { return time.Duration(late.Load()) > maxLate }
 
-// timing is an error that a machine which is too busy also makes. There it is
-// only noted.
+// timing reports an error that a busy machine can cause too. On such a machine it only
+// logs it.
 func timing(t *testing.T, format string, args ...any) {
 	t.Helper()
 	if tooBusy() {
 		unjudged.Store(true)
-		t.Logf("NOT JUDGED, for this machine kept processes waiting for %v: "+format, append([]any{time.Duration(late.Load())}, args...)...)
+		t.Logf("NOT JUDGED, as this machine delayed processes by %v: "+format, append([]any{time.Duration(late.Load())}, args...)...)
 		return
 	}
 	t.Errorf(format, args...)

@@ -10,26 +10,26 @@ import (
 	"dmconnector/aliyundm/sandbox"
 )
 
-// An overload is a bound of what can be sent, and how it shows.
+// An overload is a load beyond a rate limit.
 type overload struct {
 	name      string
-	perSecond int            // what the upstream bears
+	perSecond int            // the limit
 	rate      int            // the sandbox's
 	limits    map[string]any // the connector's
 	want      []string
 }
 
-// throughput compares two loads on the same bound.
+// throughput compares two loads on the same limit.
 type throughput struct {
 	name      string
 	perSecond int
-	fit, tens float64 // mails accepted a second at 1 and at 10 times the bound
+	fit, tens float64 // accepted mails per second at 1 and at 10 times the limit
 }
 
 func (o throughput) ratio() float64 { return o.tens / o.fit }
 
-// runOverloads offers what the upstream bears, and ten times that.
-func runOverloads(t *testing.T, book *ledger) {
+// runOverloads sends at the limit, and at ten times the limit.
+func runOverloads(t *testing.T, all *results) {
 	t.Helper()
 	rate := 30
 	switch {
@@ -38,45 +38,45 @@ func runOverloads(t *testing.T, book *ledger) {
 	case raceEnabled():
 		rate = 10
 	}
-	pace := map[string]any{"recipient": "off", "connector": fmt.Sprintf("%d/1s", rate)}
+	withLimit := map[string]any{"recipient": "off", "connector": fmt.Sprintf("%d/1s", rate)}
 	for _, o := range []overload{
-		{"paced by the connector", rate, 0, pace, []string{sent, "overloaded"}},
-		{"paced by the connector, upstream throttles at the same rate", rate, rate, pace, []string{sent, "overloaded", busy}},
-		{"upstream throttles, no pace", rate, rate, limitsOff, []string{sent, "overloaded", busy}},
+		{"limited by the connector", rate, 0, withLimit, []string{sent, overloaded}},
+		{"limited by the connector, upstream throttles at the same rate", rate, rate, withLimit, []string{sent, overloaded, busy}},
+		{"upstream throttles, no connector limit", rate, rate, limitsOff, []string{sent, overloaded, busy}},
 	} {
 		t.Run(o.name, func(t *testing.T) {
-			if !*long { // a long run's loads need the machine
+			if !*long { // in a long run the loads need the whole machine
 				t.Parallel()
 			}
 			result := throughput{name: o.name, perSecond: o.perSecond}
-			result.fit = o.run(t, book, 1)
-			result.tens = o.run(t, book, 10)
-			t.Logf("at 1 times the rate %.1f mails a second, at 10 times %.1f: ratio %.2f", result.fit, result.tens, result.ratio())
+			result.fit = o.run(t, all, 1)
+			result.tens = o.run(t, all, 10)
+			t.Logf("%.1f mails per second at the limit, %.1f at 10 times the limit: ratio %.2f", result.fit, result.tens, result.ratio())
 			if result.ratio() < 0.85 {
-				timing(t, "throughput falls under overload: from %.1f to %.1f a second", result.fit, result.tens)
+				timing(t, "throughput drops under overload: from %.1f to %.1f per second", result.fit, result.tens)
 			}
-			book.addThroughput(result)
+			all.addThroughput(result)
 		})
 	}
 }
 
-// run offers so many times the rate for some seconds, and returns how many mails
-// a second were accepted.
-func (o overload) run(t *testing.T, book *ledger, load int) float64 {
+// run sends at a multiple of the limit for some seconds, and returns the accepted
+// mails per second.
+func (o overload) run(t *testing.T, all *results, load int) float64 {
 	t.Helper()
-	st := newStage(t, o.rate, o.limits)
+	st := newSetup(t, o.rate, o.limits)
 	seconds := 4
 	if *long {
 		seconds = 20
 	}
 	begun := time.Now()
 	requests := newRequests(o.perSecond * load * seconds)
-	firePaced(st.service.address, requests, o.perSecond*load, (*request).whole)
+	fireAtRate(st.service.address, requests, o.perSecond*load, (*request).whole)
 	mails := st.end(t)
-	result := count(t, "Overload", fmt.Sprintf("%s, %d times", o.name, load), requests, mails, st.service.log.String())
+	result := count(t, "Overload", fmt.Sprintf("%s, load %d×", o.name, load), requests, mails, st.service.log.String())
 	result.allow(t, o.want...)
-	book.add(result)
-	// The first second has what the idle account could take at once.
+	all.add(result)
+	// An idle account accepts a burst in the first second.
 	return perSecond(mails, begun.Add(time.Second), begun.Add(time.Duration(seconds)*time.Second))
 }
 

@@ -20,8 +20,8 @@ import (
 	"dmconnector/aliyundm/sandbox"
 )
 
-// TestFaultSuitePrivacy looks for what must not be seen in everything that the program
-// prints and answers, with debugging switched on in its environment.
+// TestFaultSuitePrivacy searches everything that the program prints and answers for
+// secrets, with debugging enabled by environment variables.
 func TestFaultSuitePrivacy(t *testing.T) {
 	for name, env := range map[string][]string{
 		"DEBUG=sdk": {"DEBUG=sdk,signer,http"},
@@ -45,8 +45,8 @@ func TestFaultSuitePrivacy(t *testing.T) {
 	}
 }
 
-// numericCodes are codes as Logto makes them, but longer, so that none of them
-// is part of a time or an id by chance.
+// numericCodes are codes as Logto makes them, but longer, so that none is part of a
+// time or an id by chance.
 type numericCodes struct{ list []string }
 
 func (c *numericCodes) next() string {
@@ -69,7 +69,7 @@ func (c *numericCodes) find(t *testing.T, text string) {
 	}
 }
 
-// provoke has mails sent, failed and refused, and returns what the program
+// provoke makes mails succeed, fail and be rejected, and returns what the program
 // answered and printed.
 func provoke(t *testing.T, env []string, codes *numericCodes) []string {
 	t.Helper()
@@ -84,10 +84,10 @@ func provoke(t *testing.T, env []string, codes *numericCodes) []string {
 				t.Fatal(err)
 			}
 			for _, text := range nasty(codes) {
-				l := &line{address: s.address}
+				c := &connection{address: s.address}
 				var r request
-				l.exchange(&r, []part{{0, text}})
-				l.close()
+				c.exchange(&r, []part{{0, text}})
+				c.close()
 				if r.err != nil {
 					t.Errorf("no answer: %v", r.err)
 				}
@@ -117,16 +117,15 @@ var provocations = [][]sandbox.Fault{
 	{{Kind: "xml"}},
 }
 
-// privateConnector has secrets wherever a connector may have them, and breaks
-// its limits sometimes.
+// privateConnector returns a connector with secrets wherever they may be. Some
+// messages exceed its limits.
 func privateConnector(endpoint string) map[string]any {
 	config := connectorTo(endpoint, map[string]any{"connector": "off", "recipient": "2/10m", "ip": "100000/1s"})
 	config["onMissing"] = "keep"
 	return config
 }
 
-// nasty returns requests that carry marks in every place, most of which are
-// refused.
+// nasty returns requests with marks in every place. Most are rejected.
 func nasty(codes *numericCodes) []string {
 	to := fmt.Sprintf("u%s%d@example.com", mark, serial.Add(1))
 	good := map[string]any{"to": to, "type": "SignIn", "ip": "203.0.113.9", "payload": map[string]any{
@@ -176,7 +175,7 @@ func nasty(codes *numericCodes) []string {
 	return append(list, tests(to, codes)...)
 }
 
-// tests are an admin's test mails, with a config of their own.
+// tests returns an admin's requests for test mails, with their own configs.
 func tests(to string, codes *numericCodes) []string {
 	config := connectorTo("http://"+net.JoinHostPort("127.0.0.1", "1"), nil)
 	config["securityToken"], config["unknown-"+mark] = mark, mark
@@ -196,7 +195,7 @@ func tests(to string, codes *numericCodes) []string {
 	return list
 }
 
-// repeat is an upstream that answers with what it was sent, in every place.
+// repeat is an upstream that echoes the request in every field of its answer.
 func repeat(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {

@@ -11,12 +11,11 @@ import (
 	"time"
 )
 
-// A proxy passes TCP connections on to the upstream, and may be told to pass
-// them on badly.
+// A proxy forwards TCP connections to the upstream, and disturbs them on request.
 type proxy struct {
 	target   string
 	listener net.Listener
-	ctx      context.Context //nolint:containedctx // it is the proxy's own life
+	ctx      context.Context //nolint:containedctx // it lasts as long as the proxy
 	end      context.CancelFunc
 	running  sync.WaitGroup
 
@@ -24,17 +23,16 @@ type proxy struct {
 	up, down toxic // for requests and for answers
 }
 
-// A toxic is what becomes of the bytes in one direction. The zero value passes
-// them on.
+// A toxic disturbs the bytes of one direction. The zero value forwards them.
 type toxic struct {
 	latency   time.Duration // before every piece
-	piece     int           // the most bytes at a time; 0: as they come
-	after     int           // once so many bytes of a connection are passed on …
-	then      string        // … "reset" or "close" it, or "stall": pass nothing on any more
-	connected string        // for connections at once: "reset", "close" or "stall" before a byte
+	piece     int           // most bytes at a time; 0: no limit
+	after     int           // the bytes of a connection to forward before then
+	then      string        // "reset", "close" or "stall" (forward nothing more)
+	connected string        // the same before the first byte
 }
 
-// newProxy returns a proxy to the target that listens.
+// newProxy starts a proxy to the target.
 func newProxy(t *testing.T, listener net.Listener, target string) *proxy {
 	t.Helper()
 	p := &proxy{target: target, listener: listener}
@@ -44,7 +42,7 @@ func newProxy(t *testing.T, listener net.Listener, target string) *proxy {
 	return p
 }
 
-// set replaces the toxics, for open connections too.
+// set replaces the toxics, also those of open connections.
 func (p *proxy) set(up, down toxic) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -75,7 +73,7 @@ func (p *proxy) serve() {
 	}
 }
 
-// pass leads one connection to its end.
+// pass forwards one connection until it ends.
 func (p *proxy) pass(near net.Conn) {
 	defer near.Close()
 	if up, _ := p.toxics(); up.connected != "" {
@@ -99,7 +97,7 @@ func (p *proxy) pass(near net.Conn) {
 	<-answers
 }
 
-// copy passes bytes on until one side ends, which ends both.
+// copy forwards bytes until one side ends, then closes both.
 func (p *proxy) copy(to, from net.Conn, now func() toxic) {
 	defer to.Close()
 	defer from.Close()
@@ -131,8 +129,8 @@ func (p *proxy) copy(to, from net.Conn, now func() toxic) {
 	}
 }
 
-// fail does to the connections what a toxic says. A stall lasts until the first
-// of them ends from the other side.
+// fail resets, closes or stalls connections. A stall lasts until the peer closes the
+// last of them.
 func (p *proxy) fail(how string, conns ...net.Conn) {
 	switch how {
 	case "reset":

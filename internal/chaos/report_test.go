@@ -21,7 +21,7 @@ const document = "../../docs/reliability.md"
 //go:embed testdata/reliability.md.tmpl
 var documentText string
 
-// A figure is a count out of those it is about.
+// A figure is a share of a total.
 type figure struct{ n, of int }
 
 // Percent never rounds up to 100.
@@ -42,11 +42,11 @@ func (c tally) Slowest() string  { return strconv.FormatFloat(c.slowest.Seconds(
 func (c tally) Twice() int       { return c.twice }
 func (c tally) Late() int        { return c.late }
 func (c tally) FalselySent() int { return c.falselySent }
-func (c tally) FalselyRefused() int {
-	return c.falselyRefused
+func (c tally) FalselyRejected() int {
+	return c.falselyRejected
 }
-func (c tally) Leaked() int  { return c.leaked }
-func (c tally) Said() string { return c.said() }
+func (c tally) Leaked() int     { return c.leaked }
+func (c tally) Answers() string { return c.answers() }
 
 func (c stateTally) Name() string     { return c.name }
 func (c stateTally) Kills() string    { return thousands(c.kills) }
@@ -56,26 +56,26 @@ func (c stateTally) Messages() string { return thousands(c.messages) }
 func (c stateTally) Direct() string   { return thousands(c.direct) }
 func (c stateTally) Queued() string   { return thousands(c.queued) }
 func (c stateTally) Lost() int        { return c.lost }
-func (c stateTally) Inside() string   { return thousands(c.inside) }
+func (c stateTally) InFlight() string { return thousands(c.inFlight) }
 func (c stateTally) Resent() string   { return thousands(c.resent) }
 func (c stateTally) Excess() int      { return c.excess }
 func (c stateTally) Twice() int       { return c.twice }
 func (c stateTally) FalselySent() int { return c.falselySent }
-func (c stateTally) Refused() int     { return c.refused }
+func (c stateTally) Rejected() int    { return c.rejected }
 func (c stateTally) Leaked() int      { return c.leaked }
 func (c stateTally) Slowest() string {
 	return strconv.FormatFloat(c.slowest.Seconds(), 'f', 1, 64) + " s"
 }
-func (c stateTally) Said() string { return said(c.outcomes) }
+func (c stateTally) Answers() string { return listCounts(c.outcomes) }
 
 func (o throughput) Name() string  { return o.name }
-func (o throughput) Bound() int    { return o.perSecond }
+func (o throughput) Limit() int    { return o.perSecond }
 func (o throughput) Fit() string   { return strconv.FormatFloat(o.fit, 'f', 1, 64) }
 func (o throughput) Tens() string  { return strconv.FormatFloat(o.tens, 'f', 1, 64) }
 func (o throughput) Ratio() string { return strconv.FormatFloat(o.ratio(), 'f', 2, 64) }
 
 // total is the sum of all rows.
-func (l *ledger) total() tally {
+func (l *results) total() tally {
 	sum := tally{outcomes: map[string]int{}}
 	for _, row := range l.rows {
 		sum.requests += row.requests
@@ -85,7 +85,7 @@ func (l *ledger) total() tally {
 		sum.twice += row.twice
 		sum.late += row.late
 		sum.falselySent += row.falselySent
-		sum.falselyRefused += row.falselyRefused
+		sum.falselyRejected += row.falselyRejected
 		sum.leaked += row.leaked
 		sum.slowest = max(sum.slowest, row.slowest)
 		for outcome, n := range row.outcomes {
@@ -95,22 +95,15 @@ func (l *ledger) total() tally {
 	return sum
 }
 
-// report logs the total, and writes the document if that is asked for.
-func (l *ledger) report(t *testing.T) {
+// report logs the total, and writes the document with -chaos.write.
+func (l *results) report(t *testing.T) {
 	t.Helper()
 	total := l.total()
 	if total.requests == 0 {
 		return
 	}
-	t.Logf("%s requests: answered %s, within %v %s, sent twice %d, sent late %d, falsely 200 %d, falsely refused %d, leaked %d",
-		total.Requests(), total.Answered(), answerTime, total.InTime(), total.twice, total.late, total.falselySent, total.falselyRefused, total.leaked)
-	if !*writeDoc {
-		return
-	}
-	if unjudged.Load() {
-		t.Errorf("%s is not written: this machine is too busy, it kept processes waiting for %v", document, time.Duration(late.Load()))
-		return
-	}
+	t.Logf("%s requests: answered %s, within %v %s, sent twice %d, sent late %d, falsely 200 %d, falsely rejected %d, leaked %d",
+		total.Requests(), total.Answered(), answerTime, total.InTime(), total.twice, total.late, total.falselySent, total.falselyRejected, total.leaked)
 	slices.SortStableFunc(l.rows, func(a, b tally) int {
 		return cmp.Or(strings.Compare(a.group, b.group), strings.Compare(a.name, b.name))
 	})
@@ -122,6 +115,13 @@ func (l *ledger) report(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if !*writeDoc {
+		return
+	}
+	if unjudged.Load() {
+		t.Errorf("%s is not written: this machine is too busy, it delayed processes by %v", document, time.Duration(late.Load()))
+		return
 	}
 	if err := os.WriteFile(document, text.Bytes(), 0o644); err != nil {
 		t.Error(err)

@@ -17,8 +17,8 @@ import (
 	"time"
 )
 
-// startTime and stopTime bound what a start and a stop may take: the stop's own
-// 12 s, and some for a machine that is busy.
+// startTime and stopTime bound a start and a stop. A stop takes at most 12 s; the rest
+// is for busy machines.
 const (
 	startTime = 20 * time.Second
 	stopTime  = 20 * time.Second
@@ -31,8 +31,8 @@ type service struct {
 	address string // host:port
 	cmd     *exec.Cmd
 	log     *output     // stdout and stderr
-	first   chan string // line of stdout
-	asked   sync.Once   // to stop: a second signal ends it at once
+	first   chan string // the first line of stdout
+	asked   sync.Once   // to stop; a second signal would end it at once
 	ended   chan struct{}
 	err     error // how it ended; after ended
 }
@@ -56,14 +56,14 @@ func (o *output) String() string {
 	return string(o.data)
 }
 
-// startService starts the program with one connector, and waits until it
-// listens. A socket, if not nil, is handed over to it.
+// startService starts the program with one connector, and waits until it listens. The
+// program inherits the socket, if not nil.
 func startService(t *testing.T, config map[string]any, socket *os.File, env ...string) *service {
 	t.Helper()
 	return start(t, launch{[]string{"--connectors", writeConnector(t, config)}, socket, env})
 }
 
-// writeConnector writes a connector's JSON to a file of its own.
+// writeConnector writes a connector's JSON to a new file.
 func writeConnector(t *testing.T, config map[string]any) (path string) {
 	t.Helper()
 	data, err := json.Marshal(config)
@@ -80,14 +80,14 @@ func writeConnector(t *testing.T, config map[string]any) (path string) {
 // A launch says how the program is started.
 type launch struct {
 	args   []string
-	socket *os.File // handed over, if not nil
+	socket *os.File // to inherit; may be nil
 	env    []string
 }
 
 // start starts the program, and waits until it listens.
 func start(t *testing.T, l launch) *service {
 	t.Helper()
-	starting.Lock() // many at once would take the machine from the others' requests
+	starting.Lock() // many starts at once would slow down the requests of others
 	defer starting.Unlock()
 	s := begin(t, l)
 	s.listens(t)
@@ -121,7 +121,7 @@ func begin(t *testing.T, l launch) *service {
 	return s
 }
 
-// listens waits until the program says where it listens.
+// listens waits until the program prints where it listens.
 func (s *service) listens(t *testing.T) {
 	t.Helper()
 	select {
@@ -135,7 +135,7 @@ func (s *service) listens(t *testing.T) {
 	}
 }
 
-// follow keeps stdout, tells its first line, and waits for the process's end.
+// follow records stdout, passes its first line on, and waits for the process to end.
 func (s *service) follow(stdout io.ReadCloser) {
 	defer stdout.Close()
 	r := bufio.NewReader(stdout)
@@ -147,7 +147,7 @@ func (s *service) follow(stdout io.ReadCloser) {
 	close(s.ended)
 }
 
-// terminate asks the process to stop, unless that was done before.
+// terminate asks the process to stop, once.
 func (s *service) terminate(t *testing.T) {
 	t.Helper()
 	s.asked.Do(func() {
@@ -157,8 +157,8 @@ func (s *service) terminate(t *testing.T) {
 	})
 }
 
-// stopped waits for the end of a process that was asked to stop, and checks that
-// it ended well.
+// stopped waits until a process that was asked to stop has ended, and checks its exit
+// status and its log.
 func (s *service) stopped(ctx context.Context, t *testing.T) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(ctx, stopTime)
@@ -166,7 +166,7 @@ func (s *service) stopped(ctx context.Context, t *testing.T) {
 	select {
 	case <-s.ended:
 	case <-ctx.Done():
-		// Go's runtime then says where it waits.
+		// Go's runtime then prints where it waits.
 		_ = s.cmd.Process.Signal(syscall.SIGQUIT)
 		<-s.ended
 		t.Errorf("the service has not stopped within %v: %s", stopTime, s.log)
@@ -174,7 +174,7 @@ func (s *service) stopped(ctx context.Context, t *testing.T) {
 	if s.err != nil {
 		t.Errorf("the service ended with %v", s.err)
 	}
-	for _, bad := range []string{"DATA RACE", `"panic"`, "goroutine "} {
+	for _, bad := range []string{"DATA RACE", "panic", "goroutine "} {
 		if at := strings.Index(s.log.String(), bad); at >= 0 {
 			t.Errorf("the log has %q: %s", bad, excerpt(s.log.String(), at))
 		}
@@ -186,21 +186,21 @@ func (s *service) kill() {
 	<-s.ended
 }
 
-// said waits until the log has the text so many times.
-func (s *service) said(t *testing.T, text string, n int) {
+// logged waits until the log contains the text n times.
+func (s *service) logged(t *testing.T, text string, n int) {
 	t.Helper()
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(clientTimeout)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for strings.Count(s.log.String(), text) < n {
 		if time.Now().After(deadline) {
-			t.Fatalf("the log has not %d times %s", n, text)
+			t.Fatalf("the log does not contain %d times %s", n, text)
 		}
 		<-tick.C
 	}
 }
 
-// excerpt is the surroundings of a place in a text.
+// excerpt returns the text around an offset.
 func excerpt(text string, at int) string {
 	return text[max(0, at-300):min(len(text), at+700)]
 }

@@ -7,12 +7,12 @@ import (
 	"testing"
 )
 
-// TestSmoke has a scenario of each kind, which takes seconds. The suite takes minutes.
+// TestSmoke runs one scenario of each kind in seconds. The suite takes minutes.
 func TestSmoke(t *testing.T) {
-	book := new(ledger)
-	runFaults(t, book, "Upstream", named(t, upstreamFaults, "accepts, then resets"))
-	runFaults(t, book, "Network", named(t, networkFaults, "resets in the middle of the answer"))
-	t.Run("SIGTERM in the middle of a burst", func(t *testing.T) {
+	all := new(results)
+	runFaults(t, all, "Upstream", named(t, upstreamFaults, "accepts, then resets the connection"))
+	runFaults(t, all, "Network", named(t, networkFaults, "resets mid-answer"))
+	t.Run("SIGTERM during a burst", func(t *testing.T) {
 		t.Parallel()
 		stopsInBurst(t)
 	})
@@ -22,7 +22,7 @@ func TestSmoke(t *testing.T) {
 	})
 }
 
-// named returns the one fault of that name.
+// named returns the fault of that name.
 func named(t *testing.T, list []fault, name string) []fault {
 	t.Helper()
 	i := slices.IndexFunc(list, func(f fault) bool { return f.name == name })

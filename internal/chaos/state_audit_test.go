@@ -14,31 +14,30 @@ import (
 	"time"
 )
 
-// A stateTally is what a scenario of the state came to.
+// A stateTally counts the outcomes of one scenario of the state.
 type stateTally struct {
 	name           string
-	kills, outages int // of the program, of the state under it
+	kills, outages int // of the program, of the state
 	reloads        int
 	outcomes       map[string]int
-	states         map[string]int // in which queued messages ended
+	states         map[string]int // final states of queued messages
 
-	messages, queued, direct, inside, resent  int
-	lost, excess, twice, falselySent, refused int
-	leaked                                    int
-	slowest                                   time.Duration // from request to mail, of a queued one
+	messages, queued, direct, inFlight, resent int
+	lost, excess, twice, falselySent, rejected int
+	leaked                                     int
+	slowest                                    time.Duration // from request to mail, of queued messages
 }
 
-// A record is a message as an admin sees it.
+// A record is a message in the admin API.
 type record struct {
 	ID, State, Code string
 	Attempts        int
 }
 
-// adminClient keeps no connection, for whose next request a service that stops
-// would wait.
-var adminClient = &http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
+// adminClient keeps no connections alive: a stopping service would wait for them.
+var adminClient = &http.Client{Timeout: clientTimeout, Transport: &http.Transport{DisableKeepAlives: true}}
 
-// ask asks the admin API, and returns the status.
+// ask requests a page of the admin API, decodes a 200 answer, and returns the status.
 func ask(t *testing.T, address, path string, answer any) int {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+path, nil)
@@ -63,7 +62,7 @@ func ask(t *testing.T, address, path string, answer any) int {
 	return resp.StatusCode
 }
 
-// within waits until something is so.
+// within waits until the condition holds.
 func within(t *testing.T, most time.Duration, what string, so func() bool) {
 	t.Helper()
 	tick := time.NewTicker(50 * ms)
@@ -75,61 +74,66 @@ func within(t *testing.T, most time.Duration, what string, so func() bool) {
 	}
 }
 
-// drained waits until nothing more happens by itself.
+// drained waits until every message is in a final state.
 func drained(t *testing.T, address string) {
 	t.Helper()
-	within(t, patienceOfErrands, "every message has come to its end", func() bool {
+	within(t, retryTime, "every message is in a final state", func() bool {
 		var page struct{ Messages []record }
-		status := ask(t, address, "/api/messages?state=queued,sending&limit=1", &page)
-		return status == http.StatusOK && len(page.Messages) == 0
+		if status := ask(t, address, "/api/messages?state=queued,sending&limit=1", &page); status != http.StatusOK {
+			return false
+		}
+		if page.Messages == nil {
+			t.Fatal("the answer has no list of messages")
+		}
+		return len(page.Messages) == 0
 	})
 }
 
-// A trial is what an audit looks at.
-type trial struct {
+// evidence is what an audit examines.
+type evidence struct {
 	name     string
 	upstream *upstream
-	errands  []*errand
-	address  string // of a service that is left
+	messages []*message
+	address  string // of a running service
 	kills    []span
 	outages  []span   // of the state
-	texts    []string // in which nothing must be seen
+	texts    []string // to search for secrets
 }
 
-// audit compares what the callers were told with what the upstream accepted and
-// with what the state remembers.
-func (tr *trial) audit(t *testing.T) stateTally {
+// audit compares the answers with the mails that the upstream accepted, and with the
+// stored messages.
+func (ev *evidence) audit(t *testing.T) stateTally {
 	t.Helper()
-	drained(t, tr.address)
+	drained(t, ev.address)
 	result := stateTally{
-		name: tr.name, kills: len(tr.kills), outages: len(tr.outages), messages: len(tr.errands),
+		name: ev.name, kills: len(ev.kills), outages: len(ev.outages), messages: len(ev.messages),
 		outcomes: map[string]int{}, states: map[string]int{},
 	}
-	visits := tr.upstream.book()
-	result.inside = len(insideAt(visits, tr.kills))
-	mayResend := unsettledAt(visits, tr.kills, tr.outages)
-	times, first := tr.upstream.accepted()
-	for _, e := range tr.errands {
-		result.outcomes[e.outcome]++
-		if e.err != nil {
-			t.Errorf("no answer after %d tries: %v", e.tries, e.err)
+	calls := ev.upstream.history()
+	result.inFlight = len(inFlightAt(calls, ev.kills))
+	mayRepeat := pendingAt(calls, ev.kills, ev.outages)
+	times, first := ev.upstream.accepted()
+	for _, m := range ev.messages {
+		result.outcomes[m.outcome]++
+		if m.err != nil {
+			t.Errorf("no answer after %d attempts: %v", m.attempts, m.err)
 		}
-		if e.queued {
-			result.auditQueued(t, e, tr.address, times[e.code], mayResend[e.code])
-			result.slowest = max(result.slowest, first[e.code].Sub(e.begun))
+		if m.queued {
+			result.auditQueued(t, m, ev.address, times[m.code], mayRepeat[m.code])
+			result.slowest = max(result.slowest, first[m.code].Sub(m.begun))
 		} else {
-			result.auditDirect(t, e, times[e.code])
+			result.auditDirect(t, m, times[m.code])
 		}
-		delete(times, e.code)
-		tr.texts = append(tr.texts, e.answer)
+		delete(times, m.code)
+		ev.texts = append(ev.texts, m.answer)
 	}
 	if result.excess > 0 {
-		tr.tell(t)
+		ev.logTimes(t)
 	}
 	for code, n := range times {
-		t.Errorf("%d mails that nobody asked for: %s", n, code)
+		t.Errorf("%d mails without a request: %s", n, code)
 	}
-	for _, text := range tr.texts {
+	for _, text := range ev.texts {
 		if at := findMark(text); at >= 0 {
 			result.leaked++
 			t.Errorf("leaked: %s", excerpt(text, at))
@@ -139,103 +143,103 @@ func (tr *trial) audit(t *testing.T) stateTally {
 	return result
 }
 
-// tell logs when what came, to find out why a message was sent too often.
-func (tr *trial) tell(t *testing.T) {
+// logTimes logs all calls, kills and outages, to find out why a message was sent too
+// often.
+func (ev *evidence) logTimes(t *testing.T) {
 	t.Helper()
-	visits := tr.upstream.book()
+	calls := ev.upstream.history()
 	since := func(s span) string {
-		return fmt.Sprintf("%v to %v", s.begun.Sub(visits[0].begun).Round(time.Millisecond), s.ended.Sub(visits[0].begun).Round(time.Millisecond))
+		return fmt.Sprintf("%v to %v", s.begun.Sub(calls[0].begun).Round(time.Millisecond), s.ended.Sub(calls[0].begun).Round(time.Millisecond))
 	}
 	codes := map[string]int{}
-	for _, v := range visits {
+	for _, v := range calls {
 		codes[v.code]++
 	}
-	for _, v := range visits {
+	for _, v := range calls {
 		if codes[v.code] > 1 {
-			t.Logf("%s inside %s, accepted %t", v.code, since(v.span), v.accepted)
+			t.Logf("%s in flight %s, accepted %t", v.code, since(v.span), v.accepted)
 		}
 	}
-	for _, kill := range tr.kills {
+	for _, kill := range ev.kills {
 		t.Logf("killed %s", since(kill))
 	}
-	for _, outage := range tr.outages {
-		t.Logf("state away %s", since(outage))
+	for _, outage := range ev.outages {
+		t.Logf("state unavailable %s", since(outage))
 	}
 }
 
-// auditQueued holds a message that was taken, with a 202 or when the caller came
-// again, against what became of it.
-func (c *stateTally) auditQueued(t *testing.T, e *errand, address string, accepted, mayResend int) {
-	if e.outcome != "202" && e.outcome != sent {
-		// It may be in the queue, though its caller was not told so.
-		c.auditResent(t, e, accepted, mayResend)
-		c.auditDirect(t, e, min(accepted, 1))
+// auditQueued checks what became of a message that its caller asked to queue.
+func (c *stateTally) auditQueued(t *testing.T, m *message, address string, accepted, mayRepeat int) {
+	if m.outcome != "202" && m.outcome != sent {
+		// It may be queued although its caller did not get 202.
+		c.auditResent(t, m, accepted, mayRepeat)
+		c.auditDirect(t, m, min(accepted, 1))
 		return
 	}
 	c.queued++
 	var r record
-	status := ask(t, address, "/api/messages/"+e.id, &r)
+	status := ask(t, address, "/api/messages/"+m.id, &r)
 	c.states[r.State]++
 	switch {
 	case status != http.StatusOK, r.State == sent && accepted == 0, !slices.Contains([]string{sent, "expired", "dead"}, r.State):
 		c.lost++
-		t.Logf("lost: answered %s, looked up %d, %+v, accepted %d times", e.outcome, status, r, accepted)
+		t.Logf("lost: answered %s, looked up with status %d, %+v, accepted %d times", m.outcome, status, r, accepted)
 	case r.State != sent && accepted > 0:
-		c.refused++
-		t.Logf("%s though it was accepted: %+v", r.State, r)
+		c.rejected++
+		t.Logf("%s although it was accepted: %+v", r.State, r)
 	}
-	c.auditResent(t, e, accepted, mayResend)
+	c.auditResent(t, m, accepted, mayRepeat)
 }
 
-// auditResent holds how often a queued message was sent against the kills that came
-// while it was on its way.
-func (c *stateTally) auditResent(t *testing.T, e *errand, accepted, mayResend int) {
+// auditResent checks that a queued message was sent again only after kills during its
+// calls.
+func (c *stateTally) auditResent(t *testing.T, m *message, accepted, mayRepeat int) {
 	if accepted > 1 {
 		c.resent += accepted - 1
 	}
-	if accepted > 1+mayResend {
+	if accepted > 1+mayRepeat {
 		c.excess++
-		t.Logf("accepted %d times, though %d kills came while it was inside: %s, message %s", accepted, mayResend, e.code, e.id)
+		t.Logf("accepted %d times, with %d kills while its outcome was pending: %s, message %s", accepted, mayRepeat, m.code, m.id)
 	}
 }
 
-func (c *stateTally) auditDirect(t *testing.T, e *errand, accepted int) {
+func (c *stateTally) auditDirect(t *testing.T, m *message, accepted int) {
 	if accepted > 1 {
 		c.twice++
-		t.Logf("accepted %d times: %s, answered %s", accepted, e.code, e.outcome)
+		t.Logf("accepted %d times: %s, answered %s", accepted, m.code, m.outcome)
 	}
 	switch {
-	case e.outcome == sent:
+	case m.outcome == sent:
 		c.direct++
 		if accepted == 0 {
 			c.falselySent++
 		}
-	case e.outcome != unknown && e.err == nil && accepted > 0:
-		c.refused++
-		t.Logf("answered %s, but the mail was accepted; queued: %t", e.outcome, e.queued)
+	case m.outcome != unknown && m.err == nil && accepted > 0:
+		c.rejected++
+		t.Logf("answered %s, but the mail was accepted; queued: %t", m.outcome, m.queued)
 	}
 }
 
 func (c *stateTally) judge(t *testing.T) {
 	t.Helper()
-	t.Logf("%s; of %d queued %s; %d kills, %d outages, inside at kills %d, sent again %d, slowest %v",
-		said(c.outcomes), c.queued, said(c.states), c.kills, c.outages, c.inside, c.resent, c.slowest.Round(time.Millisecond))
+	t.Logf("%s; of %d queued %s; %d kills, %d outages, in flight at kills %d, sent again %d, slowest %v",
+		listCounts(c.outcomes), c.queued, listCounts(c.states), c.kills, c.outages, c.inFlight, c.resent, c.slowest.Round(time.Millisecond))
 	for what, n := range map[string]int{
-		"lost": c.lost, "sent again though no kill came": c.excess, "direct, and sent twice": c.twice,
-		"falsely 200": c.falselySent, "falsely refused": c.refused,
+		"lost": c.lost, "sent again without a kill": c.excess, "direct and sent twice": c.twice,
+		"falsely 200": c.falselySent, "falsely rejected": c.rejected,
 	} {
 		if n > 0 {
 			t.Errorf("%s: %d", what, n)
 		}
 	}
-	// A short run is for busy machines as well, on whose disks outcomes wait.
-	if *long && c.resent > c.inside {
-		timing(t, "sent again: %d, though only %d were inside the upstream when kills came", c.resent, c.inside)
+	// In a short run the machine may be busy, and outcomes wait for its disk.
+	if *long && c.resent > c.inFlight {
+		timing(t, "sent again: %d, but only %d were in flight at kills", c.resent, c.inFlight)
 	}
 }
 
-// said lists names and how often each came.
-func said(counts map[string]int) string {
+// listCounts lists names with their counts.
+func listCounts(counts map[string]int) string {
 	var list []string
 	for _, name := range slices.Sorted(maps.Keys(counts)) {
 		list = append(list, fmt.Sprintf("%s %s", name, thousands(counts[name])))
@@ -243,10 +247,10 @@ func said(counts map[string]int) string {
 	return strings.Join(list, ", ")
 }
 
-// insideAt are the mails that were inside the upstream when a kill came.
-func insideAt(visits []visit, kills []span) []visit {
-	var list []visit
-	for _, v := range visits {
+// inFlightAt returns the accepted calls that overlapped a kill.
+func inFlightAt(calls []call, kills []span) []call {
+	var list []call
+	for _, v := range calls {
 		for _, kill := range kills {
 			if v.accepted && v.overlaps(kill) {
 				list = append(list, v)
@@ -263,28 +267,28 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// overlaps takes a span that has not ended for one that lasts.
+// overlaps reports whether two spans overlap. A span without an end continues.
 func (s span) overlaps(other span) bool {
 	return (s.ended.IsZero() || !s.ended.Before(other.begun)) && (other.ended.IsZero() || !s.begun.After(other.ended))
 }
 
 const (
-	// settleTime is what it may take to remember an outcome, on a busy disk.
-	settleTime = time.Second
-	// recoverTime is what it may take to remember it when the state is back, and
-	// connections that broke are found to be so one by one.
+	// recordTime is how long recording an outcome may take on a busy disk.
+	recordTime = time.Second
+	// recoverTime is how long it may take after an outage, as each broken connection
+	// is found only when it is used.
 	recoverTime = 4 * time.Second
 )
 
-// unsettledAt counts, for each code, the kills that came when its mail was with
-// the upstream or its outcome could not be remembered yet.
-func unsettledAt(visits []visit, kills, outages []span) map[string]int {
+// pendingAt counts, for each code, the kills during its call or while its outcome was
+// not recorded yet.
+func pendingAt(calls []call, kills, outages []span) map[string]int {
 	counts := map[string]int{}
-	for _, v := range visits {
+	for _, v := range calls {
 		if !v.accepted {
 			continue
 		}
-		open := span{v.begun, v.ended.Add(settleTime)}
+		open := span{v.begun, v.ended.Add(recordTime)}
 		for _, outage := range outages {
 			if back := outage.ended.Add(recoverTime); open.overlaps(span{outage.begun, back}) {
 				open.ended = later(open.ended, back)

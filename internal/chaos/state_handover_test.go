@@ -11,41 +11,41 @@ import (
 	"time"
 )
 
-// handsOver has successors on the same state. It has one writer, for whose end the
-// successor waits.
+// handsOver replaces the process on the same state. SQLite has one writer, so the new
+// process waits until the old one has ended.
 func handsOver(t *testing.T) stateTally {
 	u := newUpstream(t, 0)
 	connectors := writeConnector(t, connectorTo(u.url, limitsOff))
 	r := newReplica(t, []string{"--connectors", connectors, "--data", t.TempDir()})
-	errands := startCampaign(errandRate(), onceMixed, r.address)
+	load := startLoad(messageRate(), everyOtherQueuedOnce, r.address)
 	handOvers := times(1)
 	for range handOvers {
 		pause(500 * ms)
-		successor := begin(t, r.launch)
+		next := begin(t, r.launch)
 		r.service.terminate(t)
-		successor.listens(t)
+		next.listens(t)
 		r.service.stopped(t.Context(), t)
 		r.past = append(r.past, r.service)
-		r.service = successor
+		r.service = next
 	}
 	pause(500 * ms)
-	tr := trial{upstream: u, address: r.address, errands: errands.end()}
-	allOf(t, "handed over", tr.errands, sent, accepted)
-	tr.texts = r.logs()
-	result := tr.audit(t)
+	ev := evidence{upstream: u, address: r.address, messages: load.end()}
+	allAnswered(t, "handed over", ev.messages, sent, accepted)
+	ev.texts = r.logs()
+	result := ev.audit(t)
 	r.stop(t)
 	return result
 }
 
-// reloads writes the connectors' file again and again while messages are sent.
+// reloads rewrites the connector file again and again while messages are sent.
 func reloads(t *testing.T) stateTally {
 	u := newUpstream(t, 0)
 	versions := newVersions(t, u.url)
 	r := newReplica(t, []string{"--connectors", versions.path, "--data", t.TempDir()})
-	errands := startCampaign(errandRate(), func(n int) *errand {
-		e := newErrand(n%10 == 0)
-		e.once = true
-		return e
+	load := startLoad(messageRate(), func(n int) *message {
+		m := newMessage(n%10 == 0)
+		m.once = true
+		return m
 	}, r.address)
 	n := 20
 	if *long {
@@ -53,18 +53,18 @@ func reloads(t *testing.T) stateTally {
 	}
 	for version := range n {
 		versions.write(t, version)
-		within(t, patience, fmt.Sprintf("mails are of version %d", version), func() bool { return u.showed(version) })
+		within(t, clientTimeout, fmt.Sprintf("mails have version %d", version), func() bool { return u.sawVersion(version) })
 	}
-	tr := trial{upstream: u, address: r.address, errands: errands.end()}
-	allOf(t, "with reloads", tr.errands, sent, accepted)
-	tr.texts = r.logs()
-	result := tr.audit(t)
+	ev := evidence{upstream: u, address: r.address, messages: load.end()}
+	allAnswered(t, "with reloads", ev.messages, sent, accepted)
+	ev.texts = r.logs()
+	result := ev.audit(t)
 	result.reloads = n
 	r.stop(t)
 	return result
 }
 
-// versions writes a connector's file, whose mails tell its version.
+// versions writes versions of a connector file. Its mails contain the version.
 type versions struct {
 	path   string
 	config map[string]any
@@ -77,8 +77,8 @@ func newVersions(t *testing.T, endpoint string) *versions {
 	return v
 }
 
-// write writes the next version, by turns in place, as some editors do, and as a
-// new file under the same name.
+// write writes a version, alternately in place, as some editors do, and by renaming a
+// new file.
 func (v *versions) write(t *testing.T, version int) {
 	t.Helper()
 	for _, template := range v.config["templates"].([]any) {
@@ -104,12 +104,12 @@ func (v *versions) write(t *testing.T, version int) {
 
 func versionText(version int) string { return fmt.Sprintf("<p>version %d.</p>", version) }
 
-// showed reports whether a mail of that version has come lately.
-func (u *upstream) showed(version int) bool {
+// sawVersion reports whether the upstream received a mail of that version recently.
+func (u *upstream) sawVersion(version int) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	for i := len(u.visits) - 1; i >= 0 && time.Since(u.visits[i].begun) < patience; i-- {
-		if strings.Contains(u.visits[i].html, versionText(version)) {
+	for i := len(u.calls) - 1; i >= 0 && time.Since(u.calls[i].begun) < clientTimeout; i-- {
+		if strings.Contains(u.calls[i].html, versionText(version)) {
 			return true
 		}
 	}

@@ -17,8 +17,8 @@ import (
 	"dmconnector/internal/postgrestest"
 )
 
-// A replica is a service that is started again and again on the same socket: who
-// comes meanwhile waits.
+// A replica is a service that restarts on the same socket. Callers that connect in
+// between wait.
 type replica struct {
 	launch
 	address string
@@ -26,7 +26,7 @@ type replica struct {
 	past    []*service
 }
 
-// newReplica starts a service that takes its socket over at each start.
+// newReplica starts a service that inherits its socket at each start.
 func newReplica(t *testing.T, args []string, env ...string) *replica {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -44,7 +44,7 @@ func newReplica(t *testing.T, args []string, env ...string) *replica {
 	return r
 }
 
-// kill ends the service as kill -9 does, and says when.
+// kill ends the service like kill -9, and returns when.
 func (r *replica) kill() span {
 	dying := span{begun: time.Now()}
 	r.service.kill()
@@ -59,7 +59,7 @@ func (r *replica) restart(t *testing.T) {
 	r.service = start(t, r.launch)
 }
 
-// logs is all that the services have said.
+// logs returns the output of all its processes.
 func (r *replica) logs() []string {
 	list := []string{r.service.log.String()}
 	for _, s := range r.past {
@@ -68,22 +68,22 @@ func (r *replica) logs() []string {
 	return list
 }
 
-// stop ends the last service, and checks that it ends well.
+// stop stops the running process, and checks how it ended.
 func (r *replica) stop(t *testing.T) {
 	t.Helper()
 	r.service.terminate(t)
 	r.service.stopped(t.Context(), t)
 }
 
-// secretKey is that of states that several share.
+// secretKey is the DMCONNECTOR_SECRET_KEY of all replicas.
 var secretKey = base64.StdEncoding.EncodeToString([]byte(mark + "-the-key-of-all-secrets-32"))
 
-// onPostgres is the environment of a service with its state there.
+// onPostgres is the environment of a service on PostgreSQL.
 func onPostgres(dsn string) []string {
 	return []string{"DMCONNECTOR_STATE=" + dsn, "DMCONNECTOR_SECRET_KEY=" + secretKey}
 }
 
-// kills is how many a scenario makes.
+// kills is the number of kills in a scenario.
 func kills() int {
 	switch {
 	case *long:
@@ -94,37 +94,36 @@ func kills() int {
 	return 5
 }
 
-// errandRate is how many messages come a second.
-func errandRate() int {
+// messageRate is the number of messages per second.
+func messageRate() int {
 	if raceEnabled() {
 		return 25
 	}
 	return 80
 }
 
-// killsOnSQLite kills the one process there is.
+// killsOnSQLite kills the process again and again.
 func killsOnSQLite(t *testing.T) stateTally {
 	u := newUpstream(t, 0.1)
 	data := t.TempDir()
 	connectors := writeConnector(t, connectorTo(u.url, limitsOff))
 	r := newReplica(t, []string{"--connectors", connectors, "--data", data})
-	errands := startCampaign(errandRate(), mixedErrands, r.address)
-	tr := trial{upstream: u, address: r.address}
+	load := startLoad(messageRate(), everyOtherQueued, r.address)
+	ev := evidence{upstream: u, address: r.address}
 	for range kills() {
 		pause(200*ms + rand.N(800*ms))
-		tr.kills = append(tr.kills, r.kill())
+		ev.kills = append(ev.kills, r.kill())
 		r.restart(t)
 	}
-	tr.errands = errands.end()
-	tr.texts = r.logs()
-	result := tr.audit(t)
+	ev.messages = load.end()
+	ev.texts = r.logs()
+	result := ev.audit(t)
 	r.stop(t)
 	searchFolder(t, data)
 	return result
 }
 
-// searchFolder checks that nothing stands in a folder's files that must not be
-// seen.
+// searchFolder checks that a folder's files contain no secret.
 func searchFolder(t *testing.T, folder string) {
 	t.Helper()
 	err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
@@ -142,8 +141,7 @@ func searchFolder(t *testing.T, folder string) {
 	}
 }
 
-// killsOnPostgres kills one of two replicas at a time, and now and then the
-// database.
+// killsOnPostgres kills one of two replicas at a time, and sometimes the database.
 func killsOnPostgres(t *testing.T) stateTally {
 	server := postgrestest.Start(t)
 	dsn := server.Database(t)
@@ -153,22 +151,22 @@ func killsOnPostgres(t *testing.T) stateTally {
 	for i := range replicas {
 		replicas[i] = newReplica(t, []string{"--connectors", connectors}, onPostgres(dsn)...)
 	}
-	errands := startCampaign(errandRate(), mixedErrands, replicas[0].address, replicas[1].address)
-	tr := trial{upstream: u, address: replicas[0].address}
+	load := startLoad(messageRate(), everyOtherQueued, replicas[0].address, replicas[1].address)
+	ev := evidence{upstream: u, address: replicas[0].address}
 	for n := range kills() {
 		pause(200*ms + rand.N(800*ms))
 		if n%5 == 2 {
-			tr.outages = append(tr.outages, killDatabase(t, server))
+			ev.outages = append(ev.outages, killDatabase(t, server))
 		}
 		r := replicas[rand.N(len(replicas))]
-		tr.kills = append(tr.kills, r.kill())
+		ev.kills = append(ev.kills, r.kill())
 		r.restart(t)
 	}
-	tr.errands = errands.end()
+	ev.messages = load.end()
 	for _, r := range replicas {
-		tr.texts = append(tr.texts, r.logs()...)
+		ev.texts = append(ev.texts, r.logs()...)
 	}
-	result := tr.audit(t)
+	result := ev.audit(t)
 	for _, r := range replicas {
 		r.stop(t)
 	}
@@ -176,7 +174,7 @@ func killsOnPostgres(t *testing.T) stateTally {
 	return result
 }
 
-// killDatabase kills the whole database, and starts it again.
+// killDatabase kills the database server and starts it again.
 func killDatabase(t *testing.T, server *postgrestest.Server) span {
 	t.Helper()
 	outage := span{begun: time.Now()}
@@ -187,7 +185,7 @@ func killDatabase(t *testing.T, server *postgrestest.Server) span {
 	return outage
 }
 
-// searchDatabase checks that no message holds what must not be seen.
+// searchDatabase checks that no stored message contains a secret.
 func searchDatabase(t *testing.T, dsn string) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), dsn)

@@ -19,90 +19,88 @@ import (
 	"dmconnector/internal/postgrestest"
 )
 
-const unavailable = "unavailable"
-
-// stopsPostgres stops the database as an administrator does.
+// stopsPostgres shuts the database down and starts it again.
 func stopsPostgres(t *testing.T) stateTally {
 	server := postgrestest.Start(t)
 	return outage(t, server, server.Stop, server.Start)
 }
 
-// pausesPostgres leaves the connections open, and nobody answers.
+// pausesPostgres makes the database unresponsive, with connections open.
 func pausesPostgres(t *testing.T) stateTally {
 	server := postgrestest.Start(t)
 	return outage(t, server, server.Pause, server.Resume)
 }
 
-// outage takes the database away while messages come and mails are inside the
-// upstream, and brings it back.
+// outage makes the database unavailable while messages arrive and mails are in flight,
+// and available again.
 func outage(t *testing.T, server *postgrestest.Server, down, up func(testing.TB)) stateTally {
 	t.Helper()
 	u := newUpstream(t, 0)
 	connectors := writeConnector(t, connectorTo(u.url, limitsOff))
 	r := newReplica(t, []string{"--connectors", connectors}, onPostgres(server.Database(t))...)
-	tr := trial{upstream: u, address: r.address}
-	before := runOnce(20, mixedErrands, r.address)
-	allOf(t, "before", before, sent, accepted)
+	ev := evidence{upstream: u, address: r.address}
+	before := runOnce(20, everyOtherQueued, r.address)
+	allAnswered(t, "before", before, sent, accepted)
 	drained(t, r.address)
 
-	load := startCampaign(2*errandRate(), onceMixed, r.address)
-	direct, queued := newErrand(false), newErrand(true)
-	finish := u.bring(t, r.address, direct, queued)
+	load := startLoad(2*messageRate(), everyOtherQueuedOnce, r.address)
+	direct, queued := newMessage(false), newMessage(true)
+	finish := u.sendHeld(t, r.address, direct, queued)
 	pause(300 * ms)
-	away := span{begun: time.Now()}
+	unavailableFor := span{begun: time.Now()}
 	down(t)
 	load.halt()
 	finish()
 	if direct.outcome != sent || direct.took > answerTime {
-		t.Errorf("a mail that was accepted when the state went away was answered %s after %v: %v", direct.outcome, direct.took, direct.err)
+		t.Errorf("a mail that was accepted while the state became unavailable was answered %s after %v: %v", direct.outcome, direct.took, direct.err)
 	}
 	crossing := load.end()
-	allOf(t, "when the state goes away", crossing, sent, accepted, unavailable, unknown)
-	visits := len(u.book())
-	during := runOnce(40, mixedErrands, r.address)
-	allOf(t, "without the state", during, unavailable)
+	allAnswered(t, "while the state becomes unavailable", crossing, sent, accepted, unavailable, unknown)
+	calls := len(u.history())
+	during := runOnce(40, everyOtherQueued, r.address)
+	allAnswered(t, "without the state", during, unavailable)
 	if outcome, _ := get(t, r.address, "/readyz"); outcome != "503" {
 		t.Errorf("/readyz answers %s without the state", outcome)
 	}
 	if outcome, _ := get(t, r.address, "/healthz"); outcome != "200" {
 		t.Errorf("/healthz answers %s without the state", outcome)
 	}
-	if n := len(u.book()); n != visits {
-		t.Errorf("%d mails were sent without the state", n-visits)
+	if n := len(u.history()); n != calls {
+		t.Errorf("%d mails were sent without the state", n-calls)
 	}
 	up(t)
-	away.ended = time.Now()
-	tr.outages = []span{away}
+	unavailableFor.ended = time.Now()
+	ev.outages = []span{unavailableFor}
 	after := recovers(t, r.address)
-	for _, e := range []*errand{direct, queued} {
-		remembered(t, r.address, e)
+	for _, m := range []*message{direct, queued} {
+		recordedSent(t, r.address, m)
 	}
-	// What was refused was not sent, and may be brought again.
+	// Rejected messages were not sent, and may be sent again.
 	again := sendAgain(during, r.address)
-	tr.errands = append(slices.Concat(before, crossing, after, again), direct, queued)
-	tr.texts = r.logs()
-	result := tr.audit(t)
+	ev.messages = append(slices.Concat(before, crossing, after, again), direct, queued)
+	ev.texts = r.logs()
+	result := ev.audit(t)
 	result.requireOnce(t, u, again)
 	r.stop(t)
 	return result
 }
 
-// bring brings messages until their mails are inside the upstream, which keeps
-// its answers back. The returned function lets them go, and waits for the callers'
-// answers.
-func (u *upstream) bring(t *testing.T, address string, list ...*errand) (finish func()) {
+// sendHeld sends messages until their mails are in flight at the upstream, which holds
+// its answers. The returned function releases them, and waits until the callers have
+// their answers.
+func (u *upstream) sendHeld(t *testing.T, address string, list ...*message) (finish func()) {
 	t.Helper()
 	var (
 		releases []func()
 		running  sync.WaitGroup
 	)
-	for _, e := range list {
-		release := u.hold(e.code)
+	for _, m := range list {
+		release := u.hold(m.code)
 		t.Cleanup(release)
 		releases = append(releases, release)
-		e.once = true
-		running.Go(func() { e.run([]string{address}, time.Time{}) })
-		within(t, patience, "the mail is inside the upstream", func() bool { return u.visited(e.code) })
+		m.once = true
+		running.Go(func() { m.run([]string{address}, time.Time{}) })
+		within(t, clientTimeout, "the mail is at the upstream", func() bool { return u.received(m.code) })
 	}
 	return func() {
 		for _, release := range releases {
@@ -112,19 +110,20 @@ func (u *upstream) bring(t *testing.T, address string, list ...*errand) (finish 
 	}
 }
 
-// recoveryTime is how long it may take until the service sends again.
+// recoveryTime is how long the service may take to send again.
 const recoveryTime = 15 * time.Second
 
-// recovers waits until messages are sent again, by itself, and returns them.
-func recovers(t *testing.T, address string) []*errand {
+// recovers waits until the service sends again and is ready, and returns the messages
+// sent meanwhile.
+func recovers(t *testing.T, address string) []*message {
 	t.Helper()
-	var list []*errand
+	var list []*message
 	within(t, recoveryTime, "messages are sent again", func() bool {
-		e := runOnce(1, mixedErrands, address)[0]
-		if e.outcome != sent && e.outcome != accepted {
+		m := runOnce(1, everyOtherQueued, address)[0]
+		if m.outcome != sent && m.outcome != accepted {
 			return false
 		}
-		list = append(list, e)
+		list = append(list, m)
 		return true
 	})
 	within(t, recoveryTime, "the service is ready again", func() bool {
@@ -134,98 +133,98 @@ func recovers(t *testing.T, address string) []*errand {
 	return list
 }
 
-// remembered waits until a message that was accepted is remembered as sent.
-func remembered(t *testing.T, address string, e *errand) {
+// recordedSent waits until an accepted message is recorded as sent.
+func recordedSent(t *testing.T, address string, m *message) {
 	t.Helper()
 	var r record
 	defer func() {
 		if r.State != sent {
-			t.Logf("answered %s (%s), remembered as %+v", e.outcome, e.id, r)
+			t.Logf("answered %s (%s), recorded as %+v", m.outcome, m.id, r)
 		}
 	}()
-	within(t, recoveryTime, "what was accepted is remembered as sent", func() bool {
-		return ask(t, address, "/api/messages/"+e.id, &r) == http.StatusOK && r.State == sent
+	within(t, recoveryTime, "an accepted message is recorded as sent", func() bool {
+		return ask(t, address, "/api/messages/"+m.id, &r) == http.StatusOK && r.State == sent
 	})
 }
 
-// sendAgain brings messages that were refused again, with the same keys.
-func sendAgain(refused []*errand, address string) []*errand {
+// sendAgain sends rejected messages again, with the same keys.
+func sendAgain(list []*message, address string) []*message {
 	var (
-		list    []*errand
-		running sync.WaitGroup
+		repeated []*message
+		running  sync.WaitGroup
 	)
-	for _, e := range refused {
-		again := &errand{request: e.request, key: e.key, queued: e.queued}
-		list = append(list, again)
-		running.Go(func() { again.run([]string{address}, time.Now().Add(patience)) })
+	for _, m := range list {
+		again := &message{request: m.request, key: m.key, queued: m.queued}
+		repeated = append(repeated, again)
+		running.Go(func() { again.run([]string{address}, time.Now().Add(clientTimeout)) })
 	}
 	running.Wait()
-	return list
+	return repeated
 }
 
 // requireOnce checks that each was sent exactly once.
-func (c *stateTally) requireOnce(t *testing.T, u *upstream, list []*errand) {
+func (c *stateTally) requireOnce(t *testing.T, u *upstream, list []*message) {
 	t.Helper()
 	counts, _ := u.accepted()
-	for _, e := range list {
-		if counts[e.code] != 1 {
-			t.Errorf("%d mails for a message that was refused, and brought again: the second answer was %s", counts[e.code], e.outcome)
+	for _, m := range list {
+		if counts[m.code] != 1 {
+			t.Errorf("%d mails for a message that was rejected and sent again: the second answer was %s", counts[m.code], m.outcome)
 		}
 	}
 }
 
-// fillsDisk fills the disk under the state, and frees it again.
+// fillsDisk fills the disk of the state, and frees it again.
 func fillsDisk(t *testing.T) stateTally {
 	disk := mountDisk(t, 8*mebi)
 	u := newUpstream(t, 0)
 	connectors := writeConnector(t, connectorTo(u.url, limitsOff))
 	r := newReplica(t, []string{"--connectors", connectors, "--data", filepath.Join(disk, "data")})
-	tr := trial{upstream: u, address: r.address}
-	before := runOnce(20, mixedErrands, r.address)
-	allOf(t, "before", before, sent, accepted)
-	u.setBusy(1) // so that what is queued stays
-	waiting := runOnce(20, func(int) *errand { return newErrand(true) }, r.address)
-	allOf(t, "before", waiting, accepted)
+	ev := evidence{upstream: u, address: r.address}
+	before := runOnce(20, everyOtherQueued, r.address)
+	allAnswered(t, "before", before, sent, accepted)
+	u.setBusy(1) // so that queued messages wait
+	waiting := runOnce(20, func(int) *message { return newMessage(true) }, r.address)
+	allAnswered(t, "before", waiting, accepted)
 
 	full := span{begun: time.Now()}
 	free := fill(t, disk)
 	filling := untilUnavailable(t, r.address)
 	u.setBusy(0)
-	during := runOnce(40, mixedErrands, r.address)
-	allOf(t, "with a full disk", during, unavailable)
-	for _, e := range during {
-		if u.visited(e.code) {
-			t.Error("a mail was sent though the disk is full")
+	during := runOnce(40, everyOtherQueued, r.address)
+	allAnswered(t, "with a full disk", during, unavailable)
+	for _, m := range during {
+		if u.received(m.code) {
+			t.Error("a mail was sent with a full disk")
 		}
 	}
-	within(t, patience, "the service is not ready with a full disk", func() bool {
+	within(t, clientTimeout, "the service is not ready with a full disk", func() bool {
 		outcome, _ := get(t, r.address, "/readyz")
 		return outcome == "503"
 	})
 	free()
 	full.ended = time.Now()
-	tr.outages = []span{full}
+	ev.outages = []span{full}
 	after := recovers(t, r.address)
 	again := sendAgain(during, r.address)
-	tr.errands = slices.Concat(before, waiting, filling, after, again)
-	tr.texts = r.logs()
-	result := tr.audit(t)
+	ev.messages = slices.Concat(before, waiting, filling, after, again)
+	ev.texts = r.logs()
+	result := ev.audit(t)
 	result.requireOnce(t, u, append(again, waiting...))
 	r.stop(t)
 	return result
 }
 
-// untilUnavailable sends until the service says that it cannot. What the state
-// still has room for it may take.
-func untilUnavailable(t *testing.T, address string) []*errand {
+// untilUnavailable sends messages until the service answers unavailable. Until then it
+// may accept them, as the state has some free space.
+func untilUnavailable(t *testing.T, address string) []*message {
 	t.Helper()
-	var list []*errand
-	within(t, patience, "the full disk is noticed", func() bool {
-		next := runOnce(4, mixedErrands, address)
-		allOf(t, "while the disk gets full", next, sent, accepted, unavailable, busy)
+	var list []*message
+	within(t, clientTimeout, "the full disk is noticed", func() bool {
+		next := runOnce(4, everyOtherQueued, address)
+		allAnswered(t, "while the disk fills up", next, sent, accepted, unavailable, busy)
 		list = append(list, next...)
-		for _, e := range next {
-			if e.outcome != unavailable {
+		for _, m := range next {
+			if m.outcome != unavailable {
 				return false
 			}
 		}
@@ -234,7 +233,7 @@ func untilUnavailable(t *testing.T, address string) []*errand {
 	return list
 }
 
-// mountDisk returns the folder of a disk of that size. It takes root.
+// mountDisk mounts a disk of that many bytes, which needs root, and returns its folder.
 func mountDisk(t *testing.T, size int) string {
 	t.Helper()
 	folder := t.TempDir()
@@ -243,7 +242,7 @@ func mountDisk(t *testing.T, size int) string {
 		if os.Getenv("DMCONNECTOR_TEST_ALL") != "" {
 			t.Fatalf("mount a small disk: %v: %s", err, out)
 		}
-		t.Skipf("SKIPPED, for a small disk cannot be mounted here: %v: %s", err, out)
+		t.Skipf("SKIPPED, as a small disk cannot be mounted here: %v: %s", err, out)
 	}
 	t.Cleanup(func() {
 		if out, err := exec.Command("umount", folder).CombinedOutput(); err != nil {
@@ -253,7 +252,7 @@ func mountDisk(t *testing.T, size int) string {
 	return folder
 }
 
-// fill takes what is free of a disk.
+// fill uses up the free space of a disk.
 func fill(t *testing.T, disk string) (free func()) {
 	t.Helper()
 	path := filepath.Join(disk, "filler")

@@ -11,8 +11,8 @@ import (
 	"dmconnector/internal/postgrestest"
 )
 
-// sharesLimits brings, to two replicas at once, more messages than the recipients
-// may have, and then each of some messages many times.
+// sharesLimits sends more messages to two replicas than their recipients' limits
+// allow, and then some messages many times with one key.
 func sharesLimits(t *testing.T) stateTally {
 	dsn := postgrestest.Start(t).Database(t)
 	u := newUpstream(t, 0)
@@ -20,38 +20,38 @@ func sharesLimits(t *testing.T) stateTally {
 	connectors := writeConnector(t, config)
 	first := newReplica(t, []string{"--connectors", connectors}, onPostgres(dsn)...)
 	second := newReplica(t, []string{"--connectors", connectors}, onPostgres(dsn)...)
-	tr := trial{upstream: u, address: first.address}
-	tr.errands = append(
+	ev := evidence{upstream: u, address: first.address}
+	ev.messages = append(
 		exactLimits(t, u, first.address, second.address),
 		oneKeyOneMail(t, u, first.address, second.address)...,
 	)
-	tr.texts = append(first.logs(), second.logs()...)
-	result := tr.audit(t)
+	ev.texts = append(first.logs(), second.logs()...)
+	result := ev.audit(t)
 	first.stop(t)
 	second.stop(t)
 	return result
 }
 
-// exactLimits expects exactly ten mails to each recipient.
-func exactLimits(t *testing.T, u *upstream, addresses ...string) []*errand {
+// exactLimits expects exactly ten mails for each recipient.
+func exactLimits(t *testing.T, u *upstream, addresses ...string) []*message {
 	t.Helper()
 	const recipients, perRecipient, each = 4, 200, 10
 	begun := time.Now()
 	var (
-		list    = make([]*errand, recipients*perRecipient)
-		seats   = make(chan struct{}, 40)
+		list    = make([]*message, recipients*perRecipient)
+		slots   = make(chan struct{}, 40)
 		running sync.WaitGroup
 	)
 	for i := range list {
-		e := newErrand(i%8 >= 4)
-		e.to = fmt.Sprintf("u%s-limited-%d@example.com", mark, i%recipients)
-		e.once = true
-		list[i] = e
-		seats <- struct{}{}
-		running.Go(func() { e.run(addresses, time.Time{}); <-seats })
+		m := newMessage(i%8 >= 4)
+		m.to = fmt.Sprintf("u%s-limited-%d@example.com", mark, i%recipients)
+		m.once = true
+		list[i] = m
+		slots <- struct{}{}
+		running.Go(func() { m.run(addresses, time.Time{}); <-slots })
 	}
 	running.Wait()
-	allOf(t, "over the limit", list, sent, accepted, "rate_limited")
+	allAnswered(t, "over the limit", list, sent, accepted, limited)
 	drained(t, addresses[0])
 	mails := map[string]int{}
 	for _, m := range u.sandbox.Mails() {
@@ -61,7 +61,7 @@ func exactLimits(t *testing.T, u *upstream, addresses ...string) []*errand {
 		if n == each {
 			continue
 		}
-		// One more is refilled each minute.
+		// The limit allows one more after each minute.
 		if took := time.Since(begun); n > each && took > time.Minute {
 			timing(t, "%d mails to one recipient within %v", n, took)
 			continue
@@ -74,29 +74,29 @@ func exactLimits(t *testing.T, u *upstream, addresses ...string) []*errand {
 	return list
 }
 
-// oneKeyOneMail brings each message many times at once, until every caller has its
-// answer.
-func oneKeyOneMail(t *testing.T, u *upstream, addresses ...string) []*errand {
+// oneKeyOneMail sends each message many times at once with one key, and expects one
+// mail.
+func oneKeyOneMail(t *testing.T, u *upstream, addresses ...string) []*message {
 	t.Helper()
 	const callers = 8
 	var (
-		all     []*errand
+		all     []*message
 		running sync.WaitGroup
 	)
 	for i := range times(24) {
-		e := newErrand(i%2 == 0)
-		all = append(all, e)
-		fresh := *e.request
+		m := newMessage(i%2 == 0)
+		all = append(all, m)
+		fresh := *m.request
 		for n := range callers {
-			again := e // the first stands for all in the audit
+			again := m // the audit sees the first alone
 			if n > 0 {
 				same := fresh
-				again = &errand{request: &same, key: e.key, queued: e.queued}
+				again = &message{request: &same, key: m.key, queued: m.queued}
 			}
 			running.Go(func() {
-				again.run(addresses[n%len(addresses):][:1], time.Now().Add(patience))
+				again.run(addresses[n%len(addresses):][:1], time.Now().Add(clientTimeout))
 				if again.err != nil || again.outcome != sent && again.outcome != accepted {
-					t.Errorf("one of many with the same key was answered %s, %v", again.outcome, again.err)
+					t.Errorf("one of several requests with the same key was answered %s, %v", again.outcome, again.err)
 				}
 			})
 		}
@@ -104,9 +104,9 @@ func oneKeyOneMail(t *testing.T, u *upstream, addresses ...string) []*errand {
 	running.Wait()
 	drained(t, addresses[0])
 	counts, _ := u.accepted()
-	for _, e := range all {
-		if counts[e.code] != 1 {
-			t.Errorf("%d mails for one key", counts[e.code])
+	for _, m := range all {
+		if counts[m.code] != 1 {
+			t.Errorf("%d mails for one key", counts[m.code])
 		}
 	}
 	return all

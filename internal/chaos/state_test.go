@@ -4,24 +4,24 @@ package chaos_test
 
 import "testing"
 
-// runStates has the scenarios in which the state fails, or the program on it.
-func runStates(t *testing.T, book *ledger) {
+// runStates runs the scenarios in which the state fails, or the program is killed.
+func runStates(t *testing.T, all *results) {
 	t.Helper()
 	for name, scenario := range map[string]func(*testing.T) stateTally{
 		"SQLite: kill -9 of the program":                                  killsOnSQLite,
-		"SQLite: the disk is full for a while":                            fillsDisk,
-		"SQLite: successors take the state over":                          handsOver,
-		"SQLite: the connectors' file is written again and again":         reloads,
+		"SQLite: disk full for a while":                                   fillsDisk,
+		"SQLite: handover to a new process":                               handsOver,
+		"SQLite: connector file rewritten repeatedly":                     reloads,
 		"PostgreSQL: kill -9 of one of two replicas, and of the database": killsOnPostgres,
-		"PostgreSQL: two replicas, limits and keys":                       sharesLimits,
+		"PostgreSQL: two replicas share limits and keys":                  sharesLimits,
 		"PostgreSQL: stopped for a while":                                 stopsPostgres,
-		"PostgreSQL: does not answer for a while, with connections open":  pausesPostgres,
+		"PostgreSQL: unresponsive for a while, connections open":          pausesPostgres,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			row := scenario(t)
 			row.name = name
-			book.addState(row)
+			all.addState(row)
 		})
 	}
 }

@@ -17,27 +17,27 @@ import (
 	"dmconnector/aliyundm/sandbox"
 )
 
-// An upstream is a sandbox that takes its time, is busy now and then, and keeps
-// a book of what was inside it when.
+// An upstream is a sandbox that answers slowly, throttles a share of the calls, and
+// records when each call began and ended.
 type upstream struct {
 	url     string
 	sandbox *sandbox.Sandbox
 
-	mu     sync.Mutex
-	busy   float64                  // the share that it throttles
-	held   map[string]chan struct{} // codes whose answers wait
-	visits []*visit
+	mu    sync.Mutex
+	busy  float64                  // the share of calls to throttle
+	held  map[string]chan struct{} // by code, for answers to hold
+	calls []*call
 }
 
-// A visit is one mail inside the upstream.
-type visit struct {
+// A call is one call of SingleSendMail.
+type call struct {
 	code     string
 	html     string
-	span     // ended is zero while it is inside
+	span     // ended is zero while it is in flight
 	accepted bool
 }
 
-// A span is a time in which something was so.
+// A span is a period of time.
 type span struct{ begun, ended time.Time }
 
 func newUpstream(t *testing.T, busy float64) *upstream {
@@ -52,16 +52,16 @@ func newUpstream(t *testing.T, busy float64) *upstream {
 
 const throttled = `{"RequestId":"5D7B6D5F-0D2A-5C7F-9F6C-2F1B7C3D4E5F","HostId":"dm.aliyuncs.com","Code":"Throttling.User","Message":"Request was denied due to user flow control."}`
 
-// ServeHTTP accepts a mail that was written to it, whatever becomes of the writer.
+// ServeHTTP accepts a mail that has arrived, even if its sender is gone.
 func (u *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		return // it was not written whole
+		return // it has not arrived completely
 	}
-	v, refused, held := u.enter(body)
+	c, throttle, held := u.begin(body)
 	pause(20*ms + rand.N(40*ms))
-	if refused {
-		u.leave(v, false)
+	if throttle {
+		u.end(c, false)
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusBadRequest)
 		_, _ = io.WriteString(w, throttled)
@@ -74,35 +74,36 @@ func (u *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if held != nil {
 		<-held
 	}
-	u.leave(v, answer.Code == http.StatusOK)
+	u.end(c, answer.Code == http.StatusOK)
 	w.Header().Set("Content-Type", answer.Header().Get("Content-Type"))
 	w.WriteHeader(answer.Code)
 	_, _ = w.Write(answer.Body.Bytes())
 }
 
-func (u *upstream) enter(body []byte) (v *visit, refused bool, held chan struct{}) {
+func (u *upstream) begin(body []byte) (c *call, throttle bool, held chan struct{}) {
 	form, _ := url.ParseQuery(string(body))
-	v = &visit{code: form.Get("Subject"), html: form.Get("HtmlBody"), span: span{begun: time.Now()}}
+	c = &call{code: form.Get("Subject"), html: form.Get("HtmlBody"), span: span{begun: time.Now()}}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.visits = append(u.visits, v)
-	return v, rand.Float64() < u.busy, u.held[v.code]
+	u.calls = append(u.calls, c)
+	return c, rand.Float64() < u.busy, u.held[c.code]
 }
 
-func (u *upstream) leave(v *visit, accepted bool) {
+func (u *upstream) end(c *call, accepted bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	v.accepted, v.ended = accepted, time.Now()
+	c.accepted, c.ended = accepted, time.Now()
 }
 
-// setBusy has it throttle another share.
+// setBusy changes the share of calls to throttle.
 func (u *upstream) setBusy(share float64) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.busy = share
 }
 
-// hold keeps back the answer to the mail with that code, which is accepted.
+// hold delays the answer to the mail with that code until release is called. The mail
+// is accepted.
 func (u *upstream) hold(code string) (release func()) {
 	gate := make(chan struct{})
 	u.mu.Lock()
@@ -111,29 +112,29 @@ func (u *upstream) hold(code string) (release func()) {
 	return sync.OnceFunc(func() { close(gate) })
 }
 
-// book returns a copy of all visits.
-func (u *upstream) book() []visit {
+// history returns a copy of all calls.
+func (u *upstream) history() []call {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	list := make([]visit, len(u.visits))
-	for i, v := range u.visits {
-		list[i] = *v
+	list := make([]call, len(u.calls))
+	for i, c := range u.calls {
+		list[i] = *c
 	}
 	return list
 }
 
-// visited reports whether a mail with that code has come.
-func (u *upstream) visited(code string) bool {
-	for _, v := range u.book() {
-		if v.code == code {
+// received reports whether a mail with that code has arrived.
+func (u *upstream) received(code string) bool {
+	for _, c := range u.history() {
+		if c.code == code {
 			return true
 		}
 	}
 	return false
 }
 
-// accepted returns how often each code was accepted, and when first. It counts
-// the sandbox's mails.
+// accepted returns how often each code was accepted, and when first, by the sandbox's
+// mails.
 func (u *upstream) accepted() (times map[string]int, first map[string]time.Time) {
 	times, first = map[string]int{}, map[string]time.Time{}
 	for _, m := range u.sandbox.Mails() {

@@ -13,22 +13,22 @@ import (
 	"dmconnector/aliyundm/sandbox"
 )
 
-// runStops has the scenarios in which the service stops, or another takes over.
-func runStops(t *testing.T, book *ledger) {
+// runStops runs the scenarios in which the service stops or is replaced.
+func runStops(t *testing.T, all *results) {
 	t.Helper()
 	for name, scenario := range map[string]func(*testing.T) tally{
-		"SIGTERM in the middle of a burst":                        stopsInBurst,
-		"SIGTERM while the upstream hangs":                        stopsWhileHanging,
-		"a kept connection's request 5 s after SIGTERM":           asksLate,
-		"a successor takes over the socket, connections anew":     takesOver,
-		"a successor takes over the socket, connections kept":     takesOverKept,
-		"three successors, one after the other, upstream is slow": takesOverThrice,
+		"SIGTERM during a burst":                               stopsInBurst,
+		"SIGTERM while the upstream hangs":                     stopsWhileHanging,
+		"request on a keep-alive connection 5 s after SIGTERM": asksLate,
+		"socket handover, new connections":                     takesOver,
+		"socket handover, keep-alive connections":              takesOverKept,
+		"three socket handovers in a row, slow upstream":       takesOverThrice,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			row := scenario(t)
 			row.name = name
-			book.add(row)
+			all.add(row)
 		})
 	}
 }
@@ -41,67 +41,67 @@ func stopsWhileHanging(t *testing.T) tally {
 	return stopsMidway(t, sandbox.Fault{Kind: "hang"}, times(40), unknown)
 }
 
-// stopsMidway stops the service one second after the first request. The last
-// comes before the end of the 2 s in which it still accepts.
+// stopsMidway stops the service one second after the first request. The last request
+// arrives within the 2 s in which a stopping service still accepts.
 func stopsMidway(t *testing.T, fault sandbox.Fault, n int, want string) tally {
 	t.Helper()
-	st := newStage(t, 0, limitsOff)
+	st := newSetup(t, 0, limitsOff)
 	setFaults(t, st, fault)
 	stop := time.AfterFunc(time.Second, func() { st.service.terminate(t) })
 	defer stop.Stop()
-	requests := firePaced(st.service.address, newRequests(n), n*10/25, (*request).whole, time.After(2500*ms))
+	requests := fireAtRate(st.service.address, newRequests(n), n*10/25, (*request).whole, time.After(2500*ms))
 	result := st.finish(t, "Stop", requests)
 	result.allow(t, want)
 	return result
 }
 
-// asksLate uses connections that were idle when the stop began, so late that a
-// send which hangs could not end before the program.
+// asksLate uses connections that were idle when the stop began, too late for a hanging
+// send to end before the program.
 func asksLate(t *testing.T) tally {
-	st := newStage(t, 0, limitsOff)
-	lines := make([]*line, 20)
-	first := newRequests(len(lines))
+	st := newSetup(t, 0, limitsOff)
+	connections := make([]*connection, 20)
+	first := newRequests(len(connections))
 	for i, r := range first {
-		lines[i] = &line{address: st.service.address}
-		defer lines[i].close()
-		lines[i].exchange(r, r.whole())
+		connections[i] = &connection{address: st.service.address}
+		defer connections[i].close()
+		connections[i].exchange(r, r.whole())
 	}
 	setFaults(t, st, sandbox.Fault{Kind: "hang"})
 	st.service.terminate(t)
-	late := newRequests(len(lines))
+	late := newRequests(len(connections))
 	done := make(chan struct{})
 	for i, r := range late {
 		go func() {
 			defer func() { done <- struct{}{} }()
-			lines[i].exchange(r, append([]part{{5 * time.Second, ""}}, r.whole()...))
+			connections[i].exchange(r, append([]part{{5 * time.Second, ""}}, r.whole()...))
 		}()
 	}
 	for range late {
 		<-done
 	}
 	result := st.finish(t, "Stop", append(first, late...))
-	result.allow(t, sent, unknown, "unavailable", "overloaded")
+	result.allow(t, sent, unknown, unavailable, overloaded)
 	return result
 }
 
-func setFaults(t *testing.T, st *stage, faults ...sandbox.Fault) {
+func setFaults(t *testing.T, st *setup, faults ...sandbox.Fault) {
 	t.Helper()
 	if err := st.sandbox.SetFaults(faults...); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// A relay of services hands one socket on.
-type relay struct {
-	stage
+// A handover passes one socket from process to process.
+type handover struct {
+	setup
 	socket *os.File
 	config map[string]any
 	past   []*service
 }
 
-func newRelay(t *testing.T, delay string) *relay {
+func newHandover(t *testing.T, delay string) *handover {
 	t.Helper()
-	r := &relay{}
+	r := &handover{}
 	r.sandbox, r.server = newSandbox(t, 0)
 	if err := r.sandbox.SetFaults(sandbox.Fault{Kind: "delay", Duration: delay}); err != nil {
 		t.Fatal(err)
@@ -121,17 +121,17 @@ func newRelay(t *testing.T, delay string) *relay {
 	return r
 }
 
-// handOver starts a successor, and then stops the service before it.
-func (r *relay) handOver(t *testing.T) {
+// handOver starts a new process, and then stops the old one.
+func (r *handover) handOver(t *testing.T) {
 	t.Helper()
-	successor := startService(t, r.config, r.socket)
+	next := startService(t, r.config, r.socket)
 	r.service.terminate(t)
 	r.past = append(r.past, r.service)
-	r.service = successor
+	r.service = next
 }
 
-// finish ends the last service, and counts.
-func (r *relay) finish(t *testing.T, requests []*request) tally {
+// finish stops the last process, and counts.
+func (r *handover) finish(t *testing.T, requests []*request) tally {
 	t.Helper()
 	mails := r.end(t)
 	logs := []string{r.service.log.String()}
@@ -142,7 +142,7 @@ func (r *relay) finish(t *testing.T, requests []*request) tally {
 	return count(t, "Stop", "", requests, mails, logs...)
 }
 
-// hesitant opens the connection up to 1.5 s before it writes.
+// hesitant writes up to 1.5 s after its connection is open.
 func hesitant(r *request) []part {
 	parts := r.whole()
 	parts[0].after = rand.N(1500 * ms)
@@ -153,15 +153,15 @@ func takesOver(t *testing.T) tally { return takeOver(t, times(1000), 1, hesitant
 
 func takesOverThrice(t *testing.T) tally { return takeOver(t, times(1000), 3, (*request).whole) }
 
-// takeOver hands the socket on while requests come over connections of their own.
+// takeOver hands the socket over while requests arrive, each on a new connection.
 func takeOver(t *testing.T, n, handOvers int, parts func(*request) []part) tally {
 	t.Helper()
-	r := newRelay(t, "100ms")
+	r := newHandover(t, "100ms")
 	requests := newRequests(n)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		firePaced(r.service.address, requests, 250, parts)
+		fireAtRate(r.service.address, requests, 250, parts)
 	}()
 	for range handOvers {
 		pause(500 * ms)
@@ -169,14 +169,13 @@ func takeOver(t *testing.T, n, handOvers int, parts func(*request) []part) tally
 	}
 	<-done
 	result := r.finish(t, requests)
-	result.allow(t, sent, "unavailable") // a predecessor begins nothing that could outlast it
+	result.allow(t, sent, unavailable) // a stopping process begins no send that could outlast it
 	return result
 }
 
-// takesOverKept hands the socket on while callers use their connections for many
-// requests.
+// takesOverKept hands the socket over while callers use keep-alive connections.
 func takesOverKept(t *testing.T) tally {
-	r := newRelay(t, "20ms")
+	r := newHandover(t, "20ms")
 	requests := newRequests(times(1000))
 	done := make(chan struct{})
 	address := r.service.address

@@ -14,21 +14,21 @@ import (
 	"dmconnector/aliyundm/sandbox"
 )
 
-// answerTime is how long the service has for a request, from its first byte.
+// answerTime is the service's deadline, from a request's first byte.
 const answerTime = 8 * time.Second
 
-// A tally is what a scenario came to.
+// A tally counts the outcomes of one scenario.
 type tally struct {
 	group, name string
 	outcomes    map[string]int
 	slowest     time.Duration
 
-	requests, aborted, answered, inTime              int
-	twice, late, falselySent, falselyRefused, leaked int
+	requests, aborted, answered, inTime               int
+	twice, late, falselySent, falselyRejected, leaked int
 }
 
-// count compares what the callers were told with what the upstream accepted.
-// texts is all that the service has said besides its answers.
+// count compares the answers with the mails that the upstream accepted. texts is what
+// the service printed.
 func count(t *testing.T, group, name string, requests []*request, mails []sandbox.Mail, texts ...string) tally {
 	t.Helper()
 	result := tally{group: group, name: name, outcomes: map[string]int{}, requests: len(requests)}
@@ -44,7 +44,7 @@ func count(t *testing.T, group, name string, requests []*request, mails []sandbo
 		texts = append(texts, r.answer)
 	}
 	for key := range accepted {
-		t.Errorf("a mail that nobody asked for: %s", key)
+		t.Errorf("a mail without a request: %s", key)
 	}
 	for _, text := range texts {
 		if at := findMark(text); at >= 0 {
@@ -82,25 +82,25 @@ func (c *tally) request(t *testing.T, r *request, accepted []time.Time) {
 		}
 	}
 	switch answered := !r.aborts && r.err == nil; {
-	case answered && r.outcome == "sent" && len(accepted) == 0:
+	case answered && r.outcome == sent && len(accepted) == 0:
 		c.falselySent++
-	case answered && r.outcome != "sent" && r.outcome != "outcome_unknown" && len(accepted) > 0:
-		c.falselyRefused++
-		c.note(t, c.falselyRefused, "answered %s, but the mail was accepted", r.outcome)
+	case answered && r.outcome != sent && r.outcome != unknown && len(accepted) > 0:
+		c.falselyRejected++
+		c.note(t, c.falselyRejected, "answered %s, but the mail was accepted", r.outcome)
 	}
 }
 
-// note is for the first few of a kind.
+// note logs the first few of a kind.
 func (c *tally) note(t *testing.T, n int, format string, args ...any) {
 	if n <= 3 {
 		t.Logf(format, args...)
 	}
 }
 
-// judge checks the figures that must never be others.
+// judge checks the figures that every scenario must have.
 func (c *tally) judge(t *testing.T) {
 	t.Helper()
-	t.Logf("%s, slowest %v", c.said(), c.slowest.Round(time.Millisecond))
+	t.Logf("%s, slowest %v", c.answers(), c.slowest.Round(time.Millisecond))
 	want := c.requests - c.aborted
 	if c.answered != want {
 		t.Errorf("answered %d of %d", c.answered, want)
@@ -109,7 +109,7 @@ func (c *tally) judge(t *testing.T) {
 		timing(t, "within %v: %d of %d; the slowest took %v", answerTime, c.inTime, c.answered, c.slowest)
 	}
 	for what, n := range map[string]int{
-		"sent twice": c.twice, "falsely 200": c.falselySent, "falsely refused": c.falselyRefused,
+		"sent twice": c.twice, "falsely 200": c.falselySent, "falsely rejected": c.falselyRejected,
 	} {
 		if n > 0 {
 			t.Errorf("%s: %d", what, n)
@@ -120,8 +120,8 @@ func (c *tally) judge(t *testing.T) {
 	}
 }
 
-// said lists the answers and how often each came.
-func (c *tally) said() string {
+// answers lists the answers with their counts.
+func (c *tally) answers() string {
 	var list []string
 	for _, outcome := range slices.Sorted(maps.Keys(c.outcomes)) {
 		list = append(list, strings.Join([]string{outcome, thousands(c.outcomes[outcome])}, " "))
@@ -132,28 +132,28 @@ func (c *tally) said() string {
 	return strings.Join(list, ", ")
 }
 
-// allow checks that no other answers came than these.
+// allow checks that only these answers occurred.
 func (c *tally) allow(t *testing.T, outcomes ...string) {
 	t.Helper()
 	for outcome, n := range c.outcomes {
 		if !slices.Contains(outcomes, outcome) {
-			timing(t, "%d were answered %s, which is none of %v", n, outcome, outcomes)
+			timing(t, "%d were answered %s, want one of %v", n, outcome, outcomes)
 		}
 	}
 }
 
-// demand checks that these answers came.
+// demand checks that each of these answers occurred.
 func (c *tally) demand(t *testing.T, outcomes ...string) {
 	t.Helper()
 	for _, outcome := range outcomes {
 		if c.outcomes[outcome] == 0 {
-			t.Errorf("none was answered %s", outcome)
+			t.Errorf("no request was answered %s", outcome)
 		}
 	}
 }
 
-// findMark returns where the mark stands in the text, as it is, or in base64 or
-// hexadecimal; -1 if nowhere.
+// findMark returns the offset of the mark in the text, plain or in base64 or
+// hexadecimal; -1 if it is not there.
 func findMark(text string) int {
 	lower := strings.ToLower(text)
 	for _, form := range []string{mark, hex.EncodeToString([]byte(mark))} {

@@ -4,6 +4,7 @@ package chaos_test
 
 import (
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -11,140 +12,150 @@ import (
 	"dmconnector/aliyundm/sandbox"
 )
 
-// runTimed has the scenarios in which something changes meanwhile.
-func runTimed(t *testing.T, book *ledger) {
+// runTimed runs the scenarios in which something changes meanwhile.
+func runTimed(t *testing.T, all *results) {
 	t.Helper()
 	for name, scenario := range map[string]func(*testing.T) tally{
-		"does not listen, and does after 3 s":             listensLater,
-		"refuses the key, and takes it from 2 s on":       keyIsMended,
-		"the caller goes while its mail waits":            goesWhileWaiting,
-		"the caller goes while nobody is reached":         goesWhileRetrying,
-		"1,000 idle connections":                          idleConnections,
-		"callers that write requests and read no answers": neverRead,
+		"does not listen for the first 3 s":             listensLater,
+		"rejects the key for 2 s":                       keyIsFixed,
+		"disconnects while the mail waits for the rate": disconnectsWhileWaiting,
+		"disconnects while the upstream is unreachable": disconnectsWhileRetrying,
+		"1,000 idle connections":                        idleConnections,
+		"writes requests, reads no answers":             neverRead,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			row := scenario(t)
 			row.name = name
-			book.add(row)
+			all.add(row)
 		})
 	}
 }
 
-// finish ends the stage and counts.
-func (st *stage) finish(t *testing.T, group string, requests []*request) tally {
+// finish stops the setup, and counts.
+func (st *setup) finish(t *testing.T, group string, requests []*request) tally {
 	t.Helper()
 	return count(t, group, "", requests, st.end(t), st.service.log.String())
 }
 
 func listensLater(t *testing.T) tally {
-	st, listen := newDeafStage(t, limitsOff)
+	st, listen := newUnreachableSetup(t, limitsOff)
 	later := time.AfterFunc(3*time.Second, listen)
 	defer later.Stop()
 	requests := newRequests(times(60) + 60)
-	firePaced(st.service.address, requests, len(requests)/6, (*request).whole)
+	fireAtRate(st.service.address, requests, len(requests)/6, (*request).whole)
 	result := st.finish(t, "Network", requests)
 	result.allow(t, sent, gone)
 	result.demand(t, sent, gone)
 	return result
 }
 
-// keyIsMended sees the breaker open, and close again after its 30 s.
-func keyIsMended(t *testing.T) tally {
-	st := newStage(t, 0, limitsOff)
+// keyIsFixed makes the breaker open, and close again after 30 s.
+func keyIsFixed(t *testing.T) tally {
+	st := newSetup(t, 0, limitsOff)
 	st.sandbox.SetAccounts(nil)
-	mended := time.AfterFunc(2*time.Second, func() {
+	fixed := time.AfterFunc(2*time.Second, func() {
 		st.sandbox.SetAccounts([]sandbox.Account{{AccessKeyID: "LTAItest", AccessKeySecret: keySecret}})
 	})
-	defer mended.Stop()
+	defer fixed.Stop()
 	requests := newRequests(times(33 * 5))
-	firePaced(st.service.address, requests, len(requests)/33, (*request).whole)
+	fireAtRate(st.service.address, requests, len(requests)/33, (*request).whole)
 	result := st.finish(t, "Upstream", requests)
-	result.allow(t, sent, refused)
-	result.demand(t, sent, refused)
+	result.allow(t, sent, rejected)
+	result.demand(t, sent, rejected)
 	return result
 }
 
-// noneAccepted checks that what nobody waited for any more was not sent.
-func noneAccepted(t *testing.T, requests []*request, mails []sandbox.Mail) {
-	t.Helper()
-	gone := map[string]bool{}
+// acceptedOf counts the mails to the recipients of the requests.
+func acceptedOf(requests []*request, mails []sandbox.Mail) int {
+	recipients := map[string]bool{}
 	for _, r := range requests {
-		gone[r.to] = true
+		recipients[r.to] = true
 	}
 	n := 0
 	for _, m := range mails {
-		if gone[m.To] {
+		if recipients[m.To] {
 			n++
 		}
 	}
-	if n > 0 {
-		timing(t, "%d of %d mails were sent after their callers had gone", n, len(requests))
-	}
+	return n
 }
 
-func goesWhileWaiting(t *testing.T) tally {
-	st := newStage(t, 0, map[string]any{"recipient": "off", "connector": "20/5s"})
+// disconnectsWhileWaiting has callers that leave after the store accepted their
+// messages: these are sent, and keep their places in the rate until then.
+func disconnectsWhileWaiting(t *testing.T) tally {
+	st := newSetup(t, 0, map[string]any{"recipient": "off", "connector": "20/5s"})
 	requests := newRequests(20)
 	fire(st.service.address, requests, 20, (*request).whole)
-	leaving := newRequests(20) // for which the pace has no place before 5 s
+	leaving := newRequests(20) // the rate lets them go after 5 s
 	for _, r := range leaving {
-		r.usageType, r.manner = "SignIn", manner{aborts: true, abortAfter: 300 * ms}
+		r.usageType, r.behavior = "SignIn", behavior{aborts: true, abortAfter: 300 * ms}
 	}
 	fire(st.service.address, leaving, 20, (*request).whole)
 	staying := newRequests(10)
 	fire(st.service.address, staying, 10, (*request).whole)
 	mails := st.end(t)
-	noneAccepted(t, leaving, mails)
-	all := append(append(requests, leaving...), staying...)
+	if n := acceptedOf(leaving, mails); n != len(leaving) {
+		timing(t, "%d of %d messages were sent after their callers disconnected", n, len(leaving))
+	}
+	all := slices.Concat(requests, leaving, staying)
 	result := count(t, "Caller", "", all, mails, st.service.log.String())
-	result.allow(t, sent, "overloaded")
+	result.allow(t, sent, overloaded)
+	if n := result.outcomes[overloaded]; n != len(staying) {
+		timing(t, "%d of %d later messages were overloaded", n, len(staying))
+	}
 	return result
 }
 
-func goesWhileRetrying(t *testing.T) tally {
-	st, listen := newDeafStage(t, limitsOff)
+// disconnectsWhileRetrying has callers that leave while the upstream is unreachable.
+// Their messages fail, and are not sent when it is reachable again.
+func disconnectsWhileRetrying(t *testing.T) tally {
+	st, listen := newUnreachableSetup(t, limitsOff)
 	leaving := newRequests(40)
 	for _, r := range leaving {
-		r.manner = manner{aborts: true, abortAfter: 50 * ms}
+		r.behavior = behavior{aborts: true, abortAfter: 50 * ms}
 	}
 	fire(st.service.address, leaving, 40, (*request).whole)
-	st.service.said(t, `"msg":"mail not sent"`, len(leaving))
+	st.service.logged(t, `"msg":"mail not sent"`, len(leaving))
 	listen()
 	requests := newRequests(40)
 	fire(st.service.address, requests, 40, (*request).whole)
 	mails := st.end(t)
-	noneAccepted(t, leaving, mails)
-	return count(t, "Caller", "", append(requests, leaving...), mails, st.service.log.String())
+	if n := acceptedOf(leaving, mails); n > 0 {
+		t.Errorf("%d of %d messages were sent after they had failed", n, len(leaving))
+	}
+	result := count(t, "Caller", "", append(requests, leaving...), mails, st.service.log.String())
+	result.allow(t, sent)
+	return result
 }
 
 func idleConnections(t *testing.T) tally {
-	st := newStage(t, 0, limitsOff)
-	lines := make([]*line, 1000)
+	st := newSetup(t, 0, limitsOff)
+	connections := make([]*connection, 1000)
 	var requests []*request
-	for i := range lines {
-		lines[i] = &line{address: st.service.address}
-		defer lines[i].close()
+	for i := range connections {
+		connections[i] = &connection{address: st.service.address}
+		defer connections[i].close()
 	}
-	for range times(1) { // each line is idle while the others have their turns
-		for _, l := range lines {
+	for range times(1) { // each connection is idle while the others send
+		for _, c := range connections {
 			r := newRequest()
-			l.exchange(r, r.whole())
+			c.exchange(r, r.whole())
 			requests = append(requests, r)
 		}
 	}
-	for _, l := range lines {
-		l.close()
+	for _, c := range connections {
+		c.close()
 	}
 	result := st.finish(t, "Caller", requests)
 	result.allow(t, sent)
 	return result
 }
 
-// neverRead has callers with whose answers every buffer fills up. The service
-// must go on for the others, and end in time.
+// neverRead has callers that fill every buffer with answers they do not read. The
+// service must serve the others, and stop in time.
 func neverRead(t *testing.T) tally {
-	st := newStage(t, 0, limitsOff)
+	st := newSetup(t, 0, limitsOff)
 	requests := newRequests(times(200))
 	flood := strings.Repeat("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", 200)
 	for range 5 {

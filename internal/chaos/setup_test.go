@@ -14,19 +14,18 @@ import (
 	"dmconnector/aliyundm/sandbox"
 )
 
-// A stage is a service with everything around it: the sandbox as its upstream,
-// and the proxy in between.
-type stage struct {
+// A setup is a service with the sandbox as its upstream and a proxy in between.
+type setup struct {
 	sandbox *sandbox.Sandbox
 	server  *httptest.Server
 	proxy   *proxy
 	service *service
 }
 
-// limitsOff lets a scenario load the service as it likes.
+// limitsOff disables all limits of a connector.
 var limitsOff = map[string]any{"recipient": "off", "connector": "off"}
 
-// newSandbox returns the upstream, which takes rate calls a second; 0: any number.
+// newSandbox returns the sandbox, which accepts rate calls per second; 0: no limit.
 func newSandbox(t *testing.T, rate int) (*sandbox.Sandbox, *httptest.Server) {
 	t.Helper()
 	if rate == 0 {
@@ -45,8 +44,8 @@ func newSandbox(t *testing.T, rate int) (*sandbox.Sandbox, *httptest.Server) {
 	return box, server
 }
 
-// connectorTo returns a connector's JSON. Its mails are short, and have the code
-// in the subject, where the count finds it.
+// connectorTo returns a connector's JSON. The code is the subject of its mails, by
+// which they are counted.
 func connectorTo(endpoint string, limits map[string]any) map[string]any {
 	var templates []any
 	for _, usageType := range []string{"Register", "SignIn", "ForgotPassword", "Generic"} {
@@ -58,26 +57,26 @@ func connectorTo(endpoint string, limits map[string]any) map[string]any {
 	}
 }
 
-// newStage starts everything.
-func newStage(t *testing.T, rate int, limits map[string]any) *stage {
+// newSetup starts a setup.
+func newSetup(t *testing.T, rate int, limits map[string]any) *setup {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	st := &stage{}
+	st := &setup{}
 	st.sandbox, st.server = newSandbox(t, rate)
 	st.proxy = newProxy(t, listener, st.server.Listener.Addr().String())
 	st.service = startService(t, connectorTo("http://"+listener.Addr().String(), limits), nil)
 	return st
 }
 
-// newDeafStage is a stage whose upstream has its address, but does not listen
-// before listen is called.
-func newDeafStage(t *testing.T, limits map[string]any) (st *stage, listen func()) {
+// newUnreachableSetup starts a setup whose upstream refuses connections until listen
+// is called.
+func newUnreachableSetup(t *testing.T, limits map[string]any) (st *setup, listen func()) {
 	t.Helper()
 	socket, address := boundSocket(t)
-	st = &stage{}
+	st = &setup{}
 	st.sandbox, st.server = newSandbox(t, 0)
 	st.service = startService(t, connectorTo("http://"+address, limits), nil)
 	return st, func() {
@@ -94,7 +93,7 @@ func newDeafStage(t *testing.T, limits map[string]any) (st *stage, listen func()
 	}
 }
 
-// boundSocket returns a socket that has a port, and refuses connections.
+// boundSocket returns a socket with a port that refuses connections.
 func boundSocket(t *testing.T) (socket *os.File, address string) {
 	t.Helper()
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
@@ -115,9 +114,8 @@ func boundSocket(t *testing.T) (socket *os.File, address string) {
 	return socket, (&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port}).String()
 }
 
-// end stops the service and everything behind it, so that nothing more is
-// accepted, and returns the mails.
-func (st *stage) end(t *testing.T) []sandbox.Mail {
+// end stops the service and its upstream, and returns the accepted mails.
+func (st *setup) end(t *testing.T) []sandbox.Mail {
 	t.Helper()
 	st.service.terminate(t)
 	st.service.stopped(context.Background(), t)
@@ -130,15 +128,15 @@ func (st *stage) end(t *testing.T) []sandbox.Mail {
 	return st.sandbox.Mails()
 }
 
-// A probe asks for the service's health until it is stopped, and keeps what it
-// was told.
+// A probe requests the service's health pages until it is stopped, and records the
+// answers.
 type probe struct {
 	stop    context.CancelFunc
 	done    chan struct{}
 	answers string
 }
 
-func (st *stage) probe(t *testing.T) *probe {
+func (st *setup) probe(t *testing.T) *probe {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &probe{stop: cancel, done: make(chan struct{})}
@@ -164,7 +162,7 @@ func (st *stage) probe(t *testing.T) *probe {
 	return p
 }
 
-// end returns all answers.
+// end stops the probe and returns all answers.
 func (p *probe) end() string {
 	p.stop()
 	<-p.done
