@@ -371,7 +371,7 @@ func TestLoadOfTheRelay(t *testing.T) {
 	defer u.Close()
 	relay := httptest.NewServer(relayHandler(u.URL, 300))
 	defer relay.Close()
-	s := &stage{upstream: u, url: relay.URL, client: newClient()}
+	s := &instance{upstream: u, url: relay.URL, client: newClient()}
 
 	results := s.attack(t.Context(), load{request: send, first: 100, count: 20, connections: 3})
 	u.waitFor(t.Context(), 20)
@@ -407,7 +407,7 @@ func TestAddedLatency(t *testing.T) {
 	b := newBench(nil)
 	b.Plan.Rate, b.Plan.LatencySends = 100, 1
 	begun := time.Now()
-	b.addLatency(t.Context(), "relay", &stage{upstream: u, url: relay.URL, client: newClient()}, send)
+	b.addLatency(t.Context(), "relay", &instance{upstream: u, url: relay.URL, client: newClient()}, send)
 	if all, added := time.Since(begun), b.P(50, "latency relay"); added <= 0 || added > all-200*time.Millisecond {
 		t.Errorf("added = %v of %v with 200 ms at the upstream", added, all)
 	}
@@ -419,7 +419,7 @@ func TestQueuedSendsAskForIt(t *testing.T) {
 		w.WriteHeader(status[r.Header.Get("Prefer") == "respond-async"])
 	}))
 	defer server.Close()
-	s := &stage{url: server.URL, client: newClient()}
+	s := &instance{url: server.URL, client: newClient()}
 	direct, queued := load{request: send, count: 5, connections: 2}, load{request: send, count: 5, connections: 2, status: http.StatusAccepted}
 	if err := failureOf(func() { s.attack(t.Context(), direct) }); err != nil {
 		t.Error("direct:", err)
@@ -437,7 +437,7 @@ func TestLoadEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { cancel() }))
 	defer server.Close()
-	s := &stage{url: server.URL, client: newClient()}
+	s := &instance{url: server.URL, client: newClient()}
 	err := failureOf(func() { s.attack(ctx, load{request: send, count: math.MaxInt, connections: 1}) })
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("a load whose context has ended: %v", err)
@@ -452,7 +452,7 @@ func TestQuestions(t *testing.T) {
 		fmt.Fprint(w, `{"messages":[{"id":"1"},{"id":"2"}]}`)
 	}))
 	defer server.Close()
-	s := &stage{url: server.URL, client: newClient()}
+	s := &instance{url: server.URL, client: newClient()}
 	b := newBench(nil)
 	b.Plan.Reads = 3
 

@@ -83,7 +83,7 @@ type bench struct {
 	server  *postgrestest.Server // nil if PostgreSQL is not installed
 	states  int                  // that were made
 	step    string               // what is being measured
-	running *stage               // the last that was started
+	running *instance            // the last that was started
 }
 
 // A failure is what check panics with.

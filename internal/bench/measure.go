@@ -57,7 +57,7 @@ type load struct {
 }
 
 // attack makes the requests. An answer with another status is an error.
-func (s *stage) attack(ctx context.Context, l load) (results []*vegeta.Result) {
+func (s *instance) attack(ctx context.Context, l load) (results []*vegeta.Result) {
 	var made atomic.Int64
 	targets := func(t *vegeta.Target) error {
 		n := int(made.Add(1)) - 1
@@ -105,7 +105,7 @@ func send(n int) vegeta.Target {
 // round measures what a send costs a program that has just been started, and ends it.
 // The samples are its CPU time, and the time until all sends have their answers and
 // until all mails have arrived. The sends that warm the program up do not count.
-func (b *bench) round(ctx context.Context, name string, s *stage, sends load) {
+func (b *bench) round(ctx context.Context, name string, s *instance, sends load) {
 	warm, count := sends, time.Duration(sends.count)
 	warm.count, sends.first = b.Plan.WarmUp, sends.first+b.Plan.WarmUp
 	s.attack(ctx, warm)
@@ -143,7 +143,7 @@ func (b *bench) measureLatency(ctx context.Context) {
 	b.begin("measure latency")
 	u := newUpstream(0, b.Plan.AnswerTime)
 	defer u.Close()
-	b.addLatency(ctx, "upstream", &stage{upstream: u, url: u.URL, client: newClient()}, func(n int) vegeta.Target {
+	b.addLatency(ctx, "upstream", &instance{upstream: u, url: u.URL, client: newClient()}, func(n int) vegeta.Target {
 		return vegeta.Target{Method: http.MethodPost, URL: "/?ToAddress=" + recipient(n) + "#" + recipient(n)}
 	})
 	for _, kind := range b.Kinds {
@@ -160,7 +160,7 @@ func (b *bench) measureLatency(ctx context.Context) {
 
 // addLatency makes requests at a constant rate. The samples are the times from when
 // each was due to its answer, less the time that the upstream had its mail.
-func (b *bench) addLatency(ctx context.Context, name string, s *stage, request func(int) vegeta.Target) {
+func (b *bench) addLatency(ctx context.Context, name string, s *instance, request func(int) vegeta.Target) {
 	begun := time.Now()
 	for _, r := range s.attack(ctx, load{request: request, count: b.Plan.LatencySends, rate: b.Plan.Rate, connections: 1000}) {
 		_, to, _ := strings.Cut(r.URL, "#")
@@ -248,7 +248,7 @@ func (b *bench) measureLog(ctx context.Context, kind string) {
 }
 
 // ask asks the question again and again, about other messages where it has an id.
-func (b *bench) ask(ctx context.Context, s *stage, kind string, r read, ids []string) {
+func (b *bench) ask(ctx context.Context, s *instance, kind string, r read, ids []string) {
 	question := func(n int) vegeta.Target {
 		return vegeta.Target{
 			Method: cmp.Or(r.method, http.MethodGet), URL: "/api/messages" + strings.Replace(r.path, "$id", ids[n%len(ids)], 1), Body: []byte(r.body),
@@ -304,7 +304,7 @@ func fill(ctx context.Context, kind, state string, rows int) (ids []string) {
 func (b *bench) measureStarts(ctx context.Context) {
 	b.begin("measure start-up time")
 	health := load{count: 1, connections: 1, request: func(int) vegeta.Target { return vegeta.Target{Method: http.MethodGet, URL: "/healthz"} }}
-	measure := func(name string, start func(*upstream) *stage) {
+	measure := func(name string, start func(*upstream) *instance) {
 		u, begun := newUpstream(0, 0), time.Now()
 		s := start(u)
 		s.attack(ctx, health)
@@ -313,9 +313,9 @@ func (b *bench) measureStarts(ctx context.Context) {
 	}
 	state := b.newState(ctx, sqlite)
 	for range b.Plan.Starts {
-		measure("--sandbox", func(u *upstream) *stage {
+		measure("--sandbox", func(u *upstream) *instance {
 			return b.start(ctx, u, b.path("dmconnector"), "serve", "--listen", "127.0.0.1:0", "--sandbox", "--sandbox-listen", "127.0.0.1:0")
 		})
-		measure("--connectors", func(u *upstream) *stage { return b.service(ctx, u, state) })
+		measure("--connectors", func(u *upstream) *instance { return b.service(ctx, u, state) })
 	}
 }

@@ -52,8 +52,8 @@ func (b *bench) newState(ctx context.Context, kind string) string {
 	return "memory"
 }
 
-// A stage is a program that has just been started, with an upstream of its own.
-type stage struct {
+// An instance is a program that has just been started, with an upstream of its own.
+type instance struct {
 	*upstream
 	process *exec.Cmd
 	url     string // where the load goes
@@ -61,7 +61,7 @@ type stage struct {
 }
 
 // service starts the service on a state, with a connector that sends to the upstream.
-func (b *bench) service(ctx context.Context, u *upstream, state string) *stage {
+func (b *bench) service(ctx context.Context, u *upstream, state string) *instance {
 	connector := map[string]any{
 		"accessKeyId": "bench-key", "accessKeySecret": "bench-secret", "endpoint": u.URL,
 		"accountName": sender, "fromAlias": alias, "templates": "builtin",
@@ -83,7 +83,7 @@ func (b *bench) service(ctx context.Context, u *upstream, state string) *stage {
 
 // start starts a program, whose first line of output ends with its address. Each
 // program gets the same environment, and as many processors as the bench itself.
-func (b *bench) start(ctx context.Context, u *upstream, path string, args ...string) *stage {
+func (b *bench) start(ctx context.Context, u *upstream, path string, args ...string) *instance {
 	log, err := os.Create(b.path("log"))
 	check(err)
 	defer log.Close()                              //nolint:errcheck // the program has its own handle
@@ -97,7 +97,7 @@ func (b *bench) start(ctx context.Context, u *upstream, path string, args ...str
 	out, err := cmd.StdoutPipe()
 	check(err)
 	check(cmd.Start())
-	s := &stage{upstream: u, process: cmd, client: newClient()}
+	s := &instance{upstream: u, process: cmd, client: newClient()}
 	b.running = s
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
@@ -109,7 +109,7 @@ func (b *bench) start(ctx context.Context, u *upstream, path string, args ...str
 }
 
 // close ends the process at once, as a crash does.
-func (s *stage) close() {
+func (s *instance) close() {
 	_ = s.process.Process.Kill() // it may have ended by itself
 	_ = s.process.Wait()
 	s.Close()
@@ -195,7 +195,7 @@ func relay(ctx context.Context, upstream string, templateSize int) {
 	<-ctx.Done()
 }
 
-// relayHandler decodes JSON and posts a form on a kept connection, without
+// relayHandler decodes JSON and posts a form on a keep-alive connection, without
 // signature, checks, template language and log. An error ends the connection.
 func relayHandler(upstream string, templateSize int) http.HandlerFunc {
 	client, template := newClient(), templateOfSize(templateSize)

@@ -20,7 +20,7 @@ import (
 	"dmconnector/internal/store"
 )
 
-// sender is a provider made of a function.
+// sender makes a function a [delivery.Sender].
 type sender func(context.Context, *aliyundm.Mail) (*aliyundm.Receipt, error)
 
 func (f sender) SingleSendMail(ctx context.Context, mail *aliyundm.Mail) (*aliyundm.Receipt, error) {
@@ -54,7 +54,7 @@ func request(to string) delivery.Request {
 	}
 }
 
-// memory is a state that is forgotten.
+// memory returns a store without a file.
 func memory(t *testing.T) *store.Store {
 	t.Helper()
 	s, err := store.Open(t.Context(), store.Options{State: "memory"})
@@ -70,16 +70,16 @@ func open(t *testing.T, c delivery.Connector, log *slog.Logger) (*delivery.Deliv
 	t.Helper()
 	d := delivery.New(delivery.Options{Store: memory(t), Volatile: true, Log: log})
 	d.Use(map[string]delivery.Connector{c.ID: c})
-	inForce, _ := d.Connector(c.ID)
-	return d, inForce
+	active, _ := d.Connector(c.ID)
+	return d, active
 }
 
-// send sends one message and returns also what was logged of it.
+// send sends one message, and returns its log line too.
 func send(ctx context.Context, t *testing.T, c delivery.Connector, req delivery.Request) (delivery.Report, *delivery.Error, map[string]any) {
 	t.Helper()
 	var log bytes.Buffer
-	d, inForce := open(t, c, slog.New(slog.NewJSONHandler(&log, nil)))
-	report, err := d.Send(ctx, inForce, req)
+	d, active := open(t, c, slog.New(slog.NewJSONHandler(&log, nil)))
+	report, err := d.Send(ctx, active, req)
 	failure, ok := errors.AsType[*delivery.Error](err)
 	if err != nil && !ok {
 		t.Fatalf("error %#v", err)
@@ -91,7 +91,7 @@ func send(ctx context.Context, t *testing.T, c delivery.Connector, req delivery.
 	return report, failure, line
 }
 
-func TestSendTellsTheWholeStory(t *testing.T) {
+func TestReportOfASend(t *testing.T) {
 	var mails []aliyundm.Mail
 	report, failure, line := send(t.Context(), t, target(t, accepting(&mails), ""), request("User@Exämple.com"))
 	if failure != nil || len(mails) != 1 || mails[0].To != "User@xn--exmple-cua.com" || mails[0].HTMLBody != "424242 {{link}}" {
@@ -146,15 +146,14 @@ func TestFailuresHaveCodes(t *testing.T) {
 	}
 }
 
-func TestOperatorsFailuresComeWithTheCure(t *testing.T) {
+func TestOperatorFailuresHaveAdvice(t *testing.T) {
 	_, failure, _ := send(t.Context(), t, target(t, failing(&aliyundm.Error{Class: aliyundm.Operator, Code: "InvalidMailAddress.NotFound"}), ""), request("a@b.example"))
 	if !strings.Contains(failure.Detail, aliyundm.Advice("InvalidMailAddress.NotFound")) {
 		t.Error(failure.Detail)
 	}
 }
 
-// A provider that hangs is given up 7.5 s after the request arrived, not after
-// the call began.
+// A call that hangs ends 7.5 s after the request arrived, not after the call began.
 func TestDeadlineCountsFromArrival(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hanging := sender(func(ctx context.Context, _ *aliyundm.Mail) (*aliyundm.Receipt, error) {
@@ -173,8 +172,8 @@ func TestDeadlineCountsFromArrival(t *testing.T) {
 	})
 }
 
-// Once a send has begun, the caller's going does not leave its outcome open.
-func TestCallerThatGoesDoesNotStopASend(t *testing.T) {
+// A caller that leaves does not stop a send in progress.
+func TestSendContinuesWithoutItsCaller(t *testing.T) {
 	ctx, leave := context.WithCancel(t.Context())
 	leaving := sender(func(ctx context.Context, _ *aliyundm.Mail) (*aliyundm.Receipt, error) {
 		leave()

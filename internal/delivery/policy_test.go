@@ -19,7 +19,7 @@ import (
 	"dmconnector/internal/delivery"
 )
 
-// logBuffer is a log that tests read while deliveries write it.
+// logBuffer is a log that may be read while it is written.
 type logBuffer struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
@@ -37,37 +37,37 @@ func (l *logBuffer) String() string {
 	return l.buf.String()
 }
 
-// A desk is a Delivery with one connector, for sending many messages.
-type desk struct {
+// A sending is a Delivery with one connector, for sending many messages.
+type sending struct {
 	*delivery.Delivery
 	connector delivery.Connector
 }
 
-func newDesk(t *testing.T, limits connector.Limits, s sender) *desk {
+func newSending(t *testing.T, limits connector.Limits, s sender) *sending {
 	t.Helper()
 	cfg := &connector.Config{AccountName: "noreply@mail.example.com", Limits: &limits}
 	for _, usageType := range connector.RequiredUsageTypes() {
 		cfg.Templates = append(cfg.Templates, connector.Template{UsageType: usageType, Subject: "{{code}}", Content: "{{code}}"})
 	}
 	c := delivery.Connector{ID: "mine", Composer: connector.New(cfg), Sender: s}
-	d, inForce := open(t, c, slog.New(slog.DiscardHandler))
-	return &desk{d, inForce}
+	d, active := open(t, c, slog.New(slog.DiscardHandler))
+	return &sending{d, active}
 }
 
-// off switches every limit off.
+// off disables every limit.
 var off = connector.Limits{Recipient: "off", IP: "off", Connector: "off"}
 
-// A post is a message in short; what it leaves out is usual.
+// A post describes a message. The zero value is an ordinary one.
 type post struct {
 	to, kind, code, app, ip, key string
 	async                        bool // nobody waits for it
 }
 
-func (d *desk) post(p post) (delivery.Report, *delivery.Error) {
+func (d *sending) post(p post) (delivery.Report, *delivery.Error) {
 	return d.postAs(context.Background(), p)
 }
 
-func (d *desk) postAs(ctx context.Context, p post) (delivery.Report, *delivery.Error) {
+func (d *sending) postAs(ctx context.Context, p post) (delivery.Report, *delivery.Error) {
 	or := func(s, standard string) string {
 		if s == "" {
 			return standard
@@ -87,7 +87,7 @@ func (d *desk) postAs(ctx context.Context, p post) (delivery.Report, *delivery.E
 	return report, failure
 }
 
-// code is a failure's, or "sent".
+// code returns a failure's code, or "sent".
 func code(failure *delivery.Error) string {
 	if failure == nil {
 		return "sent"
@@ -95,7 +95,7 @@ func code(failure *delivery.Error) string {
 	return string(failure.Code)
 }
 
-// answers is a provider that gives one answer after the other, the last for ever.
+// answers returns a sender that gives the answers in order, and repeats the last.
 func answers(calls *atomic.Int64, list ...error) sender {
 	return func(context.Context, *aliyundm.Mail) (*aliyundm.Receipt, error) {
 		n := min(int(calls.Add(1)), len(list))
@@ -115,7 +115,7 @@ var (
 	noAnswer    = &aliyundm.Error{Class: aliyundm.Unknown}
 )
 
-func TestOnlyWhatWasCertainlyNotAcceptedIsSentAgain(t *testing.T) {
+func TestOnlyCertainlyRejectedMailsAreRetried(t *testing.T) {
 	tests := map[string]struct {
 		answers []error
 		want    string
@@ -128,8 +128,8 @@ func TestOnlyWhatWasCertainlyNotAcceptedIsSentAgain(t *testing.T) {
 		"unreachable for ever":    {[]error{unreachable}, "provider_unavailable", 4},
 		"no answer":               {[]error{noAnswer, nil}, "outcome_unknown", 1},
 		"no answer to the second": {[]error{throttled, noAnswer, nil}, "outcome_unknown", 2},
-		"a refused key":           {[]error{badKey, nil}, "provider_rejected", 1},
-		"a refused recipient":     {[]error{badAddress, nil}, "recipient_rejected", 1},
+		"a rejected key":          {[]error{badKey, nil}, "provider_rejected", 1},
+		"a rejected recipient":    {[]error{badAddress, nil}, "recipient_rejected", 1},
 		"no quota":                {[]error{noQuota, nil}, "quota_exhausted", 1},
 	}
 	for name, tt := range tests {
@@ -137,7 +137,7 @@ func TestOnlyWhatWasCertainlyNotAcceptedIsSentAgain(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var calls atomic.Int64
 				begun := time.Now()
-				report, failure := newDesk(t, off, answers(&calls, tt.answers...)).post(post{})
+				report, failure := newSending(t, off, answers(&calls, tt.answers...)).post(post{})
 				if code(failure) != tt.want || calls.Load() != tt.calls || int64(len(report.Attempts)) != tt.calls {
 					t.Errorf("%s after %d calls, report %+v", code(failure), calls.Load(), report)
 				}
@@ -149,8 +149,7 @@ func TestOnlyWhatWasCertainlyNotAcceptedIsSentAgain(t *testing.T) {
 	}
 }
 
-// A provider that hangs until it is too late, and only then is unreachable, is
-// not called again.
+// A call that hangs until the deadline is near and then fails is not repeated.
 func TestRetriesStayInsideTheDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int64
@@ -163,7 +162,7 @@ func TestRetriesStayInsideTheDeadline(t *testing.T) {
 			return nil, unreachable
 		})
 		begun := time.Now()
-		_, failure := newDesk(t, off, slow).post(post{})
+		_, failure := newSending(t, off, slow).post(post{})
 		if took := time.Since(begun); code(failure) != "provider_unavailable" || took > 7500*time.Millisecond || calls.Load() != 4 && calls.Load() != 3 {
 			t.Errorf("%s after %v and %d calls", code(failure), took, calls.Load())
 		}
@@ -193,7 +192,7 @@ func TestLimits(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var calls atomic.Int64
-				d := newDesk(t, tt.limits, answers(&calls, nil))
+				d := newSending(t, tt.limits, answers(&calls, nil))
 				var got []string
 				for _, p := range tt.posts {
 					_, failure := d.post(p)
@@ -210,7 +209,7 @@ func TestLimits(t *testing.T) {
 func TestLimitRefillsEvenlyAndSaysWhen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int64
-		d := newDesk(t, connector.Limits{Recipient: "2/10m"}, answers(&calls, nil))
+		d := newSending(t, connector.Limits{Recipient: "2/10m"}, answers(&calls, nil))
 		d.post(post{code: "1"})
 		d.post(post{code: "2"})
 		_, failure := d.post(post{code: "3"})
@@ -228,22 +227,22 @@ func TestLimitRefillsEvenlyAndSaysWhen(t *testing.T) {
 	})
 }
 
-// What certainly was not sent, for no fault of the recipient, does not count.
-func TestFailedSendsAreGivenBack(t *testing.T) {
+// A message that was certainly not sent is refunded, unless its recipient is the reason.
+func TestFailedSendsAreRefunded(t *testing.T) {
 	tests := map[string]struct {
 		answer error
 		want   string // of the second message, with a limit of one
 	}{
-		"refused key":       {badKey, "sent"},
-		"no answer":         {noAnswer, "rate_limited"},
-		"refused recipient": {badAddress, "rate_limited"},
-		"accepted":          {nil, "rate_limited"},
+		"rejected key":       {badKey, "sent"},
+		"no answer":          {noAnswer, "rate_limited"},
+		"rejected recipient": {badAddress, "rate_limited"},
+		"accepted":           {nil, "rate_limited"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var calls atomic.Int64
-				d := newDesk(t, connector.Limits{Recipient: "1/10m"}, answers(&calls, tt.answer, nil))
+				d := newSending(t, connector.Limits{Recipient: "1/10m"}, answers(&calls, tt.answer, nil))
 				d.post(post{code: "1"})
 				if _, failure := d.post(post{code: "2"}); code(failure) != tt.want {
 					t.Errorf("%s, want %s", code(failure), tt.want)
@@ -256,7 +255,7 @@ func TestFailedSendsAreGivenBack(t *testing.T) {
 func TestLimitIsExactUnderConcurrency(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls, sent atomic.Int64
-		d := newDesk(t, connector.Limits{Recipient: "10/10m"}, answers(&calls, nil))
+		d := newSending(t, connector.Limits{Recipient: "10/10m"}, answers(&calls, nil))
 		var wg sync.WaitGroup
 		for i := range 200 {
 			wg.Go(func() {
@@ -272,13 +271,13 @@ func TestLimitIsExactUnderConcurrency(t *testing.T) {
 	})
 }
 
-// No second has more sends than the connector's pace, and what could not be sent
-// in time is refused at once, mail for a sign-in page last.
-func TestPaceAndOverload(t *testing.T) {
+// No second has more sends than the connector's rate. Messages that could not be sent
+// in time are rejected at once, sign-in mail last.
+func TestRateAndOverload(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
 		var times []time.Time
-		d := newDesk(t, connector.Limits{Recipient: "off", Connector: "100/1s"}, sender(func(context.Context, *aliyundm.Mail) (*aliyundm.Receipt, error) {
+		d := newSending(t, connector.Limits{Recipient: "off", Connector: "100/1s"}, sender(func(context.Context, *aliyundm.Mail) (*aliyundm.Receipt, error) {
 			mu.Lock()
 			times = append(times, time.Now())
 			mu.Unlock()
@@ -298,7 +297,7 @@ func TestPaceAndOverload(t *testing.T) {
 				defer mu.Unlock()
 				counts[kind+" "+code(failure)]++
 				if failure != nil && (time.Since(begun) > 0 || failure.RetryAfter <= 0) {
-					t.Errorf("refused after %v, Retry-After %v", time.Since(begun), failure.RetryAfter)
+					t.Errorf("rejected after %v, Retry-After %v", time.Since(begun), failure.RetryAfter)
 				}
 			})
 		}
@@ -317,7 +316,7 @@ func TestPaceAndOverload(t *testing.T) {
 	})
 }
 
-// A peak counts what runs at once.
+// A peak records the most concurrent calls.
 type peak struct {
 	mu           sync.Mutex
 	running, max int
@@ -341,11 +340,11 @@ func (p *peak) most() int {
 	return p.max
 }
 
-// An Aliyun that hangs holds no more messages than the connector's limit.
+// While Aliyun hangs, no more messages are in flight than the connector's limit.
 func TestSendsInFlightAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var sends peak
-		d := newDesk(t, off, sender(func(ctx context.Context, _ *aliyundm.Mail) (*aliyundm.Receipt, error) {
+		d := newSending(t, off, sender(func(ctx context.Context, _ *aliyundm.Mail) (*aliyundm.Receipt, error) {
 			defer sends.enter()()
 			<-ctx.Done()
 			return nil, noAnswer
@@ -369,7 +368,7 @@ func TestSendsInFlightAreBounded(t *testing.T) {
 func TestBreaker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int64
-		d := newDesk(t, off, answers(&calls, badKey, badKey, badKey, badKey, badKey, badKey, nil))
+		d := newSending(t, off, answers(&calls, badKey, badKey, badKey, badKey, badKey, badKey, nil))
 		n := 0
 		next := func() string {
 			n++
@@ -398,11 +397,11 @@ func TestBreaker(t *testing.T) {
 	})
 }
 
-func TestBreakerIsForTheAccountOnly(t *testing.T) {
+func TestBreakerIgnoresOtherFailures(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, answer := range []error{throttled, unreachable, noAnswer, badAddress} {
 			var calls atomic.Int64
-			d := newDesk(t, off, answers(&calls, answer))
+			d := newSending(t, off, answers(&calls, answer))
 			for i := range 10 {
 				d.post(post{code: fmt.Sprint(i)})
 			}
@@ -422,7 +421,7 @@ func TestIdempotencyKey(t *testing.T) {
 	}{
 		"replays what was sent":        {[]error{nil}, []post{{key: "k"}, {key: "k"}}, "sent sent", 1},
 		"replays what is unknown":      {[]error{noAnswer, nil}, []post{{key: "k"}, {key: "k"}}, "outcome_unknown outcome_unknown", 1},
-		"replays a final refusal":      {[]error{badAddress, nil}, []post{{key: "k"}, {key: "k"}}, "recipient_rejected recipient_rejected", 1},
+		"replays a final rejection":    {[]error{badAddress, nil}, []post{{key: "k"}, {key: "k"}}, "recipient_rejected recipient_rejected", 1},
 		"is free after an outage":      {[]error{unreachable, unreachable, unreachable, unreachable, nil}, []post{{key: "k"}, {key: "k"}}, "provider_unavailable sent", 5},
 		"is free after a used quota":   {[]error{noQuota, nil}, []post{{key: "k"}, {key: "k"}}, "quota_exhausted sent", 2},
 		"comes with another body":      {[]error{nil}, []post{{key: "k", code: "1"}, {key: "k", code: "2"}}, "sent idempotency_mismatch", 1},
@@ -434,7 +433,7 @@ func TestIdempotencyKey(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var calls atomic.Int64
-				d := newDesk(t, off, answers(&calls, tt.answers...))
+				d := newSending(t, off, answers(&calls, tt.answers...))
 				var got, ids []string
 				for _, p := range tt.posts {
 					report, failure := d.post(p)
@@ -454,7 +453,7 @@ func TestIdempotencyKey(t *testing.T) {
 func TestIdempotencyKeyInFlightAndOverTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int64
-		d := newDesk(t, off, sender(func(context.Context, *aliyundm.Mail) (*aliyundm.Receipt, error) {
+		d := newSending(t, off, sender(func(context.Context, *aliyundm.Mail) (*aliyundm.Receipt, error) {
 			calls.Add(1)
 			time.Sleep(time.Second) //nolint:forbidigo // the clock of synctest
 			return &aliyundm.Receipt{EnvID: "600"}, nil
@@ -478,7 +477,7 @@ func TestIdempotencyKeyInFlightAndOverTime(t *testing.T) {
 func TestEqualRequestsInFlightAreOneSend(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int64
-		d := newDesk(t, connector.Limits{Recipient: "1/10m"}, sender(func(context.Context, *aliyundm.Mail) (*aliyundm.Receipt, error) {
+		d := newSending(t, connector.Limits{Recipient: "1/10m"}, sender(func(context.Context, *aliyundm.Mail) (*aliyundm.Receipt, error) {
 			calls.Add(1)
 			time.Sleep(time.Second) //nolint:forbidigo // the clock of synctest
 			return &aliyundm.Receipt{EnvID: "600"}, nil
@@ -503,11 +502,11 @@ func TestEqualRequestsInFlightAreOneSend(t *testing.T) {
 	})
 }
 
-// An accepted message is sent though its caller has gone.
-func TestAcceptedSendGoesOnWithoutItsCaller(t *testing.T) {
+// An accepted message is sent even if its caller has left.
+func TestAcceptedMessageIsSentWithoutItsCaller(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int64
-		d := newDesk(t, connector.Limits{Recipient: "off", Connector: "1/2s"}, answers(&calls, nil))
+		d := newSending(t, connector.Limits{Recipient: "off", Connector: "1/2s"}, answers(&calls, nil))
 		d.post(post{code: "first"}) // the next has to wait
 		ctx, leave := context.WithCancel(context.Background())
 		got := make(chan string, 1)
@@ -523,13 +522,12 @@ func TestAcceptedSendGoesOnWithoutItsCaller(t *testing.T) {
 	})
 }
 
-// A caller that has closed only its own side of the connection still reads what
-// became of its message.
-func TestCallerThatHalfClosesGetsTheTruth(t *testing.T) {
+// A caller that half-closes its connection still reads its answer.
+func TestHalfClosedCallerGetsItsAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int64
 		ctx, leave := context.WithCancel(context.Background())
-		d := newDesk(t, off, sender(func(context.Context, *aliyundm.Mail) (*aliyundm.Receipt, error) {
+		d := newSending(t, off, sender(func(context.Context, *aliyundm.Mail) (*aliyundm.Receipt, error) {
 			calls.Add(1)
 			leave()
 			<-time.After(time.Second)
@@ -546,7 +544,7 @@ func TestNewestCodeWins(t *testing.T) {
 		older, newer post
 		want         string // of the older
 	}{
-		"the same person":     {post{code: "1", app: "a", ip: "1.2.3.4"}, post{code: "2", app: "a", ip: "1.2.3.4"}, "superseded"},
+		"the same client":     {post{code: "1", app: "a", ip: "1.2.3.4"}, post{code: "2", app: "a", ip: "1.2.3.4"}, "superseded"},
 		"another application": {post{code: "1", app: "a", ip: "1.2.3.4"}, post{code: "2", app: "b", ip: "1.2.3.4"}, "sent"},
 		"another client":      {post{code: "1", app: "a", ip: "1.2.3.4"}, post{code: "2", app: "a", ip: "1.2.3.5"}, "sent"},
 		"another type":        {post{code: "1", app: "a", ip: "1.2.3.4"}, post{code: "2", app: "a", ip: "1.2.3.4", kind: connector.ForgotPassword}, "sent"},
@@ -558,7 +556,7 @@ func TestNewestCodeWins(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var calls atomic.Int64
-				d := newDesk(t, connector.Limits{Recipient: "off", Connector: "1/1s"}, answers(&calls, nil))
+				d := newSending(t, connector.Limits{Recipient: "off", Connector: "1/1s"}, answers(&calls, nil))
 				d.post(post{to: "first@example.com"}) // the next have to wait
 				got := make(chan string, 1)
 				go func() {
@@ -587,11 +585,11 @@ func TestNewestCodeWins(t *testing.T) {
 	}
 }
 
-// A superseded message gives its place in the rate back, also to those behind it.
-func TestSupersededMessagesGiveTheirPlaceBack(t *testing.T) {
+// A superseded message frees its place in the rate, and those behind it move up.
+func TestSupersededMessagesFreeTheirPlace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int64
-		d := newDesk(t, connector.Limits{Recipient: "off", Connector: "1/1s"}, answers(&calls, nil))
+		d := newSending(t, connector.Limits{Recipient: "off", Connector: "1/1s"}, answers(&calls, nil))
 		d.post(post{to: "first@example.com"}) // the next have to wait
 		begun := time.Now()
 		var older sync.WaitGroup
@@ -616,12 +614,11 @@ func TestSupersededMessagesGiveTheirPlaceBack(t *testing.T) {
 	})
 }
 
-// A code that is on its way already is not superseded; one that waits for its next
-// attempt is.
+// A message is superseded between two attempts, but not during one.
 func TestNewestCodeWinsBetweenAttempts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var sent []string
-		d := newDesk(t, off, sender(func(_ context.Context, mail *aliyundm.Mail) (*aliyundm.Receipt, error) {
+		d := newSending(t, off, sender(func(_ context.Context, mail *aliyundm.Mail) (*aliyundm.Receipt, error) {
 			time.Sleep(time.Second) //nolint:forbidigo // the clock of synctest
 			if mail.Subject == "1" {
 				return nil, throttled
@@ -646,7 +643,7 @@ func TestNewestCodeWinsBetweenAttempts(t *testing.T) {
 
 func TestPanicInASendIsAnswered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := newDesk(t, off, sender(func(context.Context, *aliyundm.Mail) (*aliyundm.Receipt, error) { panic("user@example.com 123456") }))
+		d := newSending(t, off, sender(func(context.Context, *aliyundm.Mail) (*aliyundm.Receipt, error) { panic("user@example.com 123456") }))
 		for i := range 300 { // more than there are places: none is lost
 			report, failure := d.post(post{code: fmt.Sprint(i)})
 			if code(failure) != "internal" || report.State != delivery.StateUnknown || strings.Contains(failure.Error(), "user@") {

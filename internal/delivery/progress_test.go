@@ -15,7 +15,7 @@ import (
 	"dmconnector/internal/delivery"
 )
 
-// step is a report in short.
+// step describes a report.
 func step(r delivery.Report) string {
 	words := []string{string(r.State)}
 	if r.Template != nil {
@@ -37,9 +37,9 @@ func step(r delivery.Report) string {
 	return strings.Join(words, ", ")
 }
 
-func TestProgressTellsEachStepOfATest(t *testing.T) {
+func TestProgressOfATest(t *testing.T) {
 	throttled := &aliyundm.Error{Class: aliyundm.Retry, Code: "Throttling.User"}
-	refused := &aliyundm.Error{Class: aliyundm.Operator, Code: "InvalidAccessKeyId.NotFound"}
+	rejected := &aliyundm.Error{Class: aliyundm.Operator, Code: "InvalidAccessKeyId.NotFound"}
 	const failed = ", failed after 30 ms"
 	tests := map[string]struct {
 		onMissing string
@@ -69,7 +69,7 @@ func TestProgressTellsEachStepOfATest(t *testing.T) {
 			"sending, template Register" + failed + failed + failed + ", pending",
 			"sending, template Register" + failed + failed + failed + ", accepted after 30 ms, receipt 600",
 		}},
-		"refused": {"", []error{refused}, []string{
+		"rejected": {"", []error{rejected}, []string{
 			"sending, template Register",
 			"sending, template Register, pending",
 			"sending, template Register, failed after 30 ms",

@@ -20,20 +20,19 @@ import (
 	"dmconnector/internal/store"
 )
 
-// A counter is a desk whose state lasts as long as the test: it queues, and its
-// state can be made to fail.
-type counter struct {
-	*desk
+// A queueing is a sending with a state that queues, and that can be made to fail.
+type queueing struct {
+	*sending
 	store *faultyStore
 	log   *logBuffer
 	stop  func()
 }
 
-// faultyStore is a state that fails on demand.
+// faultyStore is a store that fails on demand.
 type faultyStore struct {
 	*store.Store
 	accept, complete error        // instead of doing it
-	late             error        // after an admission that was done
+	late             error        // after an acceptance that was committed
 	replicas         atomic.Int64 // 0: as many as there are
 	superseded       atomic.Bool  // elsewhere
 	poison           string       // the message whose outcome cannot be recorded
@@ -144,18 +143,18 @@ func configOf(change func(*connector.Config)) *connector.Config {
 	return cfg
 }
 
-// openCounter returns a counter whose workers run until it is stopped.
-func openCounter(t *testing.T, s sender, change func(*connector.Config), options ...func(*delivery.Options)) *counter {
+// openQueueing returns a queueing whose workers run until it is stopped.
+func openQueueing(t *testing.T, s sender, change func(*connector.Config), options ...func(*delivery.Options)) *queueing {
 	t.Helper()
-	c := &counter{store: &faultyStore{Store: memory(t)}, log: new(logBuffer)}
+	c := &queueing{store: &faultyStore{Store: memory(t)}, log: new(logBuffer)}
 	opts := delivery.Options{Store: c.store, Log: slog.New(slog.NewJSONHandler(c.log, nil))}
 	for _, set := range options {
 		set(&opts)
 	}
 	d := delivery.New(opts)
 	d.Use(map[string]delivery.Connector{"mine": {ID: "mine", Composer: connector.New(configOf(change)), Sender: s}})
-	inForce, _ := d.Connector("mine")
-	c.desk = &desk{d, inForce}
+	active, _ := d.Connector("mine")
+	c.sending = &sending{d, active}
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { d.Work(ctx) })
@@ -171,8 +170,8 @@ func openCounter(t *testing.T, s sender, change func(*connector.Config), options
 	return c
 }
 
-// queue posts a message that nobody waits for.
-func (c *counter) queue(t *testing.T, p post) delivery.Report {
+// queue sends a queued message.
+func (c *queueing) queue(t *testing.T, p post) delivery.Report {
 	t.Helper()
 	p.async = true
 	report, failure := c.post(p)
@@ -182,7 +181,7 @@ func (c *counter) queue(t *testing.T, p post) delivery.Report {
 	return report
 }
 
-func (c *counter) message(t *testing.T, id string) delivery.Record {
+func (c *queueing) message(t *testing.T, id string) delivery.Record {
 	t.Helper()
 	r, ok, err := c.store.Message(t.Context(), id)
 	if err != nil || !ok {
@@ -196,11 +195,11 @@ var (
 	errDoubt = errors.Join(context.DeadlineExceeded, delivery.ErrInDoubt)
 )
 
-func TestNothingIsSentThatCannotBeRemembered(t *testing.T) {
+func TestNothingIsSentThatCannotBeStored(t *testing.T) {
 	for _, async := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			var calls atomic.Int64
-			c := openCounter(t, answers(&calls, nil), nil)
+			c := openQueueing(t, answers(&calls, nil), nil)
 			c.store.fail(errDisk, nil, nil)
 			report, failure := c.post(post{key: "k", async: async})
 			if code(failure) != "unavailable" || failure.RetryAfter == 0 || report.State != delivery.StateFailed {
@@ -219,9 +218,9 @@ func TestNothingIsSentThatCannotBeRemembered(t *testing.T) {
 	}
 }
 
-// A direct message that may have been admitted after all is not sent later; a queued
-// one may be, and its caller is told so.
-func TestAdmissionInDoubt(t *testing.T) {
+// A direct message whose acceptance is in doubt is not sent later. A queued one may be,
+// and its caller is told so.
+func TestAcceptanceInDoubt(t *testing.T) {
 	tests := map[bool]struct {
 		code  string
 		state delivery.State
@@ -233,7 +232,7 @@ func TestAdmissionInDoubt(t *testing.T) {
 	for async, tt := range tests {
 		synctest.Test(t, func(t *testing.T) {
 			var calls atomic.Int64
-			c := openCounter(t, answers(&calls, nil), nil)
+			c := openQueueing(t, answers(&calls, nil), nil)
 			c.store.fail(nil, nil, errDoubt)
 			report, failure := c.post(post{async: async, key: "k"})
 			if code(failure) != tt.code {
@@ -252,12 +251,12 @@ func TestAdmissionInDoubt(t *testing.T) {
 	}
 }
 
-// What Aliyun accepted is not reported as failed because the state cannot be
-// written, and it is remembered when that works again.
-func TestAcceptedIsAcceptedThoughItCannotBeRemembered(t *testing.T) {
+// A mail that Aliyun accepted is not reported as failed when the store cannot be
+// written. Its outcome is recorded later.
+func TestAcceptedMailIsRecordedAfterAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int64
-		c := openCounter(t, answers(&calls, nil), nil)
+		c := openQueueing(t, answers(&calls, nil), nil)
 		c.store.fail(nil, errDisk, nil)
 		report, failure := c.post(post{key: "k"})
 		if failure != nil || report.State != delivery.StateSent {
@@ -280,11 +279,11 @@ func TestAcceptedIsAcceptedThoughItCannotBeRemembered(t *testing.T) {
 	})
 }
 
-// An outage's outcomes are remembered one after the other, not by a crowd.
+// After an outage, a bounded number of writers record the pending outcomes.
 func TestOutageDoesNotPileUpWork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int64
-		c := openCounter(t, answers(&calls, nil), nil)
+		c := openQueueing(t, answers(&calls, nil), nil)
 		c.store.fail(errDoubt, errDisk, nil)
 		for i := range 500 {
 			c.post(post{code: fmt.Sprint(i)})
@@ -299,11 +298,11 @@ func TestOutageDoesNotPileUpWork(t *testing.T) {
 	})
 }
 
-// What an outage leaves in doubt is bounded.
+// The messages that an outage leaves in doubt are bounded.
 func TestDoubtfulMessagesAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int64
-		c := openCounter(t, answers(&calls, nil), nil)
+		c := openQueueing(t, answers(&calls, nil), nil)
 		c.store.fail(errDoubt, errDisk, nil)
 		for i := range 5000 {
 			c.post(post{code: fmt.Sprint(i)})
@@ -312,7 +311,7 @@ func TestDoubtfulMessagesAreBounded(t *testing.T) {
 		before := c.store.completes.Load()
 		c.stop()
 		if n := c.store.completes.Load() - before; n < 4000 || n > 4100 {
-			t.Errorf("%d are settled when it is over", n)
+			t.Errorf("%d outcomes are recorded after the outage", n)
 		}
 	})
 }
@@ -330,8 +329,8 @@ func TestQueuedMessageEnds(t *testing.T) {
 		"unreachable for a try": {[]error{unreachable, unreachable, unreachable, unreachable, nil}, delivery.StateSent, "", 5, false},
 		"throttled for a while": {[]error{throttled, throttled, throttled, throttled, throttled, nil}, delivery.StateSent, "", 6, false},
 		"no quota for a while":  {quotaTwice, delivery.StateSent, "", 3, false},
-		"refused for good":      {[]error{badKey, nil}, delivery.StateDead, "provider_rejected", 1, true},
-		"a refused recipient":   {[]error{badAddress, nil}, delivery.StateDead, "recipient_rejected", 1, true},
+		"rejected for good":     {[]error{badKey, nil}, delivery.StateDead, "provider_rejected", 1, true},
+		"a rejected recipient":  {[]error{badAddress, nil}, delivery.StateDead, "recipient_rejected", 1, true},
 		"no answer":             {[]error{noAnswer, nil}, delivery.StateUnknown, "outcome_unknown", 1, true},
 		"a defect":              {[]error{errPanic}, delivery.StateUnknown, "internal", 1, true},
 	}
@@ -339,7 +338,7 @@ func TestQueuedMessageEnds(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var calls atomic.Int64
-				c := openCounter(t, panicking(answers(&calls, tt.answers...)), nil)
+				c := openQueueing(t, panicking(answers(&calls, tt.answers...)), nil)
 				queued := c.queue(t, post{})
 				if queued.State != delivery.StateQueued {
 					t.Fatalf("%+v", queued)
@@ -370,11 +369,11 @@ func panicking(s sender) sender {
 	}
 }
 
-// Nothing leaves after the code's life.
+// No mail leaves after its code's lifetime.
 func TestQueuedMessageExpires(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int64
-		c := openCounter(t, answers(&calls, unreachable), func(cfg *connector.Config) { cfg.CodeLifetime = "2m" })
+		c := openQueueing(t, answers(&calls, unreachable), func(cfg *connector.Config) { cfg.CodeLifetime = "2m" })
 		queued := c.queue(t, post{})
 		time.Sleep(2*time.Minute + 10*time.Second) //nolint:forbidigo // the clock of synctest
 		r := c.message(t, queued.ID)
@@ -390,11 +389,11 @@ func TestQueuedMessageExpires(t *testing.T) {
 	})
 }
 
-// A dead message that an admin has sent again is sent.
-func TestDeadMessageIsSentAgainByHand(t *testing.T) {
+// A dead message is sent again when an admin retries it.
+func TestDeadMessageIsRetried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int64
-		c := openCounter(t, answers(&calls, badKey, nil), nil)
+		c := openQueueing(t, answers(&calls, badKey, nil), nil)
 		queued := c.queue(t, post{})
 		time.Sleep(time.Second) //nolint:forbidigo // the clock of synctest
 		if err := c.store.Retry(t.Context(), "admin", queued.ID); err != nil {
@@ -408,11 +407,11 @@ func TestDeadMessageIsSentAgainByHand(t *testing.T) {
 	})
 }
 
-// While the account is refused, what is queued waits instead of dying.
-func TestQueueWaitsForABrokenAccount(t *testing.T) {
+// While the breaker is open, queued messages wait instead of becoming dead.
+func TestQueueWaitsForTheBreaker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int64
-		c := openCounter(t, answers(&calls, badKey, badKey, badKey, badKey, badKey, nil), nil)
+		c := openQueueing(t, answers(&calls, badKey, badKey, badKey, badKey, badKey, nil), nil)
 		for i := range 5 {
 			c.post(post{code: fmt.Sprint(i)})
 		}
@@ -434,7 +433,7 @@ func TestQueuedCodeIsSuperseded(t *testing.T) {
 		var sent []string
 		var down atomic.Bool
 		down.Store(true)
-		c := openCounter(t, sender(func(_ context.Context, m *aliyundm.Mail) (*aliyundm.Receipt, error) {
+		c := openQueueing(t, sender(func(_ context.Context, m *aliyundm.Mail) (*aliyundm.Receipt, error) {
 			if down.Load() {
 				return nil, unreachable
 			}
@@ -478,8 +477,8 @@ func TestWhatIsQueued(t *testing.T) {
 				var calls atomic.Int64
 				d := delivery.New(delivery.Options{Store: memory(t), Volatile: tt.volatile, Log: slog.New(slog.DiscardHandler)})
 				d.Use(map[string]delivery.Connector{"mine": {ID: "mine", Composer: connector.New(configOf(tt.change)), Sender: answers(&calls, nil)}})
-				inForce, _ := d.Connector("")
-				report, failure := (&desk{d, inForce}).post(tt.post)
+				active, _ := d.Connector("")
+				report, failure := (&sending{d, active}).post(tt.post)
 				if failure != nil || report.State != tt.want || (calls.Load() == 1) != (tt.want == delivery.StateSent) {
 					t.Errorf("%+v, %+v, %d calls", report, failure, calls.Load())
 				}
@@ -488,11 +487,11 @@ func TestWhatIsQueued(t *testing.T) {
 	}
 }
 
-// A key's answer follows its queued message.
+// A repeated key answers with the state of its queued message.
 func TestKeyOfAQueuedMessage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int64
-		c := openCounter(t, answers(&calls, unreachable, unreachable, unreachable, unreachable, nil), nil)
+		c := openQueueing(t, answers(&calls, unreachable, unreachable, unreachable, unreachable, nil), nil)
 		first := c.queue(t, post{key: "k"})
 		again := c.queue(t, post{key: "k"})
 		if again.ID != first.ID || again.State != delivery.StateQueued {
@@ -509,8 +508,8 @@ func TestKeyOfAQueuedMessage(t *testing.T) {
 	})
 }
 
-// A connector sends at most 96 queued messages at once, and has half of what the
-// others leave. A place that gets free is taken at once.
+// A connector sends at most 96 queued messages at once, and at most half of what the
+// others leave. A place that is freed is used at once.
 func TestQueuedMessagesInFlightAreBounded(t *testing.T) {
 	tests := map[string]struct {
 		connectors, messages int
@@ -533,7 +532,7 @@ func TestQueuedMessagesInFlightAreBounded(t *testing.T) {
 					time.Sleep(700 * time.Millisecond) //nolint:forbidigo // the clock of synctest
 					return &aliyundm.Receipt{EnvID: "600"}, nil
 				})
-				c := openCounter(t, s, nil)
+				c := openQueueing(t, s, nil)
 				among := c.with(s, tt.connectors)
 				begun := time.Now()
 				for i := range tt.messages {
@@ -551,8 +550,8 @@ func TestQueuedMessagesInFlightAreBounded(t *testing.T) {
 	}
 }
 
-// with puts n connectors into force, "mine" and others, and returns them.
-func (c *counter) with(s sender, n int) []delivery.Connector {
+// with activates n connectors, "mine" and others, and returns them.
+func (c *queueing) with(s sender, n int) []delivery.Connector {
 	mine, _ := c.Connector("mine")
 	all := map[string]delivery.Connector{"mine": {ID: "mine", Composer: mine.Composer, Sender: mine.Sender}}
 	for i := 1; i < n; i++ {
@@ -562,20 +561,20 @@ func (c *counter) with(s sender, n int) []delivery.Connector {
 	c.Use(all)
 	list := make([]delivery.Connector, 0, n)
 	for id := range all {
-		inForce, _ := c.Connector(id)
-		list = append(list, inForce)
+		active, _ := c.Connector(id)
+		list = append(list, active)
 	}
 	slices.SortFunc(list, func(a, b delivery.Connector) int { return strings.Compare(a.ID, b.ID) })
 	return list
 }
 
-// An account that hangs delays its own mail only.
+// An account that hangs delays only its own mail.
 func TestHangingConnectorDelaysNoOther(t *testing.T) {
-	for _, first := range []int{0, 1, 10, 96} { // are in flight when the others come
+	for _, first := range []int{0, 1, 10, 96} { // messages in flight before the others
 		synctest.Test(t, func(t *testing.T) {
 			var tried, sent atomic.Int64
 			var hanging peak
-			c := openCounter(t, sender(func(ctx context.Context, _ *aliyundm.Mail) (*aliyundm.Receipt, error) {
+			c := openQueueing(t, sender(func(ctx context.Context, _ *aliyundm.Mail) (*aliyundm.Receipt, error) {
 				defer hanging.enter()()
 				tried.Add(1)
 				<-ctx.Done()
@@ -606,7 +605,7 @@ func TestHangingConnectorDelaysNoOther(t *testing.T) {
 	}
 }
 
-// Accounts that hang leave seats to the others, however many they are.
+// Accounts that hang leave places to the others, however many they are.
 func TestHangingConnectorsDelayNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var sent atomic.Int64
@@ -614,7 +613,7 @@ func TestHangingConnectorsDelayNoOther(t *testing.T) {
 			<-ctx.Done()
 			return nil, noAnswer
 		})
-		c := openCounter(t, hangs, nil)
+		c := openQueueing(t, hangs, nil)
 		all := c.with(hangs, 5)
 		good := delivery.Connector{ID: "good", Composer: connector.New(configOf(nil)), Sender: answers(&sent, nil)}
 		byID := map[string]delivery.Connector{"good": good}
@@ -639,11 +638,11 @@ func TestHangingConnectorsDelayNoOther(t *testing.T) {
 	})
 }
 
-// A stop lets what has begun end, and leaves the rest to the next start.
-func TestStopWaitsForWhatHasBegun(t *testing.T) {
+// A stop waits for messages in progress, and leaves the rest to the next start.
+func TestStopWaitsForMessagesInProgress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int64
-		c := openCounter(t, sender(func(context.Context, *aliyundm.Mail) (*aliyundm.Receipt, error) {
+		c := openQueueing(t, sender(func(context.Context, *aliyundm.Mail) (*aliyundm.Receipt, error) {
 			calls.Add(1)
 			time.Sleep(2 * time.Second) //nolint:forbidigo // the clock of synctest
 			return &aliyundm.Receipt{EnvID: "600"}, nil
@@ -664,12 +663,12 @@ func TestStopWaitsForWhatHasBegun(t *testing.T) {
 	})
 }
 
-// A message that is being claimed when the stop comes is sent, within the time that was left
-// of its lease since before. A state that hangs does not hold up the stop.
+// A message that is being claimed at the stop is sent within its lease. A store that
+// hangs does not delay the stop.
 func TestStopDuringClaim(t *testing.T) {
 	tests := map[string]struct {
-		takeUp, stop time.Duration
-		state        delivery.State
+		claim, stop time.Duration
+		state       delivery.State
 	}{
 		"a slow state":       {2 * time.Second, 2 * time.Second, delivery.StateSent},
 		"a state that hangs": {time.Hour, 3 * time.Second, delivery.StateQueued},
@@ -678,13 +677,13 @@ func TestStopDuringClaim(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var until time.Time
-				c := openCounter(t, sender(func(ctx context.Context, _ *aliyundm.Mail) (*aliyundm.Receipt, error) {
+				c := openQueueing(t, sender(func(ctx context.Context, _ *aliyundm.Mail) (*aliyundm.Receipt, error) {
 					until, _ = ctx.Deadline()
 					time.Sleep(time.Second) //nolint:forbidigo // the clock of synctest
 					return &aliyundm.Receipt{EnvID: "600"}, nil
 				}), nil)
 				synctest.Wait()
-				c.store.claimTime.Store(int64(tt.takeUp))
+				c.store.claimTime.Store(int64(tt.claim))
 				queued := c.queue(t, post{})
 				begun := time.Now()
 				synctest.Wait()
@@ -704,8 +703,8 @@ func TestStopDuringClaim(t *testing.T) {
 	}
 }
 
-// A connector or template that is not there may be so new that this process does not
-// know it yet. If it stays away, an admin sees it.
+// A missing connector or template may be too new for this process. If it stays missing,
+// an admin sees the message as dead.
 func TestQueuedMessageWaitsForItsConnector(t *testing.T) {
 	const neverBack = time.Hour
 	noTemplates := func(cfg *connector.Config) { cfg.Templates = nil }
@@ -734,7 +733,7 @@ func TestQueuedMessageWaitsForItsConnector(t *testing.T) {
 					}
 					return answers(&calls, nil)(ctx, m)
 				})
-				c := openCounter(t, s, func(cfg *connector.Config) { cfg.CodeLifetime = "1h" })
+				c := openQueueing(t, s, func(cfg *connector.Config) { cfg.CodeLifetime = "1h" })
 				down.Store(true)
 				queued := c.queue(t, post{})
 				time.Sleep(max(tt.outage, time.Second)) //nolint:forbidigo // the clock of synctest
@@ -763,8 +762,8 @@ func TestQueuedMessageWaitsForItsConnector(t *testing.T) {
 	}
 }
 
-// awaitCode waits until a try of the message has ended with one of the codes.
-func (c *counter) awaitCode(t *testing.T, id string, codes ...errcode.Code) {
+// awaitCode waits until an attempt has ended with one of the codes.
+func (c *queueing) awaitCode(t *testing.T, id string, codes ...errcode.Code) {
 	t.Helper()
 	for range 200 {
 		if slices.Contains(codes, c.message(t, id).Code) {
@@ -776,11 +775,11 @@ func (c *counter) awaitCode(t *testing.T, id string, codes ...errcode.Code) {
 	t.Fatalf("it is %s %s", r.State, r.Code)
 }
 
-// A newer code may come after a queued one was claimed, and before it is sent.
+// A newer code may arrive between the claim of a queued one and its call.
 func TestCodeIsSupersededDuringItsClaim(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var sent []string
-		c := openCounter(t, sender(func(_ context.Context, m *aliyundm.Mail) (*aliyundm.Receipt, error) {
+		c := openQueueing(t, sender(func(_ context.Context, m *aliyundm.Mail) (*aliyundm.Receipt, error) {
 			sent = append(sent, m.Subject)
 			return &aliyundm.Receipt{EnvID: "600"}, nil
 		}), nil)
@@ -800,11 +799,11 @@ func TestCodeIsSupersededDuringItsClaim(t *testing.T) {
 	})
 }
 
-// A message that had to wait is not sent while the state does not confirm it.
+// A message that waited is not sent until the store confirms it.
 func TestNothingIsSentUnconfirmed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int64
-		c := openCounter(t, answers(&calls, throttled, nil), nil)
+		c := openQueueing(t, answers(&calls, throttled, nil), nil)
 		c.store.askTime.Store(int64(time.Hour))
 		begun := time.Now()
 		_, failure := c.post(post{})
@@ -825,12 +824,12 @@ func TestNothingIsSentUnconfirmed(t *testing.T) {
 	})
 }
 
-// The state alone decides what is superseded: another replica may have accepted the
+// The store alone decides what is superseded: another replica may have accepted the
 // newer code.
 func TestCodeIsSupersededElsewhere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int64
-		c := openCounter(t, answers(&calls, throttled, nil), nil)
+		c := openQueueing(t, answers(&calls, throttled, nil), nil)
 		c.store.superseded.Store(true)
 		if _, failure := c.post(post{app: "a", ip: "1.2.3.4"}); code(failure) != "superseded" || calls.Load() != 1 {
 			t.Errorf("%s after %d calls", code(failure), calls.Load())
@@ -839,13 +838,13 @@ func TestCodeIsSupersededElsewhere(t *testing.T) {
 	})
 }
 
-// A message that is not accepted yet is taken back when its caller goes. One that
-// has joined it is sent all the same.
-func TestAbortBeforeAcceptanceTakesTheMessageBack(t *testing.T) {
+// A caller that leaves before the acceptance cancels its message. A caller that joined
+// it still gets the message sent.
+func TestAbortBeforeAcceptanceCancelsTheMessage(t *testing.T) {
 	for joined, want := range map[bool]int64{false: 0, true: 1} {
 		synctest.Test(t, func(t *testing.T) {
 			var calls atomic.Int64
-			c := openCounter(t, answers(&calls, nil), nil)
+			c := openQueueing(t, answers(&calls, nil), nil)
 			c.store.acceptTime.Store(int64(time.Second))
 			ctx, leave := context.WithCancel(context.Background())
 			got := make(chan string, 2)
@@ -876,11 +875,11 @@ func TestAbortBeforeAcceptanceTakesTheMessageBack(t *testing.T) {
 	}
 }
 
-// An outcome that can never be recorded holds up no other, and is given up.
+// An outcome that can never be recorded delays no other, and is dropped.
 func TestOutcomeThatCannotBeRecorded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int64
-		c := openCounter(t, answers(&calls, nil), nil)
+		c := openQueueing(t, answers(&calls, nil), nil)
 		c.store.fail(nil, errDisk, nil)
 		var ids []string
 		for i := range 5 {
@@ -912,11 +911,11 @@ func TestOutcomeThatCannotBeRecorded(t *testing.T) {
 	})
 }
 
-// Replicas share a connector's pace: it is Aliyun's limit for the account.
-func TestReplicasShareThePace(t *testing.T) {
+// Replicas share a connector's rate, which is Aliyun's limit for the account.
+func TestReplicasShareTheRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int64
-		c := openCounter(t, answers(&calls, nil), func(cfg *connector.Config) { cfg.Limits.Connector = "100/1s" })
+		c := openQueueing(t, answers(&calls, nil), func(cfg *connector.Config) { cfg.Limits.Connector = "100/1s" })
 		c.store.replicas.Store(4)
 		begun := time.Now()
 		var all sync.WaitGroup
@@ -931,12 +930,12 @@ func TestReplicasShareThePace(t *testing.T) {
 	})
 }
 
-// New templates are neither a new account nor a new allowance.
-func TestReloadKeepsPaceAndBreaker(t *testing.T) {
+// A reload with new templates keeps the rate and the breaker.
+func TestReloadKeepsRateAndBreaker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int64
 		s := answers(&calls, badKey)
-		c := openCounter(t, s, func(cfg *connector.Config) { cfg.Limits.Connector = "5/10s" })
+		c := openQueueing(t, s, func(cfg *connector.Config) { cfg.Limits.Connector = "5/10s" })
 		for i := range 5 {
 			c.post(post{code: fmt.Sprint(i)})
 		}
@@ -958,11 +957,11 @@ func TestReloadKeepsPaceAndBreaker(t *testing.T) {
 	})
 }
 
-// A key that comes with another body takes nothing, and gives nothing back.
-func TestMismatchMintsNoBudget(t *testing.T) {
+// A key that is used with another body is neither charged nor refunded.
+func TestMismatchRefundsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int64
-		c := openCounter(t, answers(&calls, nil), func(cfg *connector.Config) { cfg.Limits.Recipient = "2/10m" })
+		c := openQueueing(t, answers(&calls, nil), func(cfg *connector.Config) { cfg.Limits.Recipient = "2/10m" })
 		c.post(post{key: "k", code: "1"})
 		for i := range 5 {
 			c.post(post{key: "k", code: fmt.Sprint("other ", i)})

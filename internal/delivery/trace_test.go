@@ -20,8 +20,8 @@ import (
 	"dmconnector/internal/delivery"
 )
 
-// spansOf returns the spans that have ended, in the order of their beginning, each as
-// its name, its parent's and its status.
+// spansOf returns the ended spans in the order of their beginning: name, parent and
+// status.
 func spansOf(recorder *tracetest.SpanRecorder) []string {
 	names := map[trace.SpanID]string{}
 	for _, s := range recorder.Started() {
@@ -41,7 +41,7 @@ func spansOf(recorder *tracetest.SpanRecorder) []string {
 	return told
 }
 
-// dump is all that spans tell of themselves.
+// dump returns everything that the spans contain.
 func dump(recorder *tracetest.SpanRecorder) string {
 	var b strings.Builder
 	for _, s := range recorder.Ended() {
@@ -54,7 +54,7 @@ func dump(recorder *tracetest.SpanRecorder) string {
 	return b.String()
 }
 
-// recording returns a context within a request's span that is recorded.
+// recording returns a context with a recorded span of a request.
 func recording() (context.Context, trace.Span, *tracetest.SpanRecorder) {
 	recorder := tracetest.NewSpanRecorder()
 	tracer := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorder)).Tracer("test")
@@ -64,7 +64,7 @@ func recording() (context.Context, trace.Span, *tracetest.SpanRecorder) {
 
 func TestMessageIsTraced(t *testing.T) {
 	throttled := &aliyundm.Error{Class: aliyundm.Retry, Code: "Throttling.User", Status: 400, RequestID: "REQ", Message: "user@example.com 123456"}
-	refused := &aliyundm.Error{Class: aliyundm.Recipient, Code: "InvalidMailAddress.NotFound", Status: 404, Message: "user@example.com 123456"}
+	rejected := &aliyundm.Error{Class: aliyundm.Recipient, Code: "InvalidMailAddress.NotFound", Status: 404, Message: "user@example.com 123456"}
 	var calls atomic.Int64
 	tests := map[string]struct {
 		sender sender
@@ -85,8 +85,8 @@ func TestMessageIsTraced(t *testing.T) {
 			},
 			[]string{"aliyun.code=Throttling.User", "aliyun.request_id=REQ"},
 		},
-		"refused": {
-			failing(refused), off,
+		"rejected": {
+			failing(rejected), off,
 			[]string{
 				"request", "request/message recipient_rejected", "message/accept", "message/compose", "message/wait",
 				"message/SingleSendMail recipient", "message/complete",
@@ -106,7 +106,7 @@ func TestMessageIsTraced(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				d := newDesk(t, tt.limits, tt.sender)
+				d := newSending(t, tt.limits, tt.sender)
 				ctx, request, recorder := recording()
 				d.postAs(ctx, post{})
 				if name == "limited" {
@@ -132,10 +132,10 @@ func TestMessageIsTraced(t *testing.T) {
 	}
 }
 
-// A message that is answered again is told under the first one's incident.
+// A replayed answer has the first message's incident.
 func TestAnswerAgainIsTraced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := newDesk(t, off, accepting(new([]aliyundm.Mail)))
+		d := newSending(t, off, accepting(new([]aliyundm.Mail)))
 		first, _ := d.post(post{key: "k"})
 		ctx, request, recorder := recording()
 		_, _ = d.postAs(ctx, post{key: "k"})
@@ -148,7 +148,7 @@ func TestAnswerAgainIsTraced(t *testing.T) {
 
 func TestPanicEndsItsSpan(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := newDesk(t, off, func(context.Context, *aliyundm.Mail) (*aliyundm.Receipt, error) { panic("a defect") })
+		d := newSending(t, off, func(context.Context, *aliyundm.Mail) (*aliyundm.Receipt, error) { panic("a defect") })
 		ctx, request, recorder := recording()
 		_, _ = d.postAs(ctx, post{})
 		request.End()
@@ -159,7 +159,7 @@ func TestPanicEndsItsSpan(t *testing.T) {
 	})
 }
 
-// A caller whose trace is not recorded here has it passed on all the same.
+// A caller's trace is passed on even if it is not recorded here.
 func TestCallersTraceIsPassedOn(t *testing.T) {
 	const theirs = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 	within := propagation.TraceContext{}.Extract(context.Background(), propagation.MapCarrier{"traceparent": theirs})
@@ -168,7 +168,7 @@ func TestCallersTraceIsPassedOn(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var mu sync.Mutex
 				var seen []string
-				c := openCounter(t, func(ctx context.Context, _ *aliyundm.Mail) (*aliyundm.Receipt, error) {
+				c := openQueueing(t, func(ctx context.Context, _ *aliyundm.Mail) (*aliyundm.Receipt, error) {
 					carrier := propagation.MapCarrier{}
 					propagation.TraceContext{}.Inject(ctx, carrier)
 					mu.Lock()
@@ -189,12 +189,12 @@ func TestCallersTraceIsPassedOn(t *testing.T) {
 	}
 }
 
-// A try of a queued message is a span in the trace of its request, which may long
-// have ended.
+// An attempt of a queued message is a span in the trace of its request, which may have
+// ended long before.
 func TestQueuedMessageIsTraced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, request, recorder := recording()
-		c := openCounter(t, accepting(new([]aliyundm.Mail)), nil, func(o *delivery.Options) {
+		c := openQueueing(t, accepting(new([]aliyundm.Mail)), nil, func(o *delivery.Options) {
 			o.Tracer = request.TracerProvider().Tracer("test")
 		})
 		if _, failure := c.postAs(ctx, post{async: true}); failure != nil {
@@ -221,11 +221,11 @@ func TestQueuedMessageIsTraced(t *testing.T) {
 	})
 }
 
-// The request that joins another one points to the message that it shares.
+// A request that joins another links to the message that they share.
 func TestJoinedRequestIsLinked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		goOn := make(chan struct{})
-		d := newDesk(t, off, func(context.Context, *aliyundm.Mail) (*aliyundm.Receipt, error) {
+		d := newSending(t, off, func(context.Context, *aliyundm.Mail) (*aliyundm.Receipt, error) {
 			<-goOn
 			return &aliyundm.Receipt{EnvID: "1", RequestID: "2"}, nil
 		})

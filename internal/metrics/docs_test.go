@@ -30,7 +30,7 @@ const (
 	rulesPath     = "../../deploy/prometheus/alerts.yaml"
 )
 
-// fullScrape is one in which everything has happened.
+// fullScrape returns a scrape after every kind of event.
 func fullScrape(t *testing.T) scrape {
 	t.Helper()
 	s := open(t, "memory")
@@ -41,7 +41,7 @@ func fullScrape(t *testing.T) scrape {
 	return s.scrape(t)
 }
 
-// families are the metrics of a scrape, with the labels that their series have.
+// families returns the metrics of a scrape with the labels of their series.
 func (s scrape) families() map[string]*family {
 	found := make(map[string]*family)
 	for line := range strings.Lines(s.text) {
@@ -76,7 +76,7 @@ type family struct {
 	labels     map[string]bool
 }
 
-// familyOf is the name of the metric that a series belongs to.
+// familyOf returns the metric of a series.
 func familyOf[T any](series string, families map[string]T) string {
 	if _, ok := families[series]; ok {
 		return series
@@ -129,9 +129,8 @@ func TestEveryMetricIsDocumented(t *testing.T) {
 	}
 }
 
-// The dashboard and the rules name what there is: metrics, their labels, and the
-// values of labels that are fixed.
-func TestDashboardAndRulesNameWhatThereIs(t *testing.T) {
+// The metrics, labels and fixed label values in the dashboard and the rules exist.
+func TestDashboardAndRulesNameWhatExists(t *testing.T) {
 	families := fullScrape(t).families()
 	metric := regexp.MustCompile(`\b((?:dmconnector|go|process|promhttp)_\w+)(?:\{([^}]*)\})?`)
 	matcher := regexp.MustCompile(`(\w+)(=~|!~|!=|=)"([^"]*)"`)
@@ -165,7 +164,7 @@ func TestDashboardAndRulesNameWhatThereIs(t *testing.T) {
 	}
 }
 
-// Whatever the deployment's files and the guides name as one of our metrics exists.
+// Every metric named in the deployment files and the guides exists.
 func TestEveryNamedMetricExists(t *testing.T) {
 	families := fullScrape(t).families()
 	name := regexp.MustCompile(`(?:#|id=")?\bdmconnector_[a-z][a-z0-9_]*`)
@@ -253,8 +252,7 @@ func dashboardExpressions(t *testing.T) (list []string) {
 	return list
 }
 
-// ruleExpressions reads the expressions of the rules, which stand behind expr: or in
-// the lines below it.
+// ruleExpressions returns the expressions of the rules, on the line of expr: or below.
 func ruleExpressions(t *testing.T) []string {
 	t.Helper()
 	data, err := os.ReadFile(rulesPath)
@@ -274,7 +272,7 @@ func ruleExpressions(t *testing.T) []string {
 
 const operationsGuide = "../../docs/operations.md"
 
-// Each alert leads to its heading in the operator's guide, which has no others.
+// Each alert has a heading in the operations guide, and each heading an alert.
 func TestEveryAlertHasItsRunbook(t *testing.T) {
 	data, err := os.ReadFile(rulesPath)
 	if err != nil {
@@ -305,7 +303,7 @@ func TestEveryAlertHasItsRunbook(t *testing.T) {
 	}
 }
 
-func TestDashboardIsWhole(t *testing.T) {
+func TestDashboardIsComplete(t *testing.T) {
 	panels := dashboardPanels(t)
 	for i, p := range panels {
 		if p.Type != "row" && (p.Title == "" || len(p.Targets) == 0) || p.GridPos.X+p.GridPos.W > 24 {
@@ -320,8 +318,8 @@ func TestDashboardIsWhole(t *testing.T) {
 	}
 }
 
-// Prometheus itself reads the dashboard's expressions, as rules.
-func TestDashboardExpressionsAreGood(t *testing.T) {
+// promtool checks the dashboard's expressions as rules.
+func TestDashboardExpressionsAreValid(t *testing.T) {
 	promtool, err := exec.LookPath("promtool")
 	if err != nil {
 		if os.Getenv("DMCONNECTOR_TEST_ALL") != "" {

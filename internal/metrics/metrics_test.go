@@ -93,7 +93,7 @@ func TestWhatIsCounted(t *testing.T) {
 			`rate_limit_exceeded_total{connector="mine",limit="recipient"}`: "1",
 			fmt.Sprintf(ended, "rate_limited", "failed", "SignIn"):          "1",
 		}},
-		"the connector's pace": {body: bodyOf("a@b.example", "SignIn", whole), limits: &connector.Limits{Connector: "1/1h"}, times: 2, status: 503, want: values{
+		"the connector's rate": {body: bodyOf("a@b.example", "SignIn", whole), limits: &connector.Limits{Connector: "1/1h"}, times: 2, status: 503, want: values{
 			`rate_limit_exceeded_total{connector="mine",limit="connector"}`: "1",
 			fmt.Sprintf(ended, "overloaded", "failed", "SignIn"):            "1",
 		}},
@@ -165,8 +165,8 @@ func TestQueuedMessagesAreCountedOnce(t *testing.T) {
 	})
 }
 
-// While calls are under way and others wait, a scrape says so.
-func TestLoadsAreOfTheMoment(t *testing.T) {
+// A scrape counts the messages in flight and those that wait.
+func TestLoadsAreCurrent(t *testing.T) {
 	t.Parallel()
 	s := open(t, "memory")
 	s.use(&connector.Limits{Recipient: "off", Connector: "1/2s"}, "mine")
@@ -219,7 +219,7 @@ func TestSeriesEndWithTheirConnector(t *testing.T) {
 	s.scrape(t).want(t, map[string]string{`messages_total{code="",connector="",mode="direct",state="sent",type="SignIn"}`: "1"})
 }
 
-// Nothing that callers choose makes a series.
+// Callers cannot create series.
 func TestLabelsDoNotGrow(t *testing.T) {
 	t.Parallel()
 	s := open(t, "memory")
@@ -246,7 +246,7 @@ func TestLabelsDoNotGrow(t *testing.T) {
 	}
 }
 
-// plain returns metrics whose state answers as backlog does.
+// plain returns metrics with this backlog.
 func plain(backlog func(context.Context) (delivery.Backlog, error)) *metrics.Metrics {
 	return metrics.New(metrics.Options{
 		Loads: func() []delivery.Load { return nil }, Backlog: backlog, Expired: func() int64 { return 7 },
@@ -279,7 +279,7 @@ func TestBacklogIsNotReadByEachScrape(t *testing.T) {
 	})
 }
 
-func TestStateThatFailsHangsNoScrape(t *testing.T) {
+func TestFailingStateDoesNotBlockScrapes(t *testing.T) {
 	tests := map[string]struct {
 		read   func(ctx context.Context, end <-chan struct{}) error
 		errors string
@@ -317,7 +317,7 @@ func TestStateThatFailsHangsNoScrape(t *testing.T) {
 	}
 }
 
-func TestScrapeShowsNothing(t *testing.T) {
+func TestScrapeShowsNoSecrets(t *testing.T) {
 	s := open(t, "memory")
 	s.use(off(), "mine")
 	s.post(t, "mine", sendToken, bodyOf("secret-user@b.example", "SignIn", `{"code":"918273","link":"https://secret.example"}`))

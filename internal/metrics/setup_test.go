@@ -20,9 +20,9 @@ import (
 	"dmconnector/internal/store"
 )
 
-// A stage is the service as far as metrics tell of it, with a provider that
-// answers as it is told.
-type stage struct {
+// A setup is the part of the service that metrics describe, with a provider whose
+// answers a test chooses.
+type setup struct {
 	metrics  *metrics.Metrics
 	delivery *delivery.Delivery
 	api      *httpapi.Server
@@ -31,14 +31,14 @@ type stage struct {
 
 const sendToken = "send-token-0123456789"
 
-func open(t *testing.T, where string) *stage {
+func open(t *testing.T, where string) *setup {
 	t.Helper()
 	state, err := store.Open(t.Context(), store.Options{State: where, Ring: ring(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { state.Close() })
-	s := &stage{answer: func() error { return nil }}
+	s := &setup{answer: func() error { return nil }}
 	s.metrics = metrics.New(metrics.Options{
 		Version: "v1.2.3", State: "sqlite", Loads: func() []delivery.Load { return s.delivery.Loads() },
 		PendingOutcomes: func() (int, int64) { return s.delivery.PendingOutcomes() },
@@ -53,16 +53,16 @@ func open(t *testing.T, where string) *stage {
 	return s
 }
 
-func (s *stage) SingleSendMail(context.Context, *aliyundm.Mail) (*aliyundm.Receipt, error) {
+func (s *setup) SingleSendMail(context.Context, *aliyundm.Mail) (*aliyundm.Receipt, error) {
 	if err := s.answer(); err != nil {
 		return nil, err
 	}
 	return &aliyundm.Receipt{EnvID: "600", RequestID: "R-1"}, nil
 }
 
-// use puts connectors of these ids into force. Their templates are in English,
-// but for that of Generic, and ask for a code and a link.
-func (s *stage) use(limits *connector.Limits, ids ...string) {
+// use activates connectors with these ids. Their templates are in English, except the
+// one for Generic, and have the variables code and link.
+func (s *setup) use(limits *connector.Limits, ids ...string) {
 	cfg := &connector.Config{AccountName: "noreply@mail.example.com", Limits: limits}
 	for _, usageType := range connector.RequiredUsageTypes() {
 		template := connector.Template{UsageType: usageType, LanguageTag: "en", Subject: "{{code}}", Content: "{{code}} {{link}}"}
@@ -78,11 +78,11 @@ func (s *stage) use(limits *connector.Limits, ids ...string) {
 	s.delivery.Use(s.metrics.Connectors(maps.Clone(connectors)))
 }
 
-// off lets everything through.
+// off disables every limit.
 func off() *connector.Limits { return &connector.Limits{Recipient: "off", Connector: "off"} }
 
-// post makes one send request, and returns its answer's status.
-func (s *stage) post(t *testing.T, id, token, body string, headers ...string) int {
+// post makes one send request, and returns the status of its answer.
+func (s *setup) post(t *testing.T, id, token, body string, headers ...string) int {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/api/connectors/"+id+"/send", strings.NewReader(body))
 	r.Header.Set("Authorization", token)
@@ -94,13 +94,13 @@ func (s *stage) post(t *testing.T, id, token, body string, headers ...string) in
 	return w.Code
 }
 
-// A scrape is the answer to one, by its series.
+// A scrape is an answer of the metrics page, by series.
 type scrape struct {
 	text   string
 	series map[string]string
 }
 
-func (s *stage) scrape(t *testing.T) scrape {
+func (s *setup) scrape(t *testing.T) scrape {
 	t.Helper()
 	w := httptest.NewRecorder()
 	s.api.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
@@ -128,7 +128,7 @@ func read(t *testing.T, body io.Reader) scrape {
 	return found
 }
 
-// want compares the values of some series; "" is for one that must not be there.
+// want compares the values of some series; "" is for a missing one.
 func (s scrape) want(t *testing.T, values map[string]string) {
 	t.Helper()
 	for series, want := range values {
@@ -139,7 +139,7 @@ func (s scrape) want(t *testing.T, values map[string]string) {
 }
 
 // eventually waits until a scrape has that value.
-func (s *stage) eventually(t *testing.T, series, value string) {
+func (s *setup) eventually(t *testing.T, series, value string) {
 	t.Helper()
 	deadline := time.Now().Add(10 * time.Second)
 	for s.scrape(t).series["dmconnector_"+series] != value {
