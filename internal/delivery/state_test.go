@@ -714,13 +714,13 @@ func TestQueuedMessageWaitsForItsConnector(t *testing.T) {
 		state        delivery.State
 		code         string
 	}{
-		"no connector yet":                    {0, 20 * time.Second, nil, delivery.StateSent, ""},
-		"no template yet":                     {0, 20 * time.Second, noTemplates, delivery.StateSent, ""},
-		"no connector":                        {0, neverBack, nil, delivery.StateDead, "connector_not_found"},
-		"no template":                         {0, neverBack, noTemplates, delivery.StateDead, "template_not_found"},
-		"no connector yet after many tries":   {5 * time.Minute, 5 * time.Second, nil, delivery.StateSent, ""},
-		"no template yet after many tries":    {5 * time.Minute, 5 * time.Second, noTemplates, delivery.StateSent, ""},
-		"no connector any more after a while": {5 * time.Minute, neverBack, nil, delivery.StateDead, "connector_not_found"},
+		"no connector yet":                     {0, 20 * time.Second, nil, delivery.StateSent, ""},
+		"no template yet":                      {0, 20 * time.Second, noTemplates, delivery.StateSent, ""},
+		"no connector":                         {0, neverBack, nil, delivery.StateDead, "connector_not_found"},
+		"no template":                          {0, neverBack, noTemplates, delivery.StateDead, "template_not_found"},
+		"no connector yet after many attempts": {5 * time.Minute, 5 * time.Second, nil, delivery.StateSent, ""},
+		"no template yet after many attempts":  {5 * time.Minute, 5 * time.Second, noTemplates, delivery.StateSent, ""},
+		"no connector any more after a while":  {5 * time.Minute, neverBack, nil, delivery.StateDead, "connector_not_found"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -737,8 +737,11 @@ func TestQueuedMessageWaitsForItsConnector(t *testing.T) {
 				down.Store(true)
 				queued := c.queue(t, post{})
 				time.Sleep(max(tt.outage, time.Second)) //nolint:forbidigo // the clock of synctest
+				for c.message(t, queued.ID).State == delivery.StateSending {
+					time.Sleep(time.Second) //nolint:forbidigo // the clock of synctest
+				}
 				if r := c.message(t, queued.ID); r.State != delivery.StateQueued || tt.outage > 0 && r.Attempts < 8 {
-					t.Fatalf("it is %s after %d tries", r.State, r.Attempts)
+					t.Fatalf("it is %s after %d attempts", r.State, r.Attempts)
 				}
 				stale := map[string]delivery.Connector{}
 				if tt.change != nil {
@@ -754,7 +757,7 @@ func TestQueuedMessageWaitsForItsConnector(t *testing.T) {
 				}
 				r := c.message(t, queued.ID)
 				if r.State != tt.state || string(r.Code) != tt.code || r.Retryable != (tt.state == delivery.StateDead) {
-					t.Errorf("%s %s after %d tries, retryable %v", r.State, r.Code, r.Attempts, r.Retryable)
+					t.Errorf("%s %s after %d attempts, retryable %v", r.State, r.Code, r.Attempts, r.Retryable)
 				}
 				c.stop()
 			})
