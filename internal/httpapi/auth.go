@@ -48,19 +48,14 @@ type token struct {
 	actor string
 }
 
-func newTokens(send, admin []string) tokens {
-	var list tokens
-	for _, kind := range []struct {
-		scope Scope
-		given []string
-	}{{ScopeSend, send}, {ScopeAdmin, admin}} {
-		for i, t := range kind.given {
-			actor := string(kind.scope) + "-token"
-			if i > 0 {
-				actor = fmt.Sprintf("%s %d", actor, i+1)
-			}
-			list = append(list, token{Token{Hash: sha256.Sum256([]byte(t)), Scope: kind.scope}, actor})
+// with returns the list with tokens of a scope, which are told apart by their order.
+func (list tokens) with(scope Scope, given []string) tokens {
+	for i, t := range given {
+		actor := string(scope) + "-token"
+		if i > 0 {
+			actor = fmt.Sprintf("%s %d", actor, i+1)
 		}
+		list = append(list, token{Token{Hash: sha256.Sum256([]byte(t)), Scope: scope}, actor})
 	}
 	return list
 }

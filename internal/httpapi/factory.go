@@ -51,10 +51,15 @@ func (s *Server) listFactories(w http.ResponseWriter, _ *request) error {
 	return nil
 }
 
-func (s *Server) readFactory(w http.ResponseWriter, r *request) error {
+// knownFactory rejects requests for other factories.
+func knownFactory(_ http.ResponseWriter, r *request) error {
 	if chi.URLParam(r.Request, "id") != FactoryID {
 		return &problem{Code: errcode.FactoryNotFound}
 	}
+	return nil
+}
+
+func (s *Server) readFactory(w http.ResponseWriter, _ *request) error {
 	writeAnswer(w, s.factory)
 	return nil
 }
@@ -69,9 +74,6 @@ type validation struct {
 // validate checks a config that is not stored. With the id of a stored connector it
 // may have the masks of its secrets.
 func (s *Server) validate(w http.ResponseWriter, r *request) error {
-	if chi.URLParam(r.Request, "id") != FactoryID {
-		return &problem{Code: errcode.FactoryNotFound}
-	}
 	var given struct {
 		Config any    `json:"config" required:"the connector's JSON"`
 		ID     string `json:"id"`
@@ -86,10 +88,7 @@ func (s *Server) validate(w http.ResponseWriter, r *request) error {
 	return nil
 }
 
-func (s *Server) builtinTemplates(w http.ResponseWriter, r *request) error {
-	if chi.URLParam(r.Request, "id") != FactoryID {
-		return &problem{Code: errcode.FactoryNotFound}
-	}
+func (s *Server) builtinTemplates(w http.ResponseWriter, _ *request) error {
 	writeAnswer(w, connector.BuiltinTemplates())
 	return nil
 }

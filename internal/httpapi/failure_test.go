@@ -266,6 +266,27 @@ func TestWrongMethodIsLoggedWithItsRoute(t *testing.T) {
 	}
 }
 
+// What the person reads out finds the message.
+func TestEndOfAnIncidentFindsTheMessage(t *testing.T) {
+	s := newService(t, "default")
+	if err := s.sandbox.SetFaults(sandbox.Fault{Kind: "error", Code: "InvalidToAddress.Spam"}); err != nil {
+		t.Fatal(err)
+	}
+	s.send()
+	failed := s.do("POST", "/api/send?errors=text", recordedToken, `{"to":"other@example.com","type":"SignIn"}`)
+	_, end, _ := strings.Cut(strings.TrimSuffix(failed.body, "]"), "[")
+	incident := failed.header.Get("Dmconnector-Incident")
+	for _, given := range []string{end, incident} {
+		found := s.do("GET", "/api/messages?incident="+given, adminToken, "")
+		if strings.Count(found.body, `"id":`) != 1 || !strings.Contains(found.body, `"id":"`+incident+`"`) {
+			t.Errorf("%s: %s", given, found.body)
+		}
+	}
+	if got := s.do("GET", "/api/messages?incident=00000000", adminToken, ""); got.body != `{"messages":[]}`+"\n" {
+		t.Errorf("another one: %s", got.body)
+	}
+}
+
 // panicking is a sender with a defect.
 type panicking struct{ delivery.Sender }
 

@@ -87,7 +87,7 @@ type Server struct {
 // New returns a Server that is ready to serve.
 func New(opts Options) *Server {
 	s := &Server{
-		opts: opts, factory: decodeFactory(), flagTokens: newTokens(opts.SendTokens, opts.AdminTokens),
+		opts: opts, factory: decodeFactory(), flagTokens: tokens{}.with(ScopeSend, opts.SendTokens).with(ScopeAdmin, opts.AdminTokens),
 		stopping: make(chan struct{}), streams: make(chan struct{}, maxStreams), examining: make(chan struct{}, 1),
 		document: sync.OnceValue(func() document { return newDocument(opts.Version) }),
 	}
@@ -131,9 +131,10 @@ func (s *Server) routes() chi.Router {
 	admin := r.With(s.before(s.authenticate(ScopeAdmin), readBody(adminBody)))
 	if s.opts.Registry != nil {
 		admin.Get("/api/connector-factories", s.handle(s.listFactories))
-		admin.Get("/api/connector-factories/{id}", s.handle(s.readFactory))
-		admin.Get("/api/connector-factories/{id}/templates", s.handle(s.builtinTemplates))
-		admin.Post("/api/connector-factories/{id}/validate", s.handle(s.validate))
+		factory := admin.With(s.before(knownFactory))
+		factory.Get("/api/connector-factories/{id}", s.handle(s.readFactory))
+		factory.Get("/api/connector-factories/{id}/templates", s.handle(s.builtinTemplates))
+		factory.Post("/api/connector-factories/{id}/validate", s.handle(s.validate))
 		admin.Get("/api/connectors", s.handle(s.listConnectors))
 		admin.Post("/api/connectors", s.handle(s.createConnector))
 		admin.Get("/api/connectors/{id}", s.handle(s.readConnector))

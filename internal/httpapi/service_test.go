@@ -283,5 +283,5 @@ func (forgetful) Accept(context.Context, *delivery.Entry) (delivery.Acceptance, 
 }
 func (forgetful) RecordRejected(*delivery.Entry, delivery.Outcome)         {}
 func (forgetful) Complete(context.Context, delivery.Outcome) (bool, error) { return true, nil }
-func (forgetful) Overtaken(context.Context, string) (bool, error)          { return false, nil }
+func (forgetful) Confirm(context.Context, string, int) error               { return nil }
 func (forgetful) Replicas() int                                            { return 1 }
