@@ -67,7 +67,7 @@ func NewClient(o Options) (*Client, error) {
 	httpClient.Jar = nil
 	c := &Client{http: &httpClient, url: u, region: region}
 	c.key = func(context.Context) (Credentials, *Error) { return o.Credentials, nil }
-	var fetch func(context.Context) (temporaryKey, *Error)
+	var fetch keySource
 	switch hasKey := o.Credentials != (Credentials{}); {
 	case hasKey && (o.ECSRole != nil || o.OIDCRole != nil), o.ECSRole != nil && o.OIDCRole != nil:
 		return nil, errors.New("give one of an access key, an ECS role and an OIDC role")

@@ -1,6 +1,7 @@
 package aliyundm
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -133,10 +134,7 @@ func reason(ctx context.Context, class Class, err error) (string, error) {
 	if errno, ok := errors.AsType[syscall.Errno](err); ok {
 		return errno.Error(), errno
 	}
-	if message, ok := tlsReason(err); ok {
-		return message, nil
-	}
-	return "the connection failed or was closed", nil
+	return cmp.Or(tlsReason(err), "the connection failed or was closed"), nil
 }
 
 func isTimeout(ctx context.Context, err error) bool {
@@ -144,24 +142,25 @@ func isTimeout(ctx context.Context, err error) bool {
 	return ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) || ok && netErr.Timeout()
 }
 
-func tlsReason(err error) (string, bool) {
+// tlsReason says what is wrong with TLS; it is empty if that is not the cause.
+func tlsReason(err error) string {
 	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
-		return "the endpoint's certificate is signed by an unknown authority", true
+		return "the endpoint's certificate is signed by an unknown authority"
 	}
 	if _, ok := errors.AsType[x509.HostnameError](err); ok {
-		return "the endpoint's certificate is for another host", true
+		return "the endpoint's certificate is for another host"
 	}
 	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok && invalid.Reason == x509.Expired {
-		return "the endpoint's certificate has expired, or the clock of this machine is wrong", true
+		return "the endpoint's certificate has expired, or the clock of this machine is wrong"
 	}
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return "the endpoint's certificate is not valid", true
+		return "the endpoint's certificate is not valid"
 	}
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok || errors.Is(err, http.ErrSchemeMismatch) {
-		return "the endpoint does not speak TLS", true
+		return "the endpoint does not speak TLS"
 	}
 	if _, ok := errors.AsType[tls.AlertError](err); ok {
-		return "the endpoint refused the TLS connection", true
+		return "the endpoint refused the TLS connection"
 	}
-	return "", false
+	return ""
 }

@@ -23,13 +23,12 @@ const (
 // An AccountSummary is what DescAccountSummary tells of the account in a region.
 // A number that the answer lacks is -1.
 type AccountSummary struct {
-	Status         AccountStatus
-	DailyQuota     int // mails a day
-	MonthQuota     int
-	QuotaLevel     int // the reputation, which the quota follows
-	MaxQuotaLevel  int
-	FreeQuota      int // what remains of the free mails
-	DailyFreeQuota int
+	Status        AccountStatus
+	DailyQuota    int // mails a day
+	MonthQuota    int
+	QuotaLevel    int // the reputation, which the quota follows
+	MaxQuotaLevel int
+	FreeQuota     int // what remains of the free mails
 }
 
 // A MailAddress is a sender address as QueryMailAddressByParam tells it.
@@ -55,13 +54,12 @@ type Domain struct {
 // minute. The error is an [*Error], as it is for all calls that only ask.
 func (c *Client) DescAccountSummary(ctx context.Context) (*AccountSummary, error) {
 	var a struct {
-		UserStatus           number `json:"UserStatus"`
-		DailyQuota           number `json:"DailyQuota"`
-		MonthQuota           number `json:"MonthQuota"`
-		QuotaLevel           number `json:"QuotaLevel"`
-		MaxQuotaLevel        number `json:"MaxQuotaLevel"`
-		RemainFreeQuota      number `json:"RemainFreeQuota"`
-		DailyRemainFreeQuota number `json:"DailyRemainFreeQuota"`
+		UserStatus      number `json:"UserStatus"`
+		DailyQuota      number `json:"DailyQuota"`
+		MonthQuota      number `json:"MonthQuota"`
+		QuotaLevel      number `json:"QuotaLevel"`
+		MaxQuotaLevel   number `json:"MaxQuotaLevel"`
+		RemainFreeQuota number `json:"RemainFreeQuota"`
 	}
 	got, err := c.query(ctx, "DescAccountSummary", nil)
 	if err != nil {
@@ -73,7 +71,7 @@ func (c *Client) DescAccountSummary(ctx context.Context) (*AccountSummary, error
 	return &AccountSummary{
 		Status: AccountStatus(a.UserStatus.or(0)), DailyQuota: a.DailyQuota.or(-1), MonthQuota: a.MonthQuota.or(-1),
 		QuotaLevel: a.QuotaLevel.or(-1), MaxQuotaLevel: a.MaxQuotaLevel.or(-1),
-		FreeQuota: a.RemainFreeQuota.or(-1), DailyFreeQuota: a.DailyRemainFreeQuota.or(-1),
+		FreeQuota: a.RemainFreeQuota.or(-1),
 	}, nil
 }
 
@@ -138,12 +136,18 @@ func last(s string, length int) string { return s[max(0, len(s)-length):] }
 // lists are the lists that answers have a page of, each of them one.
 type lists struct {
 	Senders []struct {
-		AccountName, Sendtype, ReplyAddress      string
-		AccountStatus, DomainStatus, ReplyStatus number
+		AccountName   string `json:"AccountName"`
+		Sendtype      string `json:"Sendtype"`
+		ReplyAddress  string `json:"ReplyAddress"`
+		AccountStatus number `json:"AccountStatus"`
+		DomainStatus  number `json:"DomainStatus"`
+		ReplyStatus   number `json:"ReplyStatus"`
 	} `json:"mailAddress"`
 	Domains []struct {
-		DomainName                                string
-		DomainStatus, SpfAuthStatus, MxAuthStatus number
+		DomainName    string `json:"DomainName"`
+		DomainStatus  number `json:"DomainStatus"`
+		SpfAuthStatus number `json:"SpfAuthStatus"`
+		MxAuthStatus  number `json:"MxAuthStatus"`
 	} `json:"domain"`
 }
 

@@ -2,9 +2,6 @@ package aliyundm
 
 import (
 	"context"
-	"fmt"
-	"io"
-	"net/http"
 	"strings"
 	"sync"
 	"time"
@@ -27,8 +24,6 @@ const (
 	// each time up to longestPause.
 	firstPause   = 250 * time.Millisecond
 	longestPause = 5 * time.Second
-
-	maxKeyAnswer = 64 << 10 // bounds what is read of an answer with a key
 )
 
 // A role holds the temporary key of a RAM role. It fetches when it is used, in the
@@ -37,7 +32,7 @@ const (
 //
 // Aliyun's own providers are not used: docs/credentials.md says why.
 type role struct {
-	fetch   func(context.Context) (temporaryKey, *Error)
+	fetch   keySource
 	onError func(error)
 	now     func() time.Time
 
@@ -121,48 +116,4 @@ func (r *role) refused(key Credentials, code string) {
 	if now := r.now(); key == r.key() && now.Sub(r.fetched) >= replaceAfter {
 		r.renewAt = now
 	}
-}
-
-// A temporaryKey is a key as the metadata service and STS give it.
-type temporaryKey struct {
-	AccessKeyID     string    `json:"AccessKeyId"`
-	AccessKeySecret string    `json:"AccessKeySecret"`
-	SecurityToken   string    `json:"SecurityToken"`
-	Expiration      time.Time `json:"Expiration"`
-}
-
-func (k temporaryKey) complete() bool {
-	return k.AccessKeyID != "" && k.AccessKeySecret != "" && k.SecurityToken != "" && !k.Expiration.IsZero()
-}
-
-func noKey(class Class, status int, message string) *Error {
-	return &Error{Class: class, Status: status, Message: "no key for the role: " + message}
-}
-
-// fetchFrom makes one of the calls that fetch a key. It may be tried again if
-// source does not answer, as no mail has left.
-func fetchFrom(source string, client *http.Client, r *http.Request) (status int, body []byte, failure *Error) {
-	r.Header.Set("Accept-Encoding", "identity")
-	r.Header.Set("User-Agent", "dmconnector")
-	resp, err := client.Do(r)
-	if err == nil {
-		defer resp.Body.Close()
-		body, err = readAtMost(resp.Body, maxKeyAnswer)
-	}
-	if err != nil {
-		message, cause := reason(r.Context(), Retry, err)
-		failure = noKey(Retry, 0, source+" did not answer: "+message)
-		failure.Err = cause
-		return 0, nil, failure
-	}
-	return resp.StatusCode, body, nil
-}
-
-// readAtMost reads all of r, which must not be longer than limit.
-func readAtMost(r io.Reader, limit int64) ([]byte, error) {
-	body, err := io.ReadAll(io.LimitReader(r, limit+1))
-	if err == nil && int64(len(body)) > limit {
-		err = fmt.Errorf("it is longer than %d bytes", limit)
-	}
-	return body, err
 }

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -89,11 +90,8 @@ func viaLoopback(r *http.Request) bool {
 	if local, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr); ok && !local.IP.IsLoopback() {
 		return false
 	}
-	host := r.Host
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
-	}
-	host = strings.TrimSuffix(strings.ToLower(strings.Trim(host, "[]")), ".")
+	named := url.URL{Host: r.Host}
+	host := strings.TrimSuffix(strings.ToLower(named.Hostname()), ".")
 	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
 		return true
 	}
@@ -102,7 +100,7 @@ func viaLoopback(r *http.Request) bool {
 }
 
 func (s *Sandbox) listMails(w http.ResponseWriter, r *http.Request) {
-	mails := s.inbox.list(r.PathValue("address"))
+	mails, _ := s.inbox.find(r.PathValue("address"), 0, time.Time{})
 	if text := r.URL.Query().Get("limit"); text != "" {
 		limit, err := strconv.Atoi(text)
 		if err != nil || limit < 1 {

@@ -77,14 +77,14 @@ func checkScheme(c *call) *refusal {
 			return missing(p.name)
 		}
 	}
-	method, revision := rpcMethod, rpcRevision
+	method := rpcMethod
 	if c.sign.acs3 {
-		method, revision = acs3Method, acs3Revision
+		method = acs3Method
 	}
 	switch {
 	case c.sign.method != method:
 		return c.refuse("InvalidSignatureMethod")
-	case c.sign.revision != revision:
+	case c.sign.revision != "1.0":
 		return invalid("SignatureVersion")
 	case !c.sign.complete:
 		return c.refuse("IncompleteSignature")

@@ -187,13 +187,13 @@ func (f *faults) state() []activeFault {
 // hugeAnswer is how much a "huge" fault answers.
 const hugeAnswer = 16 << 20
 
-// hold keeps a call waiting: for the duration of a delay, for ever in a hang, in
-// both cases until the faults are replaced. When the client leaves or the sandbox
-// is closed the call ends here.
+// hold keeps a call waiting: for the duration of a delay or a dribble, for ever in a
+// hang, and always until the faults are replaced. When the client leaves or the
+// sandbox is closed the call ends here.
 func (s *Sandbox) hold(w http.ResponseWriter, c *call, f *activeFault) {
 	liftDeadline(w)
 	var over <-chan time.Time
-	if f.Kind == "delay" {
+	if f.Kind != "hang" {
 		over = time.After(f.duration)
 	}
 	select {
@@ -262,26 +262,14 @@ func huge(w http.ResponseWriter, v receipt) {
 
 // dribble answers the receipt byte by byte.
 func (s *Sandbox) dribble(w http.ResponseWriter, c *call, f *activeFault, v receipt) {
-	liftDeadline(w)
 	contentType, body := c.encode(v)
 	w.Header().Set("Content-Type", contentType)
-	tick := time.NewTicker(f.duration)
-	defer tick.Stop()
 	for i := range body {
 		if _, err := w.Write(body[i : i+1]); err != nil {
 			return
 		}
 		_ = http.NewResponseController(w).Flush()
-		select {
-		case <-tick.C:
-		case <-f.replaced: // the rest at once
-			_, _ = w.Write(body[i+1:])
-			return
-		case <-s.closed:
-			panic(http.ErrAbortHandler)
-		case <-c.r.Context().Done():
-			return
-		}
+		s.hold(w, c, f)
 	}
 }
 

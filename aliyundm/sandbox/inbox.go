@@ -115,31 +115,19 @@ func (b *inbox) add(m Mail, recipients []string, now time.Time) {
 	b.arrived = make(chan struct{})
 }
 
-// list has the mails for the address, or all when it is empty, newest first.
-func (b *inbox) list(address string) []Mail {
+// find has the mails for the address, or all when it is empty, newest first: those with
+// a higher serial than after that were not received before at. It also returns what is
+// closed when mails arrive; both under one lock, so that no mail is missed in between.
+func (b *inbox) find(address string, after uint64, at time.Time) ([]Mail, <-chan struct{}) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	found := []Mail{}
 	for _, m := range slices.Backward(b.mails) {
-		if address == "" || strings.EqualFold(m.To, address) {
+		if (address == "" || strings.EqualFold(m.To, address)) && m.serial > after && !m.ReceivedAt.Before(at) {
 			found = append(found, m.Mail)
 		}
 	}
-	return found
-}
-
-// latest is the newest mail for the address with a higher serial than after, not
-// received before at. If there is none, it also returns what will be closed when mails
-// arrive: since both happen under one lock, no mail is missed in between.
-func (b *inbox) latest(address string, after uint64, at time.Time) (Mail, bool, <-chan struct{}) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for _, m := range slices.Backward(b.mails) {
-		if strings.EqualFold(m.To, address) && m.serial > after && !m.ReceivedAt.Before(at) {
-			return m.Mail, true, nil
-		}
-	}
-	return Mail{}, false, b.arrived
+	return found, b.arrived
 }
 
 func (b *inbox) clear() {
@@ -164,13 +152,16 @@ func parseSince(s string) (serial uint64, at time.Time, err error) {
 }
 
 // Mails are the mails in the inbox, newest first.
-func (s *Sandbox) Mails() []Mail { return s.inbox.list("") }
+func (s *Sandbox) Mails() []Mail {
+	mails, _ := s.inbox.find("", 0, time.Time{})
+	return mails
+}
 
 // Clear empties the inbox.
 func (s *Sandbox) Clear() { s.inbox.clear() }
 
 // Wait returns the newest mail for the address, whatever its case, and waits for
-// one if there is none. since is the ID of a mail or an RFC 3339 time, and makes
+// one if there is none; an empty address is any. since is the ID of a mail or an RFC 3339 time, and makes
 // it a mail newer than that; it may be empty. The error is ctx's, or says that
 // the sandbox was closed or that since is malformed.
 func (s *Sandbox) Wait(ctx context.Context, address, since string) (Mail, error) {
@@ -179,9 +170,9 @@ func (s *Sandbox) Wait(ctx context.Context, address, since string) (Mail, error)
 		return Mail{}, err
 	}
 	for {
-		m, ok, arrived := s.inbox.latest(address, serial, at)
-		if ok {
-			return m, nil
+		mails, arrived := s.inbox.find(address, serial, at)
+		if len(mails) > 0 {
+			return mails[0], nil
 		}
 		select {
 		case <-arrived:

@@ -13,10 +13,8 @@ import (
 )
 
 const (
-	rpcMethod    = "HMAC-SHA1"
-	rpcRevision  = "1.0"
-	acs3Method   = "ACS3-HMAC-SHA256"
-	acs3Revision = "3" // on no wire; the method says it
+	rpcMethod  = "HMAC-SHA1"
+	acs3Method = "ACS3-HMAC-SHA256"
 )
 
 // signing is what a call says of itself and of its signature, in either
@@ -76,7 +74,7 @@ func isACS3(r *http.Request) bool {
 func readACS3(r *http.Request, query string, body []byte) signing {
 	s := signing{
 		acs3:      true,
-		revision:  acs3Revision,
+		revision:  "1.0", // on no wire; the method says it
 		action:    r.Header.Get("X-Acs-Action"),
 		version:   r.Header.Get("X-Acs-Version"),
 		timestamp: r.Header.Get("X-Acs-Date"),
