@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { adminToken, openPage, picture, seriousFindings, signIn, startBrowser, startService } from "./stage.mjs";
+import { adminToken, openPage, picture, seriousFindings, signIn, startBrowser, startService } from "./setup.mjs";
 
 const example = await readFile(new URL("../../../../testdata/connectors/good/logto-example.json", import.meta.url), "utf8");
 const secret = "secret-that-nobody-may-see";
@@ -100,9 +100,9 @@ test("what cannot be read as JSON is told at its place, and the form waits", asy
   await notice(page, "The JSON has a syntax error").waitFor();
   assert.ok(await page.getByLabel("Sender name").isDisabled());
   assert.ok(await page.getByRole("button", { name: "Create the connector" }).isDisabled());
-  await paste(page, '{"fromAlias": "Mended"}');
+  await paste(page, '{"fromAlias": "Fixed"}');
   await page.locator("fieldset.form:not([disabled])").first().waitFor();
-  assert.equal(await page.getByLabel("Sender name").inputValue(), "Mended");
+  assert.equal(await page.getByLabel("Sender name").inputValue(), "Fixed");
 
   // Completion and help come from the schema.
   await paste(page, "{}");

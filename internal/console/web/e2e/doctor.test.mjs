@@ -1,7 +1,7 @@
 // Diagnostics, on the tab of the test mail.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { adminToken, openPage, picture, seriousFindings, signIn, startBrowser, startService } from "./stage.mjs";
+import { adminToken, openPage, picture, seriousFindings, signIn, startBrowser, startService } from "./setup.mjs";
 
 const secret = "secret-that-nobody-may-see";
 

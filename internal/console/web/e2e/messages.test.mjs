@@ -5,7 +5,7 @@ import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { adminToken, openPage, picture, sendToken, seriousFindings, signIn, startBrowser, startService } from "./stage.mjs";
+import { adminToken, openPage, picture, sendToken, seriousFindings, signIn, startBrowser, startService } from "./setup.mjs";
 
 let folder, service, browser;
 before(async () => {
@@ -65,7 +65,7 @@ async function noFaults() {
 }
 
 /** Waits until colours have faded into each other. */
-function settled(page) {
+function animationsEnded(page) {
   return page.evaluate(async () => {
     await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
     const ending = document.getAnimations().filter((a) => a.effect?.getTiming().iterations !== Infinity);
@@ -78,7 +78,7 @@ async function looksRight(page, shot) {
   const size = page.viewportSize();
   for (const colorScheme of ["light", "dark"]) {
     await page.emulateMedia({ colorScheme });
-    await settled(page);
+    await animationsEnded(page);
     if (shot) await picture(page, `${shot}-${colorScheme}`);
     assert.deepEqual(await seriousFindings(page), [], colorScheme);
   }

@@ -1,7 +1,7 @@
 // Signing in, and what happens when a session is over.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { adminToken, openPage, picture, sendToken, seriousFindings, signIn, startBrowser, startService } from "./stage.mjs";
+import { adminToken, openPage, picture, sendToken, seriousFindings, signIn, startBrowser, startService } from "./setup.mjs";
 
 let service, browser;
 before(async () => {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { after, before, test } from "node:test";
-import { openPage, picture, seriousFindings, signIn, startBrowser, startService } from "./stage.mjs";
+import { openPage, picture, seriousFindings, signIn, startBrowser, startService } from "./setup.mjs";
 
 let service, browser, outside;
 before(async () => {
@@ -176,7 +176,7 @@ test("after {{ the variables of the flow are offered", async () => {
   await context.close();
 });
 
-test("a ready-made template is made one's own, and its next mail is the changed one", async () => {
+test("a built-in template is customized and used in the next mail", async () => {
   await make("owned", "builtin");
   const { page, context, complaints } = await open("#/connectors/owned/templates");
   await page.getByText("The built-in templates are in use").waitFor();
@@ -184,7 +184,7 @@ test("a ready-made template is made one's own, and its next mail is the changed 
   await edit(page, /^Edit Sign-in, English/);
   await paste(page, "Subject", "Welcome back: {{code}}");
   await page.getByRole("button", { name: "All templates" }).click();
-  // One more, from the ready-made one that fits.
+  // One more, from the matching built-in template.
   await page.getByRole("button", { name: "Add a template…" }).click();
   const dialog = page.getByRole("dialog", { name: "Add a template" });
   await dialog.getByLabel("Language tag").fill("en");

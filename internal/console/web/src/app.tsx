@@ -43,7 +43,7 @@ export function App() {
   };
   const signOut = async () => {
     await send("DELETE", "api/session");
-    reportSignedOut(); // what was remembered for the session is forgotten
+    reportSignedOut(); // clears what was kept for the session
     setSession(null);
     setEntry({ signedOut: "first" });
   };

@@ -79,7 +79,7 @@ export function useWork({ place, loaded, start, said: first }: Subject): Work {
     // The editor also reports changes that came from here.
     if (text !== draft.text) edit((old) => withText(old, text));
   };
-  const settle = (answer: Answer<Connector>, config: Config, said: Said, contested: string[] = []) => {
+  const apply = (answer: Answer<Connector>, config: Config, said: Said, contested: string[] = []) => {
     setStored(answer);
     setDraft(draftOf(config));
     setNewer(undefined);
@@ -101,7 +101,7 @@ export function useWork({ place, loaded, start, said: first }: Subject): Work {
   const save = async () => {
     try {
       const answer = await send<Connector>("PATCH", path, { config: draft.config }, stored?.etag ? { "If-Match": stored.etag } : {});
-      settle(answer, answer.data.config, "saved");
+      apply(answer, answer.data.config, "saved");
     } catch (error) {
       if (!(error instanceof Problem) || error.status !== 412) throw error;
       setNewer(await send<Connector>("GET", path));
@@ -110,9 +110,9 @@ export function useWork({ place, loaded, start, said: first }: Subject): Work {
   };
   const takeNewer = (keep: boolean) => {
     const theirs = newer!.data.config;
-    if (!keep) return settle(newer!, theirs, "taken");
+    if (!keep) return apply(newer!, theirs, "taken");
     const { config, contested } = rebased(draft.config, base, theirs);
-    settle(newer!, config, "merged", contested);
+    apply(newer!, config, "merged", contested);
   };
   const discard = () => {
     edit(() => draftOf(base));

@@ -23,7 +23,7 @@ interface Props {
   /** Index of the template to copy, if any. */
   copy?: number;
   templates: Template[];
-  readyMade: Template[];
+  builtinTemplates: Template[];
   shared: boolean;
   add: (template: Template) => void;
   close: () => void;
@@ -49,7 +49,7 @@ export function AddDialog(props: Props) {
   const [origin, setOrigin] = useState<Origin>(props.copy === undefined ? "ready" : "copy");
   const [copied, setCopied] = useState(props.copy ?? 0);
   const [asked, setAsked] = useState(false);
-  const ready = fallback(props.readyMade, usageType, tag.trim(), "en")?.template;
+  const ready = fallback(props.builtinTemplates, usageType, tag.trim(), "en")?.template;
   const wrong = fault(props, usageType, tag.trim());
 
   const submit = (e: Event) => {

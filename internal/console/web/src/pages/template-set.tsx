@@ -18,7 +18,7 @@ const t = texts({
 
 interface Props {
   templates: Template[];
-  readyMade: Template[];
+  builtinTemplates: Template[];
   change: (templates: Template[]) => void;
   /** Removes one; by default through change. */
   remove?: (index: number) => void;
@@ -60,7 +60,7 @@ export function TemplateSet(props: Props) {
       {template && chosen !== null
         ? <One {...props} index={chosen} template={template} open={open} copy={() => setAdding({ usageType: template.usageType, languageTag: "", copy: chosen })} />
         : <All {...props} open={open} add={setAdding} />}
-      {adding && <AddDialog {...adding} templates={props.templates} readyMade={props.readyMade} shared={props.shared} add={add} close={() => setAdding(null)} />}
+      {adding && <AddDialog {...adding} templates={props.templates} builtinTemplates={props.builtinTemplates} shared={props.shared} add={add} close={() => setAdding(null)} />}
     </div>
   );
 }

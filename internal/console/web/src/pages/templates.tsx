@@ -40,7 +40,7 @@ const t = texts({
   },
 });
 
-const loadReadyMade = (signal: AbortSignal) => get<Template[]>(`api/connector-factories/${factory}/templates`, signal);
+const loadBuiltinTemplates = (signal: AbortSignal) => get<Template[]>(`api/connector-factories/${factory}/templates`, signal);
 
 /** The problems below a pointer, with pointers relative to it. */
 function below(problems: Fault[], pointer: string): Fault[] {
@@ -57,14 +57,14 @@ interface EditorProps {
 
 /** The templates of one connector, as part of its page. */
 export function TemplateEditor(props: EditorProps) {
-  const readyMade = useLoad(loadReadyMade, []);
-  return <Show of={readyMade}>{(list) => <OwnTemplates {...props} readyMade={list} />}</Show>;
+  const builtinTemplates = useLoad(loadBuiltinTemplates, []);
+  return <Show of={builtinTemplates}>{(list) => <OwnTemplates {...props} builtinTemplates={list} />}</Show>;
 }
 
-function OwnTemplates(props: EditorProps & { readyMade: Template[] }) {
-  const { config, readyMade, report } = props;
+function OwnTemplates(props: EditorProps & { builtinTemplates: Template[] }) {
+  const { config, builtinTemplates, report } = props;
   const builtin = config.templates === "builtin";
-  const templates = Array.isArray(config.templates) ? config.templates : builtin ? readyMade : [];
+  const templates = Array.isArray(config.templates) ? config.templates : builtin ? builtinTemplates : [];
   const change = (next: Template[] | "builtin") => props.change({ ...config, templates: next });
   const problems = useMemo(() => templates.map((_, i): Faults => ({
     errors: below(report.errors, `/config/templates/${i}`), warnings: below(report.warnings, `/config/templates/${i}`),
@@ -73,9 +73,9 @@ function OwnTemplates(props: EditorProps & { readyMade: Template[] }) {
   const list = report.errors.filter((p) => p.pointer === "/config/templates");
   return (
     <>
-      {builtin && <div class="builtin notice info"><span>{t("builtin")}</span>{!props.readOnly && <Button onClick={() => change(readyMade)}>{t("mine")}</Button>}</div>}
+      {builtin && <div class="builtin notice info"><span>{t("builtin")}</span>{!props.readOnly && <Button onClick={() => change(builtinTemplates)}>{t("mine")}</Button>}</div>}
       {list.map((p) => <Notice key={p.detail} kind="error">{translated(p.detail)}</Notice>)}
-      <TemplateSet templates={templates} readyMade={readyMade} change={change} readOnly={props.readOnly || builtin} shared={false}
+      <TemplateSet templates={templates} builtinTemplates={builtinTemplates} change={change} readOnly={props.readOnly || builtin} shared={false}
         problems={(i) => (builtin ? none : problems[i] ?? none)} setting={(index) => ({ connectorId: props.connectorId || factory, config, index })}
         defaultLanguage={typeof config.defaultLanguage === "string" ? config.defaultLanguage : undefined} about={t("aboutOwn")}
         filters={!props.readOnly && !builtin && <Button kind="plain" onClick={useBuiltin}>{t("useBuiltin")}</Button>} />
@@ -87,10 +87,10 @@ const none: Faults = { errors: [], warnings: [] };
 
 export function TemplatesPage() {
   const loaded = useLoad(async (signal) => {
-    const [stored, connectors, readyMade] = await Promise.all([
-      get<EmailTemplate[]>("api/email-templates", signal), get<Connector[]>("api/connectors", signal), loadReadyMade(signal),
+    const [stored, connectors, builtinTemplates] = await Promise.all([
+      get<EmailTemplate[]>("api/email-templates", signal), get<Connector[]>("api/connectors", signal), loadBuiltinTemplates(signal),
     ]);
-    return { stored, connectors, readyMade };
+    return { stored, connectors, builtinTemplates };
   }, []);
   if (!loaded.data) return <Page title={t("title")}><Show of={loaded}>{() => null}</Show></Page>;
   return <SharedTemplates {...loaded.data} />;
@@ -99,7 +99,7 @@ export function TemplatesPage() {
 interface SharedProps {
   stored: EmailTemplate[];
   connectors: Connector[];
-  readyMade: Template[];
+  builtinTemplates: Template[];
 }
 
 const identity = (template: Template) => `${template.usageType} ${template.languageTag}`;
@@ -145,7 +145,7 @@ function useDrafts(first: EmailTemplate[]) {
   return { drafts, setDrafts, changed, save, remove, removeMany };
 }
 
-function SharedTemplates({ stored, connectors, readyMade }: SharedProps) {
+function SharedTemplates({ stored, connectors, builtinTemplates }: SharedProps) {
   const { drafts, setDrafts, changed, save, remove, removeMany } = useDrafts(stored);
   const [type, setType] = useState("");
   const [language, setLanguage] = useState("");
@@ -198,7 +198,7 @@ function SharedTemplates({ stored, connectors, readyMade }: SharedProps) {
       {open === null && <p class="muted">{t("intro")}</p>}
       <div aria-live="polite">{said.saved && <Notice kind="good">{t("saved")}</Notice>}</div>
       {said.error !== undefined && <SaveRefusal error={said.error} sent={changed} />}
-      <TemplateSet templates={drafts} readyMade={readyMade.map(({ text: _, ...rest }) => rest)} change={change} remove={(i) => act(() => remove(i))} readOnly={false} shared
+      <TemplateSet templates={drafts} builtinTemplates={builtinTemplates.map(({ text: _, ...rest }) => rest)} change={change} remove={(i) => act(() => remove(i))} readOnly={false} shared
         problems={(i) => (i === open ? problems : none)} setting={(index) => ({ connectorId: factory, config: standIn(settings, drafts[index]!), index: 0 })}
         about={about} filters={filters} type={type} language={language || undefined} opened={setOpen} />
     </Page>

@@ -1,4 +1,4 @@
-// What the end-to-end tests stand on: the real program with its sandbox, and a
+// The environment of the end-to-end tests: the real program with its sandbox, and a
 // real Chromium.
 import { spawn } from "node:child_process";
 import { mkdir, readFile } from "node:fs/promises";
@@ -20,7 +20,7 @@ async function freePort() {
   return port;
 }
 
-/** Asks without keeping the connection, for whose idleness the program's stop would wait. */
+/** Makes a request without keep-alive, as the program waits for idle connections when it stops. */
 function ask(url, options = {}) {
   return fetch(url, { ...options, headers: { ...options.headers, Connection: "close" } });
 }
