@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 	"time"
 
@@ -52,7 +53,7 @@ func (s *service) open(ctx context.Context) error {
 		return err
 	}
 	var err error
-	s.tracing = tracing.Open(ctx, version(), s.log)
+	s.tracing = tracing.Open(ctx, os.Getenv, version(), s.log)
 	if s.opts.sandbox {
 		if s.sandbox, err = startSandbox(ctx, s.opts.sandboxListen, s.sandboxToken(), s.log); err != nil {
 			return err

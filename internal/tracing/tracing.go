@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
-	"os"
 	"regexp"
 	"strings"
 	"sync/atomic"
@@ -30,16 +29,19 @@ type Tracing struct {
 	provider *sdktrace.TracerProvider
 }
 
+// An Environment returns the value of a variable, like [os.Getenv].
+type Environment func(name string) string
+
 // Open follows OpenTelemetry's own variables. It returns nil if they name no
 // collector, or switch traces off. Settings that are no good also switch them off,
 // which is logged: mail matters more. What goes wrong later is logged, once for each
 // outage, and holds up nothing.
-func Open(ctx context.Context, version string, log *slog.Logger) *Tracing {
-	off := strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true") || os.Getenv("OTEL_TRACES_EXPORTER") == "none"
-	if _, endpoint := setting("ENDPOINT"); off || endpoint == "" {
+func Open(ctx context.Context, env Environment, version string, log *slog.Logger) *Tracing {
+	off := strings.EqualFold(env("OTEL_SDK_DISABLED"), "true") || env("OTEL_TRACES_EXPORTER") == "none"
+	if _, endpoint := env.setting("ENDPOINT"); off || endpoint == "" {
 		return nil
 	}
-	provider, err := open(ctx, version, log)
+	provider, err := open(ctx, env, version, log)
 	if err != nil {
 		log.ErrorContext(ctx, "traces are off: their settings are no good", "error", err.Error())
 		return nil
@@ -50,19 +52,20 @@ func Open(ctx context.Context, version string, log *slog.Logger) *Tracing {
 
 // setting returns the exporter's setting for traces if there is one, else the general
 // one, and the name of its variable.
-func setting(name string) (variable, value string) {
-	if value := os.Getenv("OTEL_EXPORTER_OTLP_TRACES_" + name); value != "" {
-		return "OTEL_EXPORTER_OTLP_TRACES_" + name, value
+func (env Environment) setting(name string) (variable, value string) {
+	variable = "OTEL_EXPORTER_OTLP_TRACES_" + name
+	if env(variable) == "" {
+		variable = "OTEL_EXPORTER_OTLP_" + name
 	}
-	return "OTEL_EXPORTER_OTLP_" + name, os.Getenv("OTEL_EXPORTER_OTLP_" + name)
+	return variable, env(variable)
 }
 
-func open(ctx context.Context, version string, log *slog.Logger) (*sdktrace.TracerProvider, error) {
+func open(ctx context.Context, env Environment, version string, log *slog.Logger) (*sdktrace.TracerProvider, error) {
 	// The SDK would write settings that it does not understand to standard error, with
 	// the keys that they may hold.
 	otel.SetLogger(logr.Discard())
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(error) { log.Warn("OpenTelemetry reports a problem") }))
-	if err := checkSettings(); err != nil {
+	if err := env.check(); err != nil {
 		return nil, err
 	}
 	exporter, err := otlptracehttp.New(ctx)
@@ -80,17 +83,17 @@ func open(ctx context.Context, version string, log *slog.Logger) (*sdktrace.Trac
 		sdktrace.WithBatcher(&loggedExporter{SpanExporter: exporter, log: log}), sdktrace.WithResource(about)), nil
 }
 
-// checkSettings finds what the exporter would pass over in silence. Values may hold
+// check finds what the exporter would pass over in silence. Values may hold
 // keys, so that errors name variables only.
-func checkSettings() error {
-	if name, protocol := setting("PROTOCOL"); protocol != "" && protocol != "http/protobuf" {
+func (env Environment) check() error {
+	if name, protocol := env.setting("PROTOCOL"); protocol != "" && protocol != "http/protobuf" {
 		return fmt.Errorf("%s must be http/protobuf, which collectors take at port 4318", name)
 	}
-	name, endpoint := setting("ENDPOINT")
+	name, endpoint := env.setting("ENDPOINT")
 	if u, err := url.Parse(endpoint); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return fmt.Errorf("%s must be an http or https URL", name)
 	}
-	name, headers := setting("HEADERS")
+	name, headers := env.setting("HEADERS")
 	for header := range strings.SplitSeq(headers, ",") {
 		key, value, found := strings.Cut(header, "=")
 		_, err := url.PathUnescape(value)

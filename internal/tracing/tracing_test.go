@@ -59,7 +59,7 @@ func TestTracesAreOffUnlessACollectorIsNamed(t *testing.T) {
 				t.Setenv(name, value)
 			}
 			var log bytes.Buffer
-			opened := tracing.Open(t.Context(), "v1.2.3", slog.New(slog.NewTextHandler(&log, nil)))
+			opened := tracing.Open(t.Context(), os.Getenv, "v1.2.3", slog.New(slog.NewTextHandler(&log, nil)))
 			if told := log.String(); (opened.Tracer() != nil) != tt.on || strings.Contains(told, "level=ERROR") != (tt.told != "") ||
 				!strings.Contains(told, tt.told) || strings.Contains(told, "secret") {
 				t.Errorf("tracer %v, log: %s", opened.Tracer(), told)
@@ -121,7 +121,7 @@ func read(r *http.Request) (*collector.ExportTraceServiceRequest, error) {
 func TestSpansReachTheCollector(t *testing.T) {
 	c := newReceiver(t)
 	t.Setenv("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment=test")
-	opened := tracing.Open(t.Context(), "v1.2.3", slog.New(slog.DiscardHandler))
+	opened := tracing.Open(t.Context(), os.Getenv, "v1.2.3", slog.New(slog.DiscardHandler))
 	_, span := opened.Tracer().Start(t.Context(), "request")
 	span.End()
 	if err := opened.Close(); err != nil {
@@ -154,7 +154,7 @@ func TestOutageIsLoggedOnce(t *testing.T) {
 	c := newReceiver(t)
 	c.status = http.StatusBadRequest // nothing that the exporter would try again
 	var log bytes.Buffer
-	opened := tracing.Open(t.Context(), "v1.2.3", slog.New(slog.NewTextHandler(&log, nil)))
+	opened := tracing.Open(t.Context(), os.Getenv, "v1.2.3", slog.New(slog.NewTextHandler(&log, nil)))
 	send := func() {
 		_, span := opened.Tracer().Start(context.Background(), "request")
 		span.End()
