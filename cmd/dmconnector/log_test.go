@@ -42,7 +42,7 @@ func TestAccessLog(t *testing.T) {
 		incident                  bool
 	}{
 		"a send":       {"POST", "/api/send", roleSend, roleMail, "/api/send", 200, true},
-		"a refusal":    {"POST", "/api/connectors/secretplace/send?secret=1", roleSend, roleMail, "/api/connectors/{id}/send", 404, true},
+		"a rejection":  {"POST", "/api/connectors/secretplace/send?secret=1", roleSend, roleMail, "/api/connectors/{id}/send", 404, true},
 		"no token":     {"POST", "/api/send", "wrong", roleMail, "/api/send", 401, true},
 		"a list":       {"GET", "/api/connectors?secret=1", roleAdmin, "", "/api/connectors", 200, false},
 		"a test":       {"POST", "/api/connectors/role/test", roleAdmin, `{"email":"user@example.com"}`, "/api/connectors/{id}/test", 204, true},

@@ -146,7 +146,7 @@ var (
 )
 
 // The embedded page has all that it names, and no script of its own, which the
-// policy would refuse.
+// policy would block.
 func TestEmbeddedPage(t *testing.T) {
 	h := console.New()
 	page := get(t, h, "GET", "/")

@@ -130,7 +130,7 @@ func unavailable(incident, detail string, cause error) *Error {
 }
 
 func superseded(incident string) *Error {
-	return &Error{Code: errcode.Superseded, Incident: incident, Detail: "a newer code for the same person was requested"}
+	return &Error{Code: errcode.Superseded, Incident: incident, Detail: "a newer code was requested for the same recipient and client"}
 }
 
 func overloaded(incident string, wait time.Duration) *Error {

@@ -16,7 +16,7 @@ import (
 var (
 	// ErrInDoubt says that the store may have done what it was asked for.
 	ErrInDoubt = errors.New("it may have been done")
-	// ErrSuperseded says that a newer code for the same person was accepted.
+	// ErrSuperseded says that a newer code with the same supersede key was accepted.
 	ErrSuperseded = errors.New("superseded by a newer code")
 	// ErrLost says that the message no longer belongs to this attempt.
 	ErrLost = errors.New("the lease of the message has ended")
@@ -66,7 +66,7 @@ const (
 // Modes lists the modes.
 func Modes() []Mode { return []Mode{Direct, Queued, Test} }
 
-// A State is where a message stands.
+// A State is the state of a message.
 type State string
 
 // The states; see [States].

@@ -126,8 +126,8 @@ func (l *rateLimiter) grant(now time.Time) {
 	}
 }
 
-// cancel gives the place back, also one that was granted and is not used: those
-// behind move up.
+// cancel frees the place, even one that was granted and is not used: those behind
+// move up.
 func (r *reservation) cancel() {
 	l := r.limiter
 	l.mu.Lock()
@@ -285,7 +285,7 @@ func (c *concurrency) claimed(id string) {
 	c.inUse++
 }
 
-// release gives a place back, and hands free ones to those who wait.
+// release frees a place, and hands free ones to those who wait.
 func (c *concurrency) release(id string, queued bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -108,27 +108,27 @@ var kinds = []Kind{
 	{Unavailable, http.StatusServiceUnavailable, "The service is not available now", slog.LevelError, true, true, true, true, tryAgain},
 	{Internal, http.StatusInternalServerError, "Something went wrong", slog.LevelError, true, false, false, false, askOperator},
 
-	refusal(InvalidRequest, http.StatusBadRequest, "The request is malformed"),
-	refusal(Unauthorized, http.StatusUnauthorized, "A valid token is required"),
-	refusal(Forbidden, http.StatusForbidden, "The token does not allow this"),
-	refusal(NotFound, http.StatusNotFound, "There is no such route"),
-	refusal(MethodNotAllowed, http.StatusMethodNotAllowed, "The route does not support this method"),
-	refusal(InvalidConfig, http.StatusBadRequest, "The connector is not valid"),
-	refusal(FactoryNotFound, http.StatusNotFound, "There is no such connector factory"),
-	refusal(UnknownFactory, http.StatusUnprocessableEntity, "There is no such connector factory"),
-	refusal(ConnectorExists, http.StatusUnprocessableEntity, "A connector with this id exists"),
-	refusal(ConnectorReserved, http.StatusUnprocessableEntity, "This id is reserved"),
-	refusal(ConnectorReadOnly, http.StatusConflict, "The connector comes from a file"),
-	refusal(PreconditionFailed, http.StatusPreconditionFailed, "The connector has changed"),
-	refusal(EmailTemplateNotFound, http.StatusNotFound, "There is no such email template"),
-	refusal(FilterRequired, http.StatusUnprocessableEntity, "A filter is required"),
-	refusal(MessageNotFound, http.StatusNotFound, "There is no such message"),
-	refusal(PayloadGone, http.StatusConflict, "The message's content has been erased"),
-	refusal(NotRetryable, http.StatusConflict, "The message cannot be sent again"),
+	rejection(InvalidRequest, http.StatusBadRequest, "The request is malformed"),
+	rejection(Unauthorized, http.StatusUnauthorized, "A valid token is required"),
+	rejection(Forbidden, http.StatusForbidden, "The token does not allow this"),
+	rejection(NotFound, http.StatusNotFound, "There is no such route"),
+	rejection(MethodNotAllowed, http.StatusMethodNotAllowed, "The route does not support this method"),
+	rejection(InvalidConfig, http.StatusBadRequest, "The connector is not valid"),
+	rejection(FactoryNotFound, http.StatusNotFound, "There is no such connector factory"),
+	rejection(UnknownFactory, http.StatusUnprocessableEntity, "There is no such connector factory"),
+	rejection(ConnectorExists, http.StatusUnprocessableEntity, "A connector with this id exists"),
+	rejection(ConnectorReserved, http.StatusUnprocessableEntity, "This id is reserved"),
+	rejection(ConnectorReadOnly, http.StatusConflict, "The connector comes from a file"),
+	rejection(PreconditionFailed, http.StatusPreconditionFailed, "The connector has changed"),
+	rejection(EmailTemplateNotFound, http.StatusNotFound, "There is no such email template"),
+	rejection(FilterRequired, http.StatusUnprocessableEntity, "A filter is required"),
+	rejection(MessageNotFound, http.StatusNotFound, "There is no such message"),
+	rejection(PayloadGone, http.StatusConflict, "The message's content has been erased"),
+	rejection(NotRetryable, http.StatusConflict, "The message cannot be sent again"),
 }
 
-// refusal is the kind of a request that never becomes a message.
-func refusal(code Code, status int, title string) Kind {
+// rejection is the kind of a request that never becomes a message.
+func rejection(code Code, status int, title string) Kind {
 	return Kind{Code: code, Status: status, Title: title, Level: slog.LevelWarn, Person: askOperator}
 }
 

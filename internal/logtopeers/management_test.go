@@ -127,7 +127,7 @@ func TestLogtosClientManagesConnectors(t *testing.T) {
 	if mails := service.box.Mails(); len(mails) != 1 || mails[0].To != "user@example.com" || mails[0].Subject != "g 000000" {
 		t.Errorf("mails: %+v", mails)
 	}
-	if refused, _ := results[5].Error.(map[string]any); refused["code"] != "connector_exists" {
+	if rejected, _ := results[5].Error.(map[string]any); rejected["code"] != "connector_exists" {
 		t.Errorf("an error: %+v", results[5])
 	}
 

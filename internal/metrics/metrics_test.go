@@ -41,7 +41,7 @@ const whole = `{"code":"424242","link":"https://example.com"}`
 
 func TestWhatIsCounted(t *testing.T) {
 	type values = map[string]string
-	refused := func(class aliyundm.Class, code string) error { return &aliyundm.Error{Class: class, Code: code} }
+	rejected := func(class aliyundm.Class, code string) error { return &aliyundm.Error{Class: class, Code: code} }
 	const ended = `messages_total{code=%q,connector="mine",mode="direct",state=%q,type=%q}`
 	tests := map[string]struct {
 		id, token, body string
@@ -74,12 +74,12 @@ func TestWhatIsCounted(t *testing.T) {
 		"its language": {body: bodyOf("a@b.example", "SignIn", `{"code":"424242","link":"x","locale":"en-GB"}`), times: 1, status: 200, want: values{
 			`template_fallbacks_total{connector="mine",kind="language",type="SignIn"}`: "",
 		}},
-		"key refused": {body: bodyOf("a@b.example", "SignIn", whole), answer: refused(aliyundm.Operator, "InvalidAccessKeyId.NotFound"), times: 5, status: 502, want: values{
+		"key rejected": {body: bodyOf("a@b.example", "SignIn", whole), answer: rejected(aliyundm.Operator, "InvalidAccessKeyId.NotFound"), times: 5, status: 502, want: values{
 			fmt.Sprintf(ended, "provider_rejected", "failed", "SignIn"): "5",
 			`aliyun_requests_total{class="operator",connector="mine"}`:  "5",
 			`circuit_breaker_open{connector="mine"}`:                    "1",
 		}},
-		"throttled": {body: bodyOf("a@b.example", "SignIn", whole), answer: refused(aliyundm.Retry, "Throttling.User"), times: 1, status: 503, want: values{
+		"throttled": {body: bodyOf("a@b.example", "SignIn", whole), answer: rejected(aliyundm.Retry, "Throttling.User"), times: 1, status: 503, want: values{
 			fmt.Sprintf(ended, "provider_busy", "failed", "SignIn"):     "1",
 			`aliyun_requests_total{class="throttled",connector="mine"}`: "4",
 			`aliyun_requests_total{class="retry",connector="mine"}`:     "0",

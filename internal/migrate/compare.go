@@ -93,11 +93,11 @@ var Reasons = map[string]string{
 	"language":      "Logto takes a template in exactly the reader's language, else in the fallback language; here a close language and the reader's other ones count too",
 	"generic":       "only one of the two takes a template for Generic",
 	"syntax":        "{{#…}}, {{^…}}, {{/…}} and <<code>> are text in Logto and have a meaning here",
-	"missing":       "the connector's onMissing leaves out or refuses what the request does not carry",
+	"missing":       "the connector's onMissing leaves out or rejects variables that the request lacks",
 	"one_line":      "line breaks and control characters in a subject or name become a space or nothing here",
 	"escaping":      "Logto puts values into HTML as they are; here they are escaped as their place demands",
 	"plain_text":    "Logto's connector sends plain text as HTML, which swallows line breaks and tags",
-	"cut":           "Direct Mail accepts sender's names up to 15 and subjects up to 256 characters: it refuses Logto's mail, and here they are cut",
+	"cut":           "Direct Mail accepts sender's names up to 15 and subjects up to 256 characters: it rejects Logto's mail, and here they are cut",
 	"reply_address": "Logto's connector sets no address for answers, even if the template has a replyTo",
 	"from_alias":    "the connector's fromAlias is not Logto's, or stands in for a sendFrom that becomes nothing",
 }

@@ -176,7 +176,7 @@ func TestReasons(t *testing.T) {
 			emailTemplates: []migrate.Template{signIn("en", "{{promo}}", "<p>en {{promo}}</p>")}, change: func(cfg *connector.Config) { cfg.OnMissing = "empty" },
 			flow: "experience-sign-in", locale: "en", want: []string{"subject missing", "body missing"},
 		},
-		"a missing variable that is refused": {
+		"a missing variable that is rejected": {
 			emailTemplates: []migrate.Template{signIn("en", "{{promo}}", "<p>en {{promo}}</p>")}, change: func(cfg *connector.Config) { cfg.OnMissing = "refuse" },
 			flow: "experience-sign-in", locale: "en", want: []string{"mail missing"},
 		},

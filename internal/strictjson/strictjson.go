@@ -1,7 +1,7 @@
 // Package strictjson reads one JSON value into plain Go values, exactly as it
 // is written: object keys keep their letter case, numbers keep their digits,
 // and what two readers could understand differently (a key given twice, broken
-// UTF-8, a second value behind the first) is refused.
+// UTF-8, a second value behind the first) is rejected.
 package strictjson
 
 import (
@@ -15,7 +15,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// MaxDepth is how many arrays and objects may stand inside each other.
+// MaxDepth is how deeply arrays and objects may be nested.
 const MaxDepth = 64
 
 // An Error says where the text stops being acceptable JSON, and why. It may
@@ -34,7 +34,7 @@ func (e *Error) Error() string {
 // become map[string]any, arrays []any, numbers json.Number; the rest is string,
 // bool and nil. Errors are of type *Error.
 func Decode(data []byte) (any, error) {
-	// Broken UTF-8 and repeated keys are refused by the decoder's defaults.
+	// Broken UTF-8 and repeated keys are rejected by the decoder's defaults.
 	dec := jsontext.NewDecoder(bytes.NewBuffer(data))
 	v, err := value(dec)
 	if err != nil {

@@ -90,7 +90,7 @@ func FuzzDecode(f *testing.F) {
 		dec.UseNumber()
 		var want any
 		if err := dec.Decode(&want); err != nil {
-			t.Fatalf("encoding/json refuses it: %v", err)
+			t.Fatalf("encoding/json rejects it: %v", err)
 		}
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("got %#v, encoding/json has %#v", got, want)

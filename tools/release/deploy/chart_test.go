@@ -62,7 +62,7 @@ func TestChart(t *testing.T) {
 	}
 }
 
-// What cannot work is refused, with the reason.
+// The chart rejects values that cannot work, with the reason.
 func TestChartRefuses(t *testing.T) {
 	tests := map[string]struct{ values, want string }{
 		"replicas on SQLite":      {"replicaCount: 2\nsecret: {existing: x}", "several replicas need state.kind postgres"},
@@ -124,7 +124,7 @@ func render(t *testing.T, values map[string]any) (string, error) {
 	return strings.Join(out, "\n---\n") + "\n", nil
 }
 
-// checkManifest refuses fields that Kubernetes does not have, and keys that come
+// checkManifest rejects fields that Kubernetes does not have, and keys that come
 // twice.
 func checkManifest(t *testing.T, document string) {
 	t.Helper()

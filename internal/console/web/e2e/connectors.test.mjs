@@ -40,7 +40,7 @@ async function open(hash = "", options = {}, url = service.url) {
   return opened;
 }
 
-/** Replaces what stands in the JSON editor, as a paste does. */
+/** Replaces the text in the JSON editor, as a paste does. */
 async function paste(page, text) {
   await page.getByRole("textbox", { name: "Connector as JSON" }).click();
   await page.keyboard.press("ControlOrMeta+a");
@@ -254,7 +254,7 @@ test("a connector is deleted only when that is confirmed", async () => {
   await context.close();
 });
 
-test("the list tells what works, what Aliyun refuses and what was never used", async () => {
+test("the list shows what works, what Aliyun rejects and what was never used", async () => {
   await make("works");
   await make("refused", { accountName: "refused@mail.example.com" });
   await make("unused");

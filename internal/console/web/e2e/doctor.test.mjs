@@ -27,7 +27,7 @@ async function open(options) {
   return opened;
 }
 
-test("the doctor finds nothing, then what Aliyun refuses", async () => {
+test("the doctor finds nothing, then what Aliyun rejects", async () => {
   const { page, context, complaints } = await open();
   const panel = page.getByRole("region", { name: "Diagnostics" });
   await panel.getByRole("button", { name: "Run diagnostics" }).click();

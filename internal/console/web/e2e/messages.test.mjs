@@ -151,7 +151,7 @@ test("a test mail shows its steps as they happen, and is in the inbox and in the
   await close(opened);
 });
 
-const refusals = [
+const rejections = [
   { code: "InvalidMailAddress.NotFound", title: "Aliyun does not know the sender address in this region", says: ["cn-hangzhou", "no-reply@shop.example.com", "choose that region in the connector"] },
   { code: "InvalidAccessKeyId.NotFound", title: "Aliyun does not know the access key", says: ["AccessKey ID"] },
   { code: "Forbidden.RAM", title: "The access key has no permission to send mail", says: ["dm:SingleSendMail", "Grant it to the RAM user"] },
@@ -159,10 +159,10 @@ const refusals = [
   { code: "Throttling.User", title: "Too many requests at once", says: ["Wait a moment"] },
 ];
 
-test("a refused test mail says what to do", async () => {
+test("a rejected test mail says what to do", async () => {
   const opened = await open("#/connectors/shop/test");
   const { page } = opened;
-  for (const { code, title, says } of refusals) {
+  for (const { code, title, says } of rejections) {
     await service.faults([{ fault: "error", code }]);
     await sendTest(page, "wei@example.com");
     const advice = page.getByRole("region", { name: "What to do" });
@@ -293,7 +293,7 @@ test("a message's story says what happened and what to do", async () => {
   await service.faults([{ fault: "delay", duration: "230ms" }]);
   const sent = await deliver("shop", "grace@story.example.com", { payload });
   await service.faults([{ fault: "error", code: "InvalidSendMail.Spam", to: "rosa@story.example.com" }, { fault: "broken-json", to: "ugo@story.example.com" }]);
-  const refused = await deliver("shop", "rosa@story.example.com", { payload });
+  const rejected = await deliver("shop", "rosa@story.example.com", { payload });
   const unknown = await deliver("shop", "ugo@story.example.com", { payload });
   await noFaults();
   const { steps: { receipt } } = await reaches(sent.id, "sent");
@@ -307,7 +307,7 @@ test("a message's story says what happened and what to do", async () => {
   assert.doesNotMatch(await page.content(), /482915|grace@/);
   await looksRight(page, "message");
 
-  await page.goto(`${service.url}#/messages/${refused.id}`);
+  await page.goto(`${service.url}#/messages/${rejected.id}`);
   await steps.filter({ hasText: "Not sent" }).filter({ hasText: "content rejected by Aliyun" }).waitFor();
   await page.getByRole("heading", { name: "Aliyun's spam filter rejected the mail" }).waitFor();
   await looksRight(page);

@@ -111,7 +111,7 @@ export async function openPage(browser, url, options = {}) {
   page.on("dialog", (dialog) => {
     if (dialog.type() !== "alert") return;
     complaints.push(`an alert: ${dialog.message()}`);
-    dialog.dismiss().catch(() => undefined); // or the page stands still
+    dialog.dismiss().catch(() => undefined); // otherwise the page blocks
   });
   await page.goto(url);
   return { page, context, complaints };

@@ -13,7 +13,7 @@ after(async () => {
   await service?.stop();
 });
 
-test("a wrong token is refused, and so is one for sending", async () => {
+test("a wrong token is rejected, and so is a send token", async () => {
   const { page, context, complaints } = await openPage(browser, service.url);
   await page.getByLabel("Admin token").waitFor();
   await picture(page, "sign-in-light");

@@ -45,7 +45,7 @@ async function open(hash, options = {}) {
   return opened;
 }
 
-/** Replaces what stands in an editor, as a paste does. */
+/** Replaces the text in an editor, as a paste does. */
 async function paste(page, name, text) {
   await page.getByRole("textbox", { name, exact: true }).click();
   await page.keyboard.press("ControlOrMeta+a");
@@ -250,7 +250,7 @@ test("nothing of a hostile mail runs, and nobody outside is asked", async () => 
   const markup = `<script>window.__xss=1;top.__xss=1</script><img src="${outside.url}img" onerror="window.__xss=1;top.__xss=1;alert(1)"><img src="x" onerror="top.__xss=1">` +
     `<iframe src="${outside.url}frame"></iframe><iframe srcdoc="<script>top.__xss=1</script>"></iframe><svg onload="top.__xss=1"></svg><a id="away" href="${outside.url}link" target="_top">out</a>` +
     `<link rel="stylesheet" href="${outside.url}css"><style>body{background:url(${outside.url}ground)}</style><form action="${outside.url}form"><button id="send">go</button></form><meta http-equiv="refresh" content="0;url=${outside.url}refresh">`;
-  // As in Logto, values stand in the mail as they are.
+  // As in Logto, the mail has the values unchanged.
   await make("attacked", ofAll({ usageType: "SignIn", subject: `${markup}`.slice(0, 90), content: `<p>the mail</p>${markup}{{code}}{{application.name}}`, escape: "none" }));
   const { page, context, complaints } = await open("#/connectors/attacked/templates");
   const tried = [];

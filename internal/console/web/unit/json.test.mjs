@@ -26,7 +26,7 @@ for (const [path, want] of [
   [["fromAlias"], "{"],
   [["a"], "2"], // the last one counts
 ]) {
-  test(`${pointerOf(path)} stands at ${want}`, () => assert.equal(cut(config, spanOf(stateOf(config), path)), want));
+  test(`${pointerOf(path)} is at ${want}`, () => assert.equal(cut(config, spanOf(stateOf(config), path)), want));
 }
 
 // The bar is where the cursor is.

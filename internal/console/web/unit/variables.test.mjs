@@ -26,7 +26,7 @@ for (const [name, want] of [
   test(`${name} is ${want.state}`, () => assert.deepEqual(look(payload, name), want));
 }
 
-test("placeholders are found where they stand, also Logto's old one", () => {
+test("placeholders are found at their positions, including Logto's old one", () => {
   const text = "{{ code }} <<code>> {{#user.name}}{{user.name}}{{/user.name}} {{no way}} {{user.id}}";
   const found = placeholders(text);
   assert.deepEqual(found.map((p) => [text.slice(p.from, p.to), p.kind, p.name, p.guarded]), [
@@ -56,7 +56,7 @@ test("a sketch puts in what a value says, not what it would mean to a replacemen
   assert.equal(sketch("{{#code}}$& $1 {{/code}}x", { code: "1" }), "$& $1 x");
 });
 
-test("a value is changed where it stands, in a copy", () => {
+test("a value is changed in place, in a copy", () => {
   assert.deepEqual(withValue(payload, "application.name", "X"), { ...payload, application: { name: "X", logo: null } });
   assert.deepEqual(withValue(payload, "uiLocales.0", "ja"), { ...payload, uiLocales: ["ja", "en"] });
   assert.equal(payload.application.name, "Shop");
