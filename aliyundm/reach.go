@@ -8,7 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
-	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -51,20 +51,16 @@ func (c *Client) Reach(ctx context.Context) (*Reach, error) {
 	defer cancel()
 	reach := &Reach{Host: c.url.Host, Plain: c.url.Scheme == "http", Stage: StageName}
 	// The transport dials on goroutines of its own, which may outlast the request.
-	var (
-		mu      sync.Mutex
-		stage   = StageName
+	type position struct {
+		stage   Stage
 		address string
-	)
-	at := func(s Stage, a string) {
-		mu.Lock()
-		defer mu.Unlock()
-		stage, address = s, a
 	}
+	var at atomic.Pointer[position]
+	at.Store(&position{stage: StageName})
 	r, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		ConnectStart:      func(string, string) { at(StageConnect, "") },
-		TLSHandshakeStart: func() { at(StageTLS, "") },
-		GotConn:           func(got httptrace.GotConnInfo) { at(StageAnswer, got.Conn.RemoteAddr().String()) },
+		ConnectStart:      func(string, string) { at.Store(&position{stage: StageConnect}) },
+		TLSHandshakeStart: func() { at.Store(&position{stage: StageTLS}) },
+		GotConn:           func(got httptrace.GotConnInfo) { at.Store(&position{StageAnswer, got.Conn.RemoteAddr().String()}) },
 	}), http.MethodGet, c.url.String(), nil)
 	if err != nil {
 		return reach, unanswered(ctx, Retry, err)
@@ -76,9 +72,8 @@ func (c *Client) Reach(ctx context.Context) (*Reach, error) {
 	}
 	begun := time.Now()
 	resp, err := c.http.Do(r)
-	mu.Lock()
-	reach.Stage, reach.Address = stage, address
-	mu.Unlock()
+	reached := at.Load()
+	reach.Stage, reach.Address = reached.stage, reached.address
 	if err != nil {
 		if _, ok := errors.AsType[*net.DNSError](err); ok {
 			reach.Stage = StageName

@@ -149,20 +149,15 @@ type nonces struct {
 	max int
 
 	mu    sync.Mutex
-	known map[nonce]struct{}
-	queue []usedNonce // oldest first
+	known map[nonce]time.Time // when they were used
+	queue []nonce             // oldest first
 }
 
 // A nonce is the hash of a key's id and a nonce of its calls.
 type nonce [16]byte
 
-type usedNonce struct {
-	nonce nonce
-	at    time.Time
-}
-
 func newNonces(limit int) *nonces {
-	return &nonces{max: limit, known: map[nonce]struct{}{}}
+	return &nonces{max: limit, known: map[nonce]time.Time{}}
 }
 
 // use remembers the nonce and reports whether it was new for the key.
@@ -172,10 +167,10 @@ func (n *nonces) use(keyID, value string, now time.Time) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	forgetOldest := func() {
-		delete(n.known, n.queue[0].nonce)
+		delete(n.known, n.queue[0])
 		n.queue = n.queue[1:]
 	}
-	for len(n.queue) > 0 && now.Sub(n.queue[0].at) >= nonceMemory {
+	for len(n.queue) > 0 && now.Sub(n.known[n.queue[0]]) >= nonceMemory {
 		forgetOldest()
 	}
 	if _, used := n.known[id]; used {
@@ -184,7 +179,7 @@ func (n *nonces) use(keyID, value string, now time.Time) bool {
 	if len(n.queue) >= n.max {
 		forgetOldest()
 	}
-	n.known[id] = struct{}{}
-	n.queue = append(n.queue, usedNonce{id, now})
+	n.known[id] = now
+	n.queue = append(n.queue, id)
 	return true
 }

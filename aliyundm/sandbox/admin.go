@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -123,14 +124,10 @@ func (s *Sandbox) latestMail(w http.ResponseWriter, r *http.Request) {
 		problem(w, http.StatusBadRequest, "invalid_request", err.Error())
 		return
 	}
-	var wait time.Duration
-	if text := query.Get("wait"); text != "" {
-		var err error
-		wait, err = time.ParseDuration(text)
-		if err != nil || wait < 0 || wait > maxWait {
-			problem(w, http.StatusBadRequest, "invalid_request", "wait is not a duration up to 60s, such as 10s")
-			return
-		}
+	wait, err := time.ParseDuration(cmp.Or(query.Get("wait"), "0"))
+	if err != nil || wait < 0 || wait > maxWait {
+		problem(w, http.StatusBadRequest, "invalid_request", "wait is not a duration up to 60s, such as 10s")
+		return
 	}
 	liftDeadline(w)
 	ctx, cancel := context.WithTimeout(r.Context(), wait)

@@ -41,6 +41,7 @@ func (s *Sandbox) check(c *call) *refusal {
 }
 
 func checkRequest(c *call) *refusal {
+	_, asks := queries[c.sign.action]
 	switch {
 	case c.r.Method != http.MethodGet && c.r.Method != http.MethodPost:
 		return c.refuse("UnsupportedHTTPMethod")
@@ -50,7 +51,7 @@ func checkRequest(c *call) *refusal {
 		return c.refuse("InvalidParameter.Format")
 	case c.sign.action == "":
 		return missing("Action")
-	case !c.sends() && queries[c.sign.action] == nil:
+	case !c.sends() && !asks:
 		return c.refuse("InvalidAction.NotFound")
 	case c.sign.version == "":
 		return missing("Version")

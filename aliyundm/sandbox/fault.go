@@ -88,6 +88,7 @@ type activeFault struct {
 func activate(f Fault, replaced chan struct{}) (*activeFault, error) {
 	kind, known := faultKinds[f.Kind]
 	_, knownCode := refusals[f.Code]
+	_, knownQuery := queries[f.Action]
 	ofQuery := f.Action != "" && f.Action != sendAction
 	switch {
 	case !known:
@@ -100,7 +101,7 @@ func activate(f Fault, replaced chan struct{}) (*activeFault, error) {
 		return nil, errors.New("status is for html and empty")
 	case f.Status != 0 && f.Status != 200 && (f.Status < 400 || f.Status > 599):
 		return nil, errors.New("status is neither 200 nor from 400 to 599")
-	case ofQuery && queries[f.Action] == nil:
+	case ofQuery && !knownQuery:
 		return nil, errors.New("action is not one that the sandbox answers")
 	case ofQuery && (f.To != "" || !kind.query):
 		return nil, errors.New("a query has no recipient and no receipt")

@@ -8,18 +8,17 @@ import (
 )
 
 // queries are the calls that only ask, with what answers them.
-var queries = map[string]func(*Sandbox, *call) any{
-	"DescAccountSummary":      (*Sandbox).describeAccount,
-	"QueryMailAddressByParam": (*Sandbox).listSenders,
-	"QueryDomainByParam":      (*Sandbox).listDomains,
+var queries = map[string]struct {
+	answer     func(*Sandbox, *call) any
+	keyword    int    // how long a KeyWord may be; 0 if there is none
+	characters string // what it may have but letters and digits
+}{
+	"DescAccountSummary":      {answer: (*Sandbox).describeAccount},
+	"QueryMailAddressByParam": {(*Sandbox).listSenders, 60, ".-@"},
+	"QueryDomainByParam":      {(*Sandbox).listDomains, 50, ".-"},
 }
 
-// Lengths of a keyword, by the action that takes it, and of a page.
-const (
-	maxSenderKeyword = 60
-	maxDomainKeyword = 50
-	maxPage          = 100
-)
+const maxPage = 100
 
 func checkQuery(c *call) *refusal {
 	for _, name := range []string{"PageNo", "PageSize"} {
@@ -27,12 +26,8 @@ func checkQuery(c *call) *refusal {
 			return invalid(name)
 		}
 	}
-	keyword := c.params["KeyWord"]
-	longest, characters := maxSenderKeyword, ".-@"
-	if c.sign.action == "QueryDomainByParam" {
-		longest, characters = maxDomainKeyword, ".-"
-	}
-	if c.sign.action != "DescAccountSummary" && (len(keyword) > longest || !consistsOf(keyword, characters)) {
+	q, keyword := queries[c.sign.action], c.params["KeyWord"]
+	if q.keyword > 0 && (len(keyword) > q.keyword || !consistsOf(keyword, q.characters)) {
 		return invalid("KeyWord")
 	}
 	return nil

@@ -223,7 +223,7 @@ func (s *Sandbox) deliver(w http.ResponseWriter, c *call) {
 		return
 	}
 	s.log.InfoContext(c.r.Context(), "query answered", "action", c.sign.action, "request_id", c.id)
-	c.succeed(w, queries[c.sign.action](s, c))
+	c.succeed(w, queries[c.sign.action].answer(s, c))
 }
 
 // accept stores the mail of a call for each recipient; a query has none. If the quota
