@@ -2,8 +2,6 @@ package httpapi
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -14,13 +12,6 @@ import (
 	"dmconnector/internal/errcode"
 	"dmconnector/internal/registry"
 )
-
-// setVersion tells the caller the version, for its If-Match.
-func setVersion(h http.Header, version int64) {
-	if version > 0 {
-		h.Set("ETag", fmt.Sprintf(`"%d"`, version))
-	}
-}
 
 // wantedVersion returns the version that the request's If-Match names; 0 means any.
 func (r *request) wantedVersion() (int64, error) {
@@ -44,65 +35,45 @@ type changePage struct {
 	Next    string            `json:"next,omitempty"`
 }
 
-func (s *Server) listChanges(w http.ResponseWriter, r *request) error {
+func (s *Server) listChanges(r *request) (any, error) {
 	var given struct {
-		Before cursor   `json:"before"`
+		Before string   `json:"before" form:"cursor"`
 		Limit  pageSize `json:"limit"`
 	}
 	if err := r.decodeQuery(&given, "before", "limit"); err != nil {
-		return err
+		return nil, err
 	}
 	limit := given.Limit.orDefault()
-	list, err := s.opts.Registry.Changes(r.Context(), string(given.Before), limit+1)
-	if err != nil {
-		return stateError(err)
-	}
-	page := changePage{Changes: []registry.Change{}}
-	page.Changes = append(page.Changes, list[:min(limit, len(list))]...)
+	list, err := s.opts.Registry.Changes(r.Context(), given.Before, limit+1)
+	page := changePage{Changes: list}
 	if len(list) > limit {
-		page.Next = list[limit-1].ID
+		page = changePage{list[:limit], list[limit-1].ID}
 	}
-	writeAnswer(w, page)
-	return nil
+	return page, stateError(err)
 }
 
 // logLevel is the level of this process' log.
 type logLevel struct {
-	Level levelName `json:"level" required:"debug, info, warn or error"`
+	Level string `json:"level" required:"debug, info, warn or error" form:"level"`
 }
 
-type levelName string
-
-func (l *levelName) parse(value any) error {
-	text, _ := value.(string)
-	switch text {
-	case "debug", "info", "warn", "error":
-		*l = levelName(text)
-		return nil
-	default:
-		return errors.New("must be debug, info, warn or error")
-	}
-}
-
-func (s *Server) readLogLevel(w http.ResponseWriter, _ *request) error {
-	writeAnswer(w, logLevel{levelName(strings.ToLower(s.opts.LogLevel.Level().String()))})
-	return nil
+func (s *Server) readLogLevel(*request) (any, error) {
+	return logLevel{strings.ToLower(s.opts.LogLevel.Level().String())}, nil
 }
 
 // putLogLevel sets the level until it is set again or the process ends.
-func (s *Server) putLogLevel(w http.ResponseWriter, r *request) error {
+func (s *Server) putLogLevel(r *request) (any, error) {
 	var given logLevel
 	if err := r.decode(&given, lenient); err != nil {
-		return err
+		return nil, err
 	}
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(given.Level)); err != nil {
-		return err
+		return nil, err
 	}
 	s.opts.LogLevel.Set(level)
-	s.opts.Log.WarnContext(r.Context(), "log level changed", "level", string(given.Level), "actor", r.by.actor)
-	writeAnswer(w, given)
-	return nil
+	s.opts.Log.WarnContext(r.Context(), "log level changed", "level", given.Level, "actor", r.by.actor)
+	return given, nil
 }
 
 func health(w http.ResponseWriter, _ *http.Request) {

@@ -3,9 +3,6 @@ package httpapi
 import (
 	"encoding/json"
 	"errors"
-	"net/http"
-
-	"github.com/go-chi/chi/v5"
 
 	"dmconnector/connector"
 	"dmconnector/internal/errcode"
@@ -34,6 +31,8 @@ type connectorDetails struct {
 	Warnings []connector.Problem `json:"warnings"`
 }
 
+func (c connectorObject) version() int64 { return c.Beyond.Version }
+
 func (s *Server) connectorObject(c registry.Connector) connectorObject {
 	return connectorObject{
 		ID: c.ID, SyncProfile: c.SyncProfile, EnableTokenStorage: c.EnableTokenStorage,
@@ -53,29 +52,22 @@ func orEmpty(object json.RawMessage) json.RawMessage {
 	return object
 }
 
-func (s *Server) writeConnector(w http.ResponseWriter, c registry.Connector) {
-	setVersion(w.Header(), c.Version)
-	writeAnswer(w, s.connectorObject(c))
-}
-
-func (s *Server) listConnectors(w http.ResponseWriter, r *request) error {
+func (s *Server) listConnectors(r *request) (any, error) {
 	list := []connectorObject{}
 	if target := r.URL.Query().Get("target"); target == "" || target == s.factory.Target {
 		for _, c := range s.opts.Registry.Connectors() {
 			list = append(list, s.connectorObject(c))
 		}
 	}
-	writeAnswer(w, list)
-	return nil
+	return list, nil
 }
 
-func (s *Server) readConnector(w http.ResponseWriter, r *request) error {
-	c, ok := s.opts.Registry.Connector(chi.URLParam(r.Request, "id"))
+func (s *Server) readConnector(r *request) (any, error) {
+	c, ok := s.opts.Registry.Connector(r.id())
 	if !ok {
-		return &problem{Code: errcode.ConnectorNotFound}
+		return nil, &problem{Code: errcode.ConnectorNotFound}
 	}
-	s.writeConnector(w, c)
-	return nil
+	return s.connectorObject(c), nil
 }
 
 // connectorDraft is Logto's request for a new connector.
@@ -88,22 +80,18 @@ type connectorDraft struct {
 	Config             map[string]any `json:"config" required:"the connector's JSON"`
 }
 
-func (s *Server) createConnector(w http.ResponseWriter, r *request) error {
+func (s *Server) createConnector(r *request) (any, error) {
 	var given connectorDraft
 	if err := r.decode(&given, lenient); err != nil {
-		return err
+		return nil, err
 	}
 	if given.ConnectorID != FactoryID {
-		return &problem{Code: errcode.UnknownFactory, Errors: []connector.Problem{{Pointer: "/connectorId", Detail: "must be " + FactoryID}}}
+		return nil, &problem{Code: errcode.UnknownFactory, Errors: []connector.Problem{{Pointer: "/connectorId", Detail: "must be " + FactoryID}}}
 	}
 	created, err := s.opts.Registry.Create(r.Context(), r.by.actor, given.ID, registry.Patch{
 		Config: given.Config, Metadata: given.Metadata, SyncProfile: given.SyncProfile, EnableTokenStorage: given.EnableTokenStorage,
 	})
-	if err != nil {
-		return stateError(err)
-	}
-	s.writeConnector(w, created)
-	return nil
+	return s.connectorObject(created), stateError(err)
 }
 
 // connectorPatch is Logto's request to change a connector.
@@ -126,35 +114,27 @@ func (c *config) parse(value any) error {
 	return nil
 }
 
-func (s *Server) patchConnector(w http.ResponseWriter, r *request) error {
+func (s *Server) patchConnector(r *request) (any, error) {
 	version, err := r.wantedVersion()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var given connectorPatch
 	if err := r.decode(&given, lenient); err != nil {
-		return err
+		return nil, err
 	}
 	patch := registry.Patch{Metadata: given.Metadata, SyncProfile: given.SyncProfile, EnableTokenStorage: given.EnableTokenStorage}
 	if given.Config != nil {
 		patch.Config = map[string]any(given.Config)
 	}
-	changed, err := s.opts.Registry.Update(r.Context(), r.by.actor, chi.URLParam(r.Request, "id"), version, patch)
-	if err != nil {
-		return stateError(err)
-	}
-	s.writeConnector(w, changed)
-	return nil
+	changed, err := s.opts.Registry.Update(r.Context(), r.by.actor, r.id(), version, patch)
+	return s.connectorObject(changed), stateError(err)
 }
 
-func (s *Server) deleteConnector(w http.ResponseWriter, r *request) error {
+func (s *Server) deleteConnector(r *request) (any, error) {
 	version, err := r.wantedVersion()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := s.opts.Registry.Delete(r.Context(), r.by.actor, chi.URLParam(r.Request, "id"), version); err != nil {
-		return stateError(err)
-	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
+	return nil, stateError(s.opts.Registry.Delete(r.Context(), r.by.actor, r.id(), version))
 }

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 
 	"dmconnector/connector"
+	"dmconnector/internal/delivery"
 	"dmconnector/internal/errcode"
 	"dmconnector/internal/strictjson"
 )
@@ -94,9 +96,35 @@ func decodeObject(members map[string]any, target any, unknown strictness) error 
 // be.
 type parser interface{ parse(value any) error }
 
+// A form is what a string may be. must is what the error says.
+type form struct {
+	ok   func(text string) bool
+	must string
+}
+
+var (
+	messageID = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`) // a UUID
+	// incidentID is a message's id, or its end, which people see in an error.
+	incidentID = regexp.MustCompile(`^([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{4})?[0-9a-f]{8}$`)
+
+	forms = map[string]form{
+		"cursor":   {messageID.MatchString, "must be next of the page before"},
+		"incident": {incidentID.MatchString, "must be an incident or its last 8 characters"},
+		"level":    oneOf("debug, info, warn or error", "debug", "info", "warn", "error"),
+		"type":     oneOf("one of "+strings.Join(delivery.TypeLabels(), ", "), delivery.TypeLabels()...),
+		// The connector need not exist any more.
+		"connector": {func(text string) bool { return text != "" && len(text) <= 128 && plain(text) }, "must be the id of a connector"},
+	}
+)
+
+func oneOf(named string, list ...string) form {
+	return form{func(text string) bool { return slices.Contains(list, text) }, "must be " + named}
+}
+
 // A decoder decodes JSON objects, as package strictjson reads them, into structs. A
 // field's json tag is the name of its member. The tag required, which describes the
-// member, says that it must not be missing, null or empty. Otherwise null is ignored.
+// member, says that it must not be missing, null or empty. The tag form names the form
+// of a string. Otherwise null is ignored.
 type decoder struct {
 	unknown  strictness
 	problems []connector.Problem
@@ -116,6 +144,8 @@ func (d *decoder) object(pointer string, members map[string]any, target reflect.
 		switch {
 		case required && (member == nil || member == ""):
 			d.problem(pointer+"/"+name, "is missing: %s", what)
+		case given && forms[field.Tag.Get("form")].ok != nil:
+			d.string(pointer+"/"+name, member, value, forms[field.Tag.Get("form")])
 		case given:
 			d.value(pointer+"/"+name, member, value)
 		}
@@ -133,6 +163,15 @@ func (d *decoder) object(pointer string, members map[string]any, target reflect.
 	for _, name := range unknown {
 		d.problem(pointer+"/"+pointerEscapes.Replace(name), "is unknown; known are %s", strings.Join(known, ", "))
 	}
+}
+
+func (d *decoder) string(pointer string, given any, target reflect.Value, f form) {
+	text, _ := given.(string)
+	if !f.ok(text) {
+		d.problem(pointer, "%s", f.must)
+		return
+	}
+	target.SetString(text)
 }
 
 var pointerEscapes = strings.NewReplacer("~", "~0", "/", "~1")

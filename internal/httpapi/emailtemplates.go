@@ -2,9 +2,6 @@ package httpapi
 
 import (
 	"encoding/json"
-	"net/http"
-
-	"github.com/go-chi/chi/v5"
 
 	"dmconnector/connector"
 	"dmconnector/internal/errcode"
@@ -18,21 +15,18 @@ type emailTemplateObject struct {
 	CreatedAt int64 `json:"createdAt"` // milliseconds since 1970
 }
 
+func (e emailTemplateObject) version() int64 { return e.Version }
+
 func templateObject(t registry.EmailTemplate) emailTemplateObject {
 	return emailTemplateObject{TenantID: "default", EmailTemplate: t, CreatedAt: t.Created.UnixMilli()}
 }
 
-func writeTemplates(w http.ResponseWriter, list []registry.EmailTemplate) {
+func templateObjects(list []registry.EmailTemplate) []emailTemplateObject {
 	objects := make([]emailTemplateObject, len(list))
 	for i, t := range list {
 		objects[i] = templateObject(t)
 	}
-	writeAnswer(w, objects)
-}
-
-func writeTemplate(w http.ResponseWriter, t registry.EmailTemplate) {
-	setVersion(w.Header(), t.Version)
-	writeAnswer(w, templateObject(t))
+	return objects
 }
 
 func templateFilter(r *request) registry.TemplateFilter {
@@ -40,23 +34,21 @@ func templateFilter(r *request) registry.TemplateFilter {
 	return registry.TemplateFilter{LanguageTag: query.Get("languageTag"), TemplateType: query.Get("templateType")}
 }
 
-func (s *Server) listTemplates(w http.ResponseWriter, r *request) error {
-	writeTemplates(w, s.opts.Registry.Templates(templateFilter(r)))
-	return nil
+func (s *Server) listTemplates(r *request) (any, error) {
+	return templateObjects(s.opts.Registry.Templates(templateFilter(r))), nil
 }
 
-func (s *Server) readTemplate(w http.ResponseWriter, r *request) error {
-	t, ok := s.opts.Registry.Template(chi.URLParam(r.Request, "id"))
+func (s *Server) readTemplate(r *request) (any, error) {
+	t, ok := s.opts.Registry.Template(r.id())
 	if !ok {
-		return &problem{Code: errcode.EmailTemplateNotFound}
+		return nil, &problem{Code: errcode.EmailTemplateNotFound}
 	}
-	writeTemplate(w, t)
-	return nil
+	return templateObject(t), nil
 }
 
 // putTemplates inserts email templates, or replaces those of the same language and
 // type: all of them or none.
-func (s *Server) putTemplates(w http.ResponseWriter, r *request) error {
+func (s *Server) putTemplates(r *request) (any, error) {
 	var given struct {
 		Templates []struct {
 			LanguageTag  string         `json:"languageTag" required:"a language, such as en or zh-CN"`
@@ -65,10 +57,10 @@ func (s *Server) putTemplates(w http.ResponseWriter, r *request) error {
 		} `json:"templates" required:"a list of email templates"`
 	}
 	if err := r.decode(&given, lenient); err != nil {
-		return err
+		return nil, err
 	}
 	if len(given.Templates) == 0 {
-		return invalidRequest([]connector.Problem{{Pointer: "/templates", Detail: "is empty"}})
+		return nil, invalidRequest([]connector.Problem{{Pointer: "/templates", Detail: "is empty"}})
 	}
 	list := make([]registry.EmailTemplate, len(given.Templates))
 	for i, t := range given.Templates {
@@ -76,63 +68,46 @@ func (s *Server) putTemplates(w http.ResponseWriter, r *request) error {
 		list[i].Details, _ = json.Marshal(t.Details) // decoded JSON always marshals
 	}
 	stored, err := s.opts.Registry.PutTemplates(r.Context(), r.by.actor, list)
-	if err != nil {
-		return stateError(err)
-	}
-	writeTemplates(w, stored)
-	return nil
+	return templateObjects(stored), stateError(err)
 }
 
 // patchTemplate replaces those of a template's details that the body has.
-func (s *Server) patchTemplate(w http.ResponseWriter, r *request) error {
+func (s *Server) patchTemplate(r *request) (any, error) {
 	version, err := r.wantedVersion()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	details, err := r.object()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	t, err := s.opts.Registry.PatchTemplate(r.Context(), r.by.actor, chi.URLParam(r.Request, "id"), version, details)
-	if err != nil {
-		return stateError(err)
-	}
-	writeTemplate(w, t)
-	return nil
+	t, err := s.opts.Registry.PatchTemplate(r.Context(), r.by.actor, r.id(), version, details)
+	return templateObject(t), stateError(err)
 }
 
-func (s *Server) deleteTemplate(w http.ResponseWriter, r *request) error {
+func (s *Server) deleteTemplate(r *request) (any, error) {
 	version, err := r.wantedVersion()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	id := chi.URLParam(r.Request, "id")
-	if t, ok := s.opts.Registry.Template(id); ok && version != 0 && version != t.Version {
-		return &problem{Code: errcode.PreconditionFailed}
+	if t, ok := s.opts.Registry.Template(r.id()); ok && version != 0 && version != t.Version {
+		return nil, &problem{Code: errcode.PreconditionFailed}
 	}
-	if err := s.opts.Registry.DeleteTemplate(r.Context(), r.by.actor, id); err != nil {
-		return stateError(err)
-	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
+	return nil, stateError(s.opts.Registry.DeleteTemplate(r.Context(), r.by.actor, r.id()))
 }
 
 // deleteTemplates requires a filter, so that a forgotten one does not delete all
 // templates, and no other key, so that a misspelt one does not delete too many.
-func (s *Server) deleteTemplates(w http.ResponseWriter, r *request) error {
+func (s *Server) deleteTemplates(r *request) (any, error) {
 	for key := range r.URL.Query() {
 		if key != "languageTag" && key != "templateType" {
-			return &problem{Code: errcode.InvalidRequest, Detail: "the query may only have languageTag and templateType"}
+			return nil, &problem{Code: errcode.InvalidRequest, Detail: "the query may only have languageTag and templateType"}
 		}
 	}
 	filter := templateFilter(r)
 	if filter == (registry.TemplateFilter{}) {
-		return &problem{Code: errcode.FilterRequired, Detail: "add languageTag, templateType or both to the query"}
+		return nil, &problem{Code: errcode.FilterRequired, Detail: "add languageTag, templateType or both to the query"}
 	}
 	n, err := s.opts.Registry.DeleteTemplates(r.Context(), r.by.actor, filter)
-	if err != nil {
-		return stateError(err)
-	}
-	writeAnswer(w, map[string]int{"rowCount": n})
-	return nil
+	return map[string]int{"rowCount": n}, stateError(err)
 }

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"net/http"
 
-	"github.com/go-chi/chi/v5"
-
 	"dmconnector/connector"
 	"dmconnector/internal/errcode"
 )
@@ -46,23 +44,19 @@ func decodeFactory() factoryObject {
 	return factory
 }
 
-func (s *Server) listFactories(w http.ResponseWriter, _ *request) error {
-	writeAnswer(w, []factoryObject{s.factory})
-	return nil
-}
-
-// knownFactory rejects requests for other factories.
-func knownFactory(_ http.ResponseWriter, r *request) error {
-	if chi.URLParam(r.Request, "id") != FactoryID {
+// isFactory rejects the id of another factory.
+func isFactory(_ http.ResponseWriter, r *request) error {
+	if r.id() != FactoryID {
 		return &problem{Code: errcode.FactoryNotFound}
 	}
 	return nil
 }
 
-func (s *Server) readFactory(w http.ResponseWriter, _ *request) error {
-	writeAnswer(w, s.factory)
-	return nil
-}
+func (s *Server) listFactories(*request) (any, error) { return []factoryObject{s.factory}, nil }
+
+func (s *Server) readFactory(*request) (any, error) { return s.factory, nil }
+
+func builtinTemplates(*request) (any, error) { return connector.BuiltinTemplates(), nil }
 
 // validation is everything that is wrong with a config, or doubtful about it.
 type validation struct {
@@ -73,22 +67,16 @@ type validation struct {
 
 // validate checks a config that is not stored. With the id of a stored connector it
 // may have the masks of its secrets.
-func (s *Server) validate(w http.ResponseWriter, r *request) error {
+func (s *Server) validate(r *request) (any, error) {
 	var given struct {
 		Config any    `json:"config" required:"the connector's JSON"`
 		ID     string `json:"id"`
 	}
 	if err := r.decode(&given, strict); err != nil {
-		return err
+		return nil, err
 	}
 	_, report := s.opts.Registry.Check(given.ID, given.Config)
-	writeAnswer(w, validation{
+	return validation{
 		Valid: len(report.Errors) == 0, Errors: inConfig(report.Errors), Warnings: inConfig(report.Warnings),
-	})
-	return nil
-}
-
-func (s *Server) builtinTemplates(w http.ResponseWriter, _ *request) error {
-	writeAnswer(w, connector.BuiltinTemplates())
-	return nil
+	}, nil
 }

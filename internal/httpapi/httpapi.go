@@ -117,54 +117,55 @@ func (s *Server) routes() chi.Router {
 		}
 	}
 	if s.opts.Sessions != nil {
-		r.Get("/api/session", s.handle(s.readSession))
+		r.Get("/api/session", s.answer(s.readSession))
 		r.With(s.before(sameOrigin, readBody(sessionBody))).Post("/api/session", s.handle(s.openSession))
 		r.With(s.before(sameOrigin)).Delete("/api/session", s.handle(s.endSession))
 	}
 
 	// Logto and other backends, with a send token.
 	send := r.With(s.before(s.authenticate(ScopeSend), s.acceptsSends, readBody(sendBody)))
-	send.Post("/api/send", s.handle(s.send))
-	send.Post("/api/connectors/{id}/send", s.handle(s.send))
+	send.Post("/api/send", s.answer(s.send))
+	send.Post("/api/connectors/{id}/send", s.answer(s.send))
 
 	// Admins, with a token or a session of the console.
 	admin := r.With(s.before(s.authenticate(ScopeAdmin), readBody(adminBody)))
 	if s.opts.Registry != nil {
-		admin.Get("/api/connector-factories", s.handle(s.listFactories))
-		factory := admin.With(s.before(knownFactory))
-		factory.Get("/api/connector-factories/{id}", s.handle(s.readFactory))
-		factory.Get("/api/connector-factories/{id}/templates", s.handle(s.builtinTemplates))
-		factory.Post("/api/connector-factories/{id}/validate", s.handle(s.validate))
-		admin.Get("/api/connectors", s.handle(s.listConnectors))
-		admin.Post("/api/connectors", s.handle(s.createConnector))
-		admin.Get("/api/connectors/{id}", s.handle(s.readConnector))
-		admin.Patch("/api/connectors/{id}", s.handle(s.patchConnector))
-		admin.Delete("/api/connectors/{id}", s.handle(s.deleteConnector))
-		admin.Post("/api/connectors/{id}/preview", s.handle(s.preview))
+		admin.Get("/api/connector-factories", s.answer(s.listFactories))
+		factory := admin.With(s.before(isFactory))
+		factory.Get("/api/connector-factories/{id}", s.answer(s.readFactory))
+		factory.Get("/api/connector-factories/{id}/templates", s.answer(builtinTemplates))
+		factory.Post("/api/connector-factories/{id}/validate", s.answer(s.validate))
+		admin.Get("/api/connectors", s.answer(s.listConnectors))
+		admin.Post("/api/connectors", s.answer(s.createConnector))
+		admin.Get("/api/connectors/{id}", s.answer(s.readConnector))
+		admin.Patch("/api/connectors/{id}", s.answer(s.patchConnector))
+		admin.Delete("/api/connectors/{id}", s.answer(s.deleteConnector))
+		admin.Post("/api/connectors/{id}/preview", s.answer(s.preview))
 		r.With(s.before(s.authenticate(ScopeAdmin), s.acceptsSends, readBody(testBody))).
 			Post("/api/connectors/{id}/test", s.handle(s.test))
 		if s.opts.Examine != nil {
-			admin.Post("/api/connectors/{id}/doctor", s.handle(s.examine))
+			admin.Post("/api/connectors/{id}/doctor", s.answer(s.examine))
 		}
-		admin.Get("/api/email-templates", s.handle(s.listTemplates))
-		admin.Put("/api/email-templates", s.handle(s.putTemplates))
-		admin.Delete("/api/email-templates", s.handle(s.deleteTemplates))
-		admin.Get("/api/email-templates/{id}", s.handle(s.readTemplate))
-		admin.Delete("/api/email-templates/{id}", s.handle(s.deleteTemplate))
-		admin.Patch("/api/email-templates/{id}/details", s.handle(s.patchTemplate))
-		admin.Get("/api/audit", s.handle(s.listChanges))
+		admin.Get("/api/email-templates", s.answer(s.listTemplates))
+		admin.Put("/api/email-templates", s.answer(s.putTemplates))
+		admin.Delete("/api/email-templates", s.answer(s.deleteTemplates))
+		admin.Get("/api/email-templates/{id}", s.answer(s.readTemplate))
+		admin.Delete("/api/email-templates/{id}", s.answer(s.deleteTemplate))
+		admin.Patch("/api/email-templates/{id}/details", s.answer(s.patchTemplate))
+		admin.Get("/api/audit", s.answer(s.listChanges))
 	}
 	if s.opts.Messages != nil {
-		admin.Get("/api/messages", s.handle(s.listMessages))
+		admin.Get("/api/messages", s.answer(s.listMessages))
 		admin.Get(eventsPath, s.handle(s.followMessages))
-		admin.Post("/api/messages/search", s.handle(s.searchMessages))
-		admin.Get("/api/messages/{id}", s.handle(s.readMessage))
-		admin.Post("/api/messages/{id}/retry", s.handle(s.retryMessage))
-		admin.Get("/api/statistics", s.handle(s.readStatistics))
+		admin.Post("/api/messages/search", s.answer(s.searchMessages))
+		message := admin.With(s.before(isMessage))
+		message.Get("/api/messages/{id}", s.answer(s.readMessage))
+		message.Post("/api/messages/{id}/retry", s.answer(s.retryMessage))
+		admin.Get("/api/statistics", s.answer(s.readStatistics))
 	}
 	if s.opts.LogLevel != nil {
-		admin.Get("/api/log-level", s.handle(s.readLogLevel))
-		admin.Put("/api/log-level", s.handle(s.putLogLevel))
+		admin.Get("/api/log-level", s.answer(s.readLogLevel))
+		admin.Put("/api/log-level", s.answer(s.putLogLevel))
 	}
 	if s.opts.Inbox != nil {
 		admin.Method(http.MethodGet, "/api/inbox", s.opts.Inbox)

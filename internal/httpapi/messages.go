@@ -6,12 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/go-chi/chi/v5"
 
 	"dmconnector/connector"
 	"dmconnector/internal/delivery"
@@ -21,7 +18,7 @@ import (
 // Messages are the stored messages. The store implements it.
 type Messages interface {
 	// Messages returns those that the filter chooses, newest first and without their
-	// steps.
+	// steps. The list is not nil.
 	Messages(ctx context.Context, f delivery.Filter) ([]delivery.Record, error)
 	// Message reports false if there is none of that id.
 	Message(ctx context.Context, id string) (delivery.Record, bool, error)
@@ -42,98 +39,74 @@ type messagePage struct {
 	Next     string            `json:"next,omitempty"`
 }
 
-func (s *Server) listMessages(w http.ResponseWriter, r *request) error {
+func (s *Server) listMessages(r *request) (any, error) {
 	var given messageFilter
 	if err := r.decodeQuery(&given, "state", "type", "connector", "incident", "since", "until", "before", "limit"); err != nil {
-		return err
+		return nil, err
 	}
-	return s.writeMessages(w, r, given)
+	return s.messagePage(r.Context(), s.filter(given))
 }
 
 // searchMessages is a list whose filter is in the body, where it may have an address.
-func (s *Server) searchMessages(w http.ResponseWriter, r *request) error {
+func (s *Server) searchMessages(r *request) (any, error) {
 	var given messageFilter
 	if err := r.decode(&given, strict); err != nil {
-		return err
+		return nil, err
 	}
-	return s.writeMessages(w, r, given)
-}
-
-func (s *Server) writeMessages(w http.ResponseWriter, r *request, given messageFilter) error {
-	page, err := s.messagePage(r.Context(), s.filter(given))
-	if err != nil {
-		return err
-	}
-	writeAnswer(w, page)
-	return nil
+	return s.messagePage(r.Context(), s.filter(given))
 }
 
 func (s *Server) messagePage(ctx context.Context, filter delivery.Filter) (messagePage, error) {
 	limit := filter.Limit
 	filter.Limit++ // one more tells whether there is a next page
 	list, err := s.opts.Messages.Messages(ctx, filter)
-	if err != nil {
-		return messagePage{}, stateError(err)
-	}
-	page := messagePage{Messages: []delivery.Record{}}
-	page.Messages = append(page.Messages, list[:min(limit, len(list))]...)
+	page := messagePage{Messages: list}
 	if len(list) > limit {
-		page.Next = list[limit-1].ID
+		page = messagePage{list[:limit], list[limit-1].ID}
 	}
-	return page, nil
+	return page, stateError(err)
 }
 
-func (s *Server) readMessage(w http.ResponseWriter, r *request) error {
-	id := chi.URLParam(r.Request, "id")
-	if !messageID.MatchString(id) {
+// isMessage rejects an id that no message can have.
+func isMessage(_ http.ResponseWriter, r *request) error {
+	if !messageID.MatchString(r.id()) {
 		return &problem{Code: errcode.MessageNotFound}
 	}
-	m, ok, err := s.opts.Messages.Message(r.Context(), id)
-	if err != nil {
-		return stateError(err)
-	}
-	if !ok {
-		return &problem{Code: errcode.MessageNotFound}
-	}
-	writeAnswer(w, m)
 	return nil
+}
+
+func (s *Server) readMessage(r *request) (any, error) {
+	m, ok, err := s.opts.Messages.Message(r.Context(), r.id())
+	if err == nil && !ok {
+		return nil, &problem{Code: errcode.MessageNotFound}
+	}
+	return m, stateError(err)
 }
 
 // retryMessage sends a message again that ended without a mail, or perhaps without
 // one.
-func (s *Server) retryMessage(w http.ResponseWriter, r *request) error {
-	id := chi.URLParam(r.Request, "id")
-	if !messageID.MatchString(id) {
-		return &problem{Code: errcode.MessageNotFound}
-	}
-	err := s.opts.Messages.Retry(r.Context(), r.by.actor, id)
-	if rejected, ok := errors.AsType[*delivery.Error](err); ok {
-		return rejected
-	}
-	if err != nil {
-		return stateError(err)
-	}
-	writeJSON(w, http.StatusAccepted, "application/json", sent{id, delivery.StateQueued})
-	return nil
+func (s *Server) retryMessage(r *request) (any, error) {
+	err := s.opts.Messages.Retry(r.Context(), r.by.actor, r.id())
+	return sent{r.id(), delivery.StateQueued}, stateError(err)
 }
 
 // A messageFilter chooses messages.
 type messageFilter struct {
-	States    states      `json:"state"`
-	Type      typeLabel   `json:"type"`
-	Connector connectorID `json:"connector"`
-	Address   address     `json:"address"`
-	Incident  incident    `json:"incident"`
-	Since     timestamp   `json:"since"`
-	Until     timestamp   `json:"until"`
-	Before    cursor      `json:"before"`
-	Limit     pageSize    `json:"limit"`
+	States    states    `json:"state"`
+	Type      string    `json:"type" form:"type"`
+	Connector string    `json:"connector" form:"connector"`
+	Address   address   `json:"address"`
+	Incident  string    `json:"incident" form:"incident"`
+	Since     timestamp `json:"since"`
+	Until     timestamp `json:"until"`
+	Before    string    `json:"before" form:"cursor"`
+	Limit     pageSize  `json:"limit"`
 }
 
 func (s *Server) filter(given messageFilter) delivery.Filter {
 	f := delivery.Filter{
-		States: given.States, Type: string(given.Type), Connector: string(given.Connector), Incident: string(given.Incident),
-		Since: given.Since.Time, Until: given.Until.Time, Before: string(given.Before), Limit: given.Limit.orDefault(),
+		States: given.States, Type: given.Type, Connector: given.Connector, Incident: given.Incident,
+		Since: given.Since.Time, Until: given.Until.Time, Before: given.Before, Limit: given.Limit.orDefault(),
 	}
 	if given.Address != "" {
 		hash := s.opts.Messages.Hash("address", strings.ToLower(string(given.Address)))
@@ -169,30 +142,6 @@ func (list *states) parse(value any) error {
 	return nil
 }
 
-// A typeLabel is a usage type that messages are stored with.
-type typeLabel string
-
-func (t *typeLabel) parse(value any) error {
-	text, _ := value.(string)
-	if labels := delivery.TypeLabels(); !slices.Contains(labels, text) {
-		return errors.New("must be one of " + strings.Join(labels, ", "))
-	}
-	*t = typeLabel(text)
-	return nil
-}
-
-// A connectorID need not be that of a connector which still exists.
-type connectorID string
-
-func (id *connectorID) parse(value any) error {
-	text, _ := value.(string)
-	if text == "" || len(text) > 128 || !plain(text) {
-		return errors.New("must be the id of a connector")
-	}
-	*id = connectorID(text)
-	return nil
-}
-
 type address string
 
 func (a *address) parse(value any) error {
@@ -208,24 +157,6 @@ func (a *address) parse(value any) error {
 	return nil
 }
 
-// messageID matches a message's id, a UUID, and incidentID also its end, which people
-// see in an error.
-var (
-	messageID  = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
-	incidentID = regexp.MustCompile(`^([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{4})?[0-9a-f]{8}$`)
-)
-
-type incident string
-
-func (i *incident) parse(value any) error {
-	text, _ := value.(string)
-	if !incidentID.MatchString(text) {
-		return errors.New("must be an incident or its last 8 characters")
-	}
-	*i = incident(text)
-	return nil
-}
-
 type timestamp struct{ time.Time }
 
 func (t *timestamp) parse(value any) (err error) {
@@ -233,18 +164,6 @@ func (t *timestamp) parse(value any) (err error) {
 	if t.Time, err = time.Parse(time.RFC3339, text); err != nil {
 		return errors.New("must be a time such as 2026-01-31T08:00:00Z (RFC 3339)")
 	}
-	return nil
-}
-
-// A cursor is the id that a page ends with.
-type cursor string
-
-func (c *cursor) parse(value any) error {
-	text, _ := value.(string)
-	if !messageID.MatchString(text) {
-		return errors.New("must be next of the page before")
-	}
-	*c = cursor(text)
 	return nil
 }
 

@@ -30,7 +30,7 @@ type remembered struct {
 
 func (m *remembered) Messages(_ context.Context, f delivery.Filter) ([]delivery.Record, error) {
 	m.filter = f
-	return m.list[:min(f.Limit, len(m.list))], m.err
+	return append([]delivery.Record{}, m.list[:min(f.Limit, len(m.list))]...), m.err
 }
 
 func (m *remembered) Statistics(_ context.Context, q delivery.StatisticsQuery) (delivery.Statistics, error) {

@@ -22,6 +22,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
 
+	"dmconnector/internal/delivery"
 	"dmconnector/internal/errcode"
 )
 
@@ -47,6 +48,39 @@ func (s *Server) handle(h func(http.ResponseWriter, *request) error) http.Handle
 		}
 	}
 }
+
+// answer adapts a handler that returns what to answer as JSON. Nil is 204, a queued
+// message 202, and an object with a version has it as its ETag, for If-Match.
+func (s *Server) answer(h func(*request) (any, error)) http.HandlerFunc {
+	return s.handle(func(w http.ResponseWriter, r *request) error {
+		answer, err := h(r)
+		if err != nil {
+			return err
+		}
+		status := http.StatusOK
+		switch known := answer.(type) {
+		case nil:
+			w.WriteHeader(http.StatusNoContent)
+			return nil
+		case sent:
+			if known.State == delivery.StateQueued {
+				status = http.StatusAccepted
+			}
+		case versioned:
+			if version := known.version(); version > 0 {
+				w.Header().Set("ETag", fmt.Sprintf(`"%d"`, version))
+			}
+		}
+		writeJSON(w, status, "application/json", answer)
+		return nil
+	})
+}
+
+// A versioned object is stored with a version. 0 means that it is not stored.
+type versioned interface{ version() int64 }
+
+// id is the id in the request's path.
+func (r *request) id() string { return chi.URLParam(r.Request, "id") }
 
 // before makes middleware of steps that come before a handler. The first error ends
 // the request.

@@ -60,7 +60,9 @@ func problemOf(err error) *problem {
 // stateError is the error of a call that reads or writes the state: the state is not
 // available, unless the error says otherwise.
 func stateError(err error) error {
-	if _, ok := errors.AsType[*registry.Error](err); ok {
+	_, rejected := errors.AsType[*registry.Error](err)
+	_, failed := errors.AsType[*delivery.Error](err)
+	if err == nil || rejected || failed {
 		return err
 	}
 	return &problem{Code: errcode.Unavailable, Detail: "the state is not available", retryAfter: time.Second, err: err}

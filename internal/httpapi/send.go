@@ -7,8 +7,6 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/go-chi/chi/v5"
-
 	"dmconnector/connector"
 	"dmconnector/internal/delivery"
 	"dmconnector/internal/errcode"
@@ -28,36 +26,28 @@ var respondAsync = regexp.MustCompile(`(?i)(^|,)\s*respond-async\s*(,|;|$)`)
 
 // send takes Logto's request {to, type, payload, ip?}. It answers 200 when Aliyun has
 // accepted the mail, and 202 when the message is queued.
-func (s *Server) send(w http.ResponseWriter, r *request) error {
-	target, ok := s.opts.Delivery.Connector(chi.URLParam(r.Request, "id"))
+func (s *Server) send(r *request) (any, error) {
+	target, ok := s.opts.Delivery.Connector(r.id())
 	if !ok {
-		return &problem{Code: errcode.ConnectorNotFound}
+		return nil, &problem{Code: errcode.ConnectorNotFound}
 	}
 	if !r.by.sendsThrough(target.ID) {
-		return &problem{Code: errcode.Forbidden, Detail: "the token is for another connector"}
+		return nil, &problem{Code: errcode.Forbidden, Detail: "the token is for another connector"}
 	}
 	key := r.Header.Get("Idempotency-Key")
 	if len(key) > maxKey {
-		return &problem{Code: errcode.InvalidRequest, Detail: "the Idempotency-Key is longer than 255 bytes"}
+		return nil, &problem{Code: errcode.InvalidRequest, Detail: "the Idempotency-Key is longer than 255 bytes"}
 	}
 	message, err := connector.ParseMessage(r.body)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	report, err := s.opts.Delivery.Send(r.Context(), target, delivery.Request{
 		Message: message, Arrived: r.arrived, BodySum: sha256.Sum256(r.body), IdempotencyKey: key,
 		Queue: respondAsync.MatchString(strings.Join(r.Header.Values("Prefer"), ",")),
 	})
-	if err != nil {
-		return err
-	}
-	r.incident = report.ID
-	status := http.StatusOK
-	if report.State == delivery.StateQueued {
-		status = http.StatusAccepted
-	}
-	writeJSON(w, status, "application/json", sent{report.ID, report.State})
-	return nil
+	r.incident = report.ID // a failure names its own
+	return sent{report.ID, report.State}, err
 }
 
 // isSend reports whether the request is for a send route, with whatever method. Its

@@ -38,8 +38,8 @@ type session struct {
 	State   string    `json:"state"` // its kind
 }
 
-func (s *Server) writeSession(w http.ResponseWriter, by caller, expires time.Time) {
-	writeAnswer(w, session{by.actor, expires, s.opts.Inbox != nil, s.opts.Version, s.opts.State})
+func (s *Server) session(by caller, expires time.Time) session {
+	return session{by.actor, expires, s.opts.Inbox != nil, s.opts.Version, s.opts.State}
 }
 
 // openSession signs a browser in with an admin token.
@@ -62,17 +62,13 @@ func (s *Server) openSession(w http.ResponseWriter, r *request) error {
 	}
 	s.opts.Log.InfoContext(r.Context(), "signed in", "actor", by.actor)
 	s.setSessionCookie(w, r, secret)
-	s.writeSession(w, by, expires)
+	writeAnswer(w, s.session(by, expires))
 	return nil
 }
 
-func (s *Server) readSession(w http.ResponseWriter, r *request) error {
+func (s *Server) readSession(r *request) (any, error) {
 	by, expires, err := s.resume(r.Context(), r, sessionSecret(r))
-	if err != nil {
-		return err
-	}
-	s.writeSession(w, by, expires)
-	return nil
+	return s.session(by, expires), err
 }
 
 // endSession signs out. It also clears the cookie of a session that is over.

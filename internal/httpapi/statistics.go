@@ -3,7 +3,6 @@ package httpapi
 import (
 	"cmp"
 	"fmt"
-	"net/http"
 	"strconv"
 	"time"
 
@@ -40,19 +39,19 @@ func (s *step) parse(value any) error {
 
 // readStatistics counts the messages of the hour before now, unless the request says
 // otherwise.
-func (s *Server) readStatistics(w http.ResponseWriter, r *request) error {
+func (s *Server) readStatistics(r *request) (any, error) {
 	var given struct {
-		Since     timestamp   `json:"since"`
-		Until     timestamp   `json:"until"`
-		Connector connectorID `json:"connector"`
-		Type      typeLabel   `json:"type"`
-		Step      step        `json:"step"`
+		Since     timestamp `json:"since"`
+		Until     timestamp `json:"until"`
+		Connector string    `json:"connector" form:"connector"`
+		Type      string    `json:"type" form:"type"`
+		Step      step      `json:"step"`
 	}
 	if err := r.decodeQuery(&given, "since", "until", "step", "connector", "type"); err != nil {
-		return err
+		return nil, err
 	}
 	q := delivery.StatisticsQuery{
-		Since: given.Since.Time, Until: given.Until.Time, Connector: string(given.Connector), Type: string(given.Type),
+		Since: given.Since.Time, Until: given.Until.Time, Connector: given.Connector, Type: given.Type,
 		Step: cmp.Or(time.Duration(given.Step)*time.Second, defaultStep),
 	}
 	if q.Until.IsZero() {
@@ -62,16 +61,12 @@ func (s *Server) readStatistics(w http.ResponseWriter, r *request) error {
 		q.Since = q.Until.Add(-defaultRange)
 	}
 	if !q.Until.After(q.Since) {
-		return invalidRequest([]connector.Problem{{Pointer: "/until", Detail: "must be after since"}})
+		return nil, invalidRequest([]connector.Problem{{Pointer: "/until", Detail: "must be after since"}})
 	}
 	if q.Buckets() > maxBuckets {
 		detail := fmt.Sprintf("is too small: there would be more than %d counts", maxBuckets)
-		return invalidRequest([]connector.Problem{{Pointer: "/step", Detail: detail}})
+		return nil, invalidRequest([]connector.Problem{{Pointer: "/step", Detail: detail}})
 	}
 	counted, err := s.opts.Messages.Statistics(r.Context(), q)
-	if err != nil {
-		return stateError(err)
-	}
-	writeAnswer(w, statistics{q.Since, q.Until, int(q.Step / time.Second), counted})
-	return nil
+	return statistics{q.Since, q.Until, int(q.Step / time.Second), counted}, stateError(err)
 }

@@ -11,8 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-chi/chi/v5"
-
 	"dmconnector/connector"
 	"dmconnector/internal/delivery"
 	"dmconnector/internal/doctor"
@@ -88,7 +86,7 @@ func (s *Server) test(w http.ResponseWriter, r *request) error {
 	if err := r.decode(&given, lenient); err != nil {
 		return err
 	}
-	target, err := s.trial(chi.URLParam(r.Request, "id"), given.Config)
+	target, err := s.trial(r.id(), given.Config)
 	if err != nil {
 		return err
 	}
@@ -172,14 +170,14 @@ type previewed struct {
 }
 
 // preview composes a mail and sends nothing.
-func (s *Server) preview(w http.ResponseWriter, r *request) error {
+func (s *Server) preview(r *request) (any, error) {
 	var given previewRequest
 	if err := r.decode(&given, strict); err != nil {
-		return err
+		return nil, err
 	}
-	target, err := s.trial(chi.URLParam(r.Request, "id"), given.Config)
+	target, err := s.trial(r.id(), given.Config)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	message := connector.SampleMessage(given.Type)
 	if given.Sample != nil && !*given.Sample {
@@ -192,16 +190,15 @@ func (s *Server) preview(w http.ResponseWriter, r *request) error {
 	message.To = cmp.Or(string(given.To), message.To)
 	mail, trace, err := target.Composer.Compose(message)
 	if missing, ok := errors.AsType[*connector.MissingVariablesError](err); ok {
-		return &problem{Code: errcode.VariableMissing, Detail: missing.Error()}
+		return nil, &problem{Code: errcode.VariableMissing, Detail: missing.Error()}
 	}
 	if err != nil {
-		return &problem{Code: errcode.TemplateNotFound, Detail: err.Error()}
+		return nil, &problem{Code: errcode.TemplateNotFound, Detail: err.Error()}
 	}
-	writeAnswer(w, previewed{
+	return previewed{
 		To: mail.To, AccountName: mail.AccountName, FromAlias: mail.FromAlias, ReplyAddress: mail.ReplyAddress, TagName: mail.TagName,
 		Subject: mail.Subject, HTML: mail.HTMLBody, Text: mail.TextBody, Template: trace,
-	})
-	return nil
+	}, nil
 }
 
 // An Examiner looks for what keeps a connector from sending.
@@ -212,22 +209,22 @@ const examinationTime = 25 * time.Second
 
 // examine examines a stored connector, or the config in the request. Direct Mail
 // allows few of the questions a minute, so only one examination runs at a time.
-func (s *Server) examine(w http.ResponseWriter, r *request) error {
+func (s *Server) examine(r *request) (any, error) {
 	var given struct {
 		Config any `json:"config"`
 	}
 	if err := r.decode(&given, strict); err != nil {
-		return err
+		return nil, err
 	}
-	target, err := s.trial(chi.URLParam(r.Request, "id"), given.Config)
+	target, err := s.trial(r.id(), given.Config)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	select {
 	case s.examining <- struct{}{}:
 		defer func() { <-s.examining }()
 	default:
-		return &problem{Code: errcode.Overloaded, Detail: "another examination is running", retryAfter: time.Second}
+		return nil, &problem{Code: errcode.Overloaded, Detail: "another examination is running", retryAfter: time.Second}
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), examinationTime)
 	defer cancel()
@@ -240,11 +237,10 @@ func (s *Server) examine(w http.ResponseWriter, r *request) error {
 	}()
 	report, err := s.opts.Examine(ctx, target.Composer.Config())
 	if err != nil {
-		return &problem{Code: errcode.InvalidConfig, Detail: err.Error()}
+		return nil, &problem{Code: errcode.InvalidConfig, Detail: err.Error()}
 	}
 	if s.draining.Load() != nil {
-		return &problem{Code: errcode.Unavailable, Detail: "the service is shutting down"} // the report may be incomplete
+		return nil, &problem{Code: errcode.Unavailable, Detail: "the service is shutting down"} // the report may be incomplete
 	}
-	writeAnswer(w, report)
-	return nil
+	return report, nil
 }
