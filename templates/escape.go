@@ -29,7 +29,7 @@ func (e escape) append(dst []byte, s string) []byte {
 	case escapeWord:
 		for _, r := range s {
 			if isAlnum(r) {
-				dst = append(dst, byte(r))
+				dst = utf8.AppendRune(dst, r)
 			}
 		}
 		return dst
