@@ -182,8 +182,7 @@ func (a *analysis) startTag(start, end int, token html.Token, s surrounding) str
 // rawText places the marks in an element's content that is not HTML. It
 // reports whether all readers agree where it ends.
 func (a *analysis) rawText(start, end int, element string, s surrounding) bool {
-	content := a.doc[start:end]
-	if a.odd && looksLikeTag(content) {
+	if a.odd && tagLike.MatchString(a.doc[start:end]) {
 		return false
 	}
 	where := "<" + element + ">"
@@ -202,18 +201,7 @@ func (a *analysis) rawText(start, end int, element string, s surrounding) bool {
 	return true
 }
 
-func looksLikeTag(content string) bool {
-	for {
-		i := strings.IndexByte(content, '<')
-		if i < 0 || i == len(content)-1 {
-			return false
-		}
-		content = content[i+1:]
-		if c := content[0]; isAlnum(rune(c)) || c == '/' || c == '!' || c == '?' {
-			return true
-		}
-	}
-}
+var tagLike = regexp.MustCompile(`<[A-Za-z0-9/!?]`)
 
 // placeGuarded places marks in a text that ends at a certain tag, taking out
 // those that could become part of it; in a script also those that could close
