@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -16,6 +17,7 @@ import (
 	"dmconnector/aliyundm/sandbox"
 	"dmconnector/connector"
 	"dmconnector/internal/delivery"
+	"dmconnector/internal/errcode"
 	"dmconnector/internal/httpapi"
 	"dmconnector/internal/registry"
 	"dmconnector/internal/store"
@@ -135,25 +137,35 @@ func TestLogtosConnectorSendsEveryType(t *testing.T) {
 	}
 }
 
-// What Logto shows its caller, an unauthenticated browser, is our problem and
-// nothing of the request.
-func TestLogtosConnectorShowsOurProblem(t *testing.T) {
+// What Logto shows its caller, an unauthenticated browser, is one sentence for the
+// person with the end of the incident, or on request our problem; and nothing of the
+// message.
+func TestLogtosConnectorShowsOurSentence(t *testing.T) {
 	url := start(t).url
 	message := map[string]any{"to": "a@b.example,c@d.example", "type": "SignIn", "payload": map[string]any{"code": "424242"}}
 	tests := map[string]struct{ authorization, want string }{
-		"two recipients":   {token, "invalid_recipient"},
-		"no authorization": {"", "unauthorized"},
-		"a wrong token":    {"Bearer wrong", "unauthorized"},
+		"two recipients":   {token, string(errcode.InvalidRecipient)},
+		"no authorization": {"", string(errcode.Unauthorized)},
+		"a wrong token":    {"Bearer wrong", string(errcode.Unauthorized)},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			result := sendAll(t, map[string]string{"endpoint": url + "/api/send", "authorization": tt.authorization}, message)[0]
-			shown, _ := result["error"].(string)
-			var problem map[string]any
-			if err := json.Unmarshal([]byte(shown), &problem); err != nil || problem["code"] != tt.want {
-				t.Fatalf("Logto shows %q", shown)
+			shownBy := func(endpoint string) string {
+				result := sendAll(t, map[string]string{"endpoint": endpoint, "authorization": tt.authorization}, message)[0]
+				shown, _ := result["error"].(string)
+				if strings.Contains(shown, "424242") || strings.Contains(shown, "b.example") || strings.Contains(shown, token) {
+					t.Errorf("Logto shows %q", shown)
+				}
+				return shown
 			}
-			if strings.Contains(shown, "424242") || strings.Contains(shown, "b.example") || strings.Contains(shown, token) {
+			sentence := regexp.MustCompile(`^` + regexp.QuoteMeta(errcode.Of(errcode.Code(tt.want)).Person) + ` \[[0-9a-f]{8}\]$`)
+			for _, endpoint := range []string{url + "/api/send", url + "/api/send?errors=text"} {
+				if shown := shownBy(endpoint); !sentence.MatchString(shown) {
+					t.Errorf("%s: Logto shows %q", endpoint, shown)
+				}
+			}
+			var problem map[string]any
+			if shown := shownBy(url + "/api/send?errors=json"); json.Unmarshal([]byte(shown), &problem) != nil || problem["code"] != tt.want {
 				t.Errorf("Logto shows %q", shown)
 			}
 		})

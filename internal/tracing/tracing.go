@@ -38,7 +38,7 @@ type Environment func(name string) string
 // outage, and holds up nothing.
 func Open(ctx context.Context, env Environment, version string, log *slog.Logger) *Tracing {
 	off := strings.EqualFold(env("OTEL_SDK_DISABLED"), "true") || env("OTEL_TRACES_EXPORTER") == "none"
-	if _, endpoint := env.setting("ENDPOINT"); off || endpoint == "" {
+	if _, endpoint := env.setting("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"); off || endpoint == "" {
 		return nil
 	}
 	provider, err := open(ctx, env, version, log)
@@ -52,12 +52,11 @@ func Open(ctx context.Context, env Environment, version string, log *slog.Logger
 
 // setting returns the exporter's setting for traces if there is one, else the general
 // one, and the name of its variable.
-func (env Environment) setting(name string) (variable, value string) {
-	variable = "OTEL_EXPORTER_OTLP_TRACES_" + name
-	if env(variable) == "" {
-		variable = "OTEL_EXPORTER_OTLP_" + name
+func (env Environment) setting(forTraces, general string) (variable, value string) {
+	if value := env(forTraces); value != "" {
+		return forTraces, value
 	}
-	return variable, env(variable)
+	return general, env(general)
 }
 
 func open(ctx context.Context, env Environment, version string, log *slog.Logger) (*sdktrace.TracerProvider, error) {
@@ -86,14 +85,14 @@ func open(ctx context.Context, env Environment, version string, log *slog.Logger
 // check finds what the exporter would pass over in silence. Values may hold
 // keys, so that errors name variables only.
 func (env Environment) check() error {
-	if name, protocol := env.setting("PROTOCOL"); protocol != "" && protocol != "http/protobuf" {
+	if name, protocol := env.setting("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"); protocol != "" && protocol != "http/protobuf" {
 		return fmt.Errorf("%s must be http/protobuf, which collectors take at port 4318", name)
 	}
-	name, endpoint := env.setting("ENDPOINT")
+	name, endpoint := env.setting("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 	if u, err := url.Parse(endpoint); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return fmt.Errorf("%s must be an http or https URL", name)
 	}
-	name, headers := env.setting("HEADERS")
+	name, headers := env.setting("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS")
 	for header := range strings.SplitSeq(headers, ",") {
 		key, value, found := strings.Cut(header, "=")
 		_, err := url.PathUnescape(value)
