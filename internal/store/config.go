@@ -3,7 +3,6 @@ package store
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -56,9 +55,8 @@ func (s *Store) Revision(ctx context.Context) (int64, error) {
 	return transact(ctx, s.engine.read, revision)
 }
 
-func revision(t *tx) (number int64, err error) {
-	err = t.row(`SELECT number FROM revision WHERE name = 'configuration'`).Scan(&number)
-	return number, err
+func revision(t *tx) (int64, error) {
+	return value[int64](t, `SELECT number FROM revision WHERE name = 'configuration'`)
 }
 
 // Configuration returns all connectors and email templates, see [registry.Store].
@@ -96,18 +94,8 @@ SELECT id, version, config, metadata, sync_profile, enable_token_storage, create
 func connectorPurpose(id string) string { return "connector/" + id }
 
 // scanConnector leaves the config sealed.
-func scanConnector(row scanner) (registry.StoredConnector, error) {
-	var (
-		c                registry.StoredConnector
-		sealed           []byte
-		metadata         string
-		sync, tokens     int
-		created, updated int64
-	)
-	err := row.Scan(&c.ID, &c.Version, &sealed, &metadata, &sync, &tokens, &created, &updated)
-	c.Config, c.Metadata = sealed, json.RawMessage(metadata)
-	c.SyncProfile, c.EnableTokenStorage = sync == 1, tokens == 1
-	c.Created, c.Updated = fromMicros(created), fromMicros(updated)
+func scanConnector(row scanner) (c registry.StoredConnector, err error) {
+	err = row.Scan(&c.ID, &c.Version, (*[]byte)(&c.Config), stored{&c.Metadata}, &c.SyncProfile, &c.EnableTokenStorage, stored{&c.Created}, stored{&c.Updated})
 	return c, err
 }
 
@@ -130,62 +118,53 @@ VALUES ($1, 1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING`,
 func (s *Store) UpdateConnector(ctx context.Context, c registry.StoredConnector, change registry.Change) error {
 	sealed := s.ring.Seal(connectorPurpose(c.ID), c.Config)
 	return s.configure(ctx, change, func(t *tx, _ time.Time) error {
-		updated, err := t.exec(`
+		return t.change("connector", c.ID, `
 UPDATE connector SET version = $2, config = $3, metadata = $4, sync_profile = $5, enable_token_storage = $6, updated_at = $7
 WHERE id = $1 AND version = $2 - 1`,
 			c.ID, c.Version, sealed, cmp.Or(string(c.Metadata), "{}"), number(c.SyncProfile), number(c.EnableTokenStorage), micros(c.Updated))
-		if err == nil && updated == 0 {
-			return missed(t, `SELECT count(*) FROM connector WHERE id = $1`, c.ID)
-		}
-		return err
 	})
 }
 
 // DeleteConnector deletes a connector, see [registry.Store].
 func (s *Store) DeleteConnector(ctx context.Context, id string, version int64, change registry.Change) error {
 	return s.configure(ctx, change, func(t *tx, _ time.Time) error {
-		deleted, err := t.exec(`DELETE FROM connector WHERE id = $1 AND (version = $2 OR $2 = 0)`, id, version)
-		if err == nil && deleted == 0 {
-			return missed(t, `SELECT count(*) FROM connector WHERE id = $1`, id)
-		}
-		return err
+		return t.change("connector", id, `DELETE FROM connector WHERE id = $1 AND (version = $2 OR $2 = 0)`, id, version)
 	})
 }
 
-// missed says why no row has the id and the version. count counts the rows with
-// the id.
-func missed(t *tx, count, id string) error {
-	var n int
-	if err := t.row(count, id).Scan(&n); err != nil {
+// change changes the row of a table that has the id and what else the statement asks
+// for. Without such a row it returns ErrChanged or ErrNotFound of package registry.
+func (t *tx) change(table, id, statement string, args ...any) error {
+	changed, err := t.exec(statement, args...)
+	if err != nil || changed > 0 {
 		return err
 	}
-	if n == 0 {
+	n, err := value[int](t, `SELECT count(*) FROM `+table+` WHERE id = $1`, id)
+	switch {
+	case err != nil:
+		return err
+	case n == 0:
 		return registry.ErrNotFound
+	default:
+		return registry.ErrChanged
 	}
-	return registry.ErrChanged
 }
 
 const templateColumns = `id, language_tag, template_type, details, version, created_at`
 
-func scanTemplate(row scanner) (registry.EmailTemplate, error) {
-	var (
-		e       registry.EmailTemplate
-		details string
-		created int64
-	)
-	err := row.Scan(&e.ID, &e.LanguageTag, &e.TemplateType, &details, &e.Version, &created)
-	e.Details, e.Created = json.RawMessage(details), fromMicros(created)
+func scanTemplate(row scanner) (e registry.EmailTemplate, err error) {
+	err = row.Scan(&e.ID, &e.LanguageTag, &e.TemplateType, stored{&e.Details}, &e.Version, stored{&e.Created})
 	return e, err
 }
 
 // PutTemplates inserts or replaces email templates, see [registry.Store].
 func (s *Store) PutTemplates(ctx context.Context, given []registry.EmailTemplate, change registry.Change) ([]registry.EmailTemplate, error) {
-	var stored []registry.EmailTemplate
+	var put []registry.EmailTemplate
 	err := s.configure(ctx, change, func(t *tx, _ time.Time) error {
-		put := make([]registry.EmailTemplate, len(given))
+		list := make([]registry.EmailTemplate, len(given))
 		for i, e := range given {
 			var err error
-			put[i], err = scanTemplate(t.row(`
+			list[i], err = scanTemplate(t.row(`
 INSERT INTO email_template (id, language_tag, template_type, details, version, created_at) VALUES ($1, $2, $3, $4, 1, $5)
 ON CONFLICT (language_tag, template_type) DO UPDATE SET details = excluded.details, version = email_template.version + 1
 RETURNING `+templateColumns, e.ID, e.LanguageTag, e.TemplateType, string(e.Details), micros(e.Created)))
@@ -193,35 +172,27 @@ RETURNING `+templateColumns, e.ID, e.LanguageTag, e.TemplateType, string(e.Detai
 				return err
 			}
 		}
-		stored = put
+		put = list
 		return nil
 	})
 	if err != nil {
-		return nil, err
+		return nil, err // the step may still write put
 	}
-	return stored, nil
+	return put, nil
 }
 
 // UpdateTemplate replaces the details of an email template, see [registry.Store].
 func (s *Store) UpdateTemplate(ctx context.Context, e registry.EmailTemplate, change registry.Change) error {
 	return s.configure(ctx, change, func(t *tx, _ time.Time) error {
-		updated, err := t.exec(`UPDATE email_template SET details = $3, version = $2 WHERE id = $1 AND version = $2 - 1`,
+		return t.change("email_template", e.ID, `UPDATE email_template SET details = $3, version = $2 WHERE id = $1 AND version = $2 - 1`,
 			e.ID, e.Version, string(e.Details))
-		if err == nil && updated == 0 {
-			return missed(t, `SELECT count(*) FROM email_template WHERE id = $1`, e.ID)
-		}
-		return err
 	})
 }
 
 // DeleteTemplate deletes an email template, see [registry.Store].
 func (s *Store) DeleteTemplate(ctx context.Context, id string, change registry.Change) error {
 	return s.configure(ctx, change, func(t *tx, _ time.Time) error {
-		deleted, err := t.exec(`DELETE FROM email_template WHERE id = $1`, id)
-		if err == nil && deleted == 0 {
-			return registry.ErrNotFound
-		}
-		return err
+		return t.change("email_template", id, `DELETE FROM email_template WHERE id = $1`, id)
 	})
 }
 
@@ -258,16 +229,10 @@ SELECT id, at, actor, action, subject, detail FROM audit WHERE $1 = '' OR id < $
 	})
 }
 
-func scanChange(row scanner) (registry.Change, error) {
-	var (
-		c      registry.Change
-		at     int64
-		detail string
-	)
-	err := row.Scan(&c.ID, &at, &c.Actor, &c.Action, &c.Subject, &detail)
-	c.At = fromMicros(at)
-	if detail != noDetail {
-		c.Detail = json.RawMessage(detail)
+func scanChange(row scanner) (c registry.Change, err error) {
+	err = row.Scan(&c.ID, stored{&c.At}, &c.Actor, &c.Action, &c.Subject, stored{&c.Detail})
+	if string(c.Detail) == noDetail {
+		c.Detail = nil
 	}
 	return c, err
 }

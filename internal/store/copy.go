@@ -131,14 +131,11 @@ func (tb *table) clear(t *tx) error {
 		_, err := t.exec(`DELETE FROM ` + tb.name)
 		return err
 	}
-	var n int
-	if err := t.row(`SELECT count(*) FROM ` + tb.name).Scan(&n); err != nil {
-		return err
+	n, err := value[int](t, `SELECT count(*) FROM `+tb.name)
+	if err == nil && n > 0 {
+		err = fmt.Errorf("the state to copy to is not empty: table %s has %d rows", tb.name, n)
 	}
-	if n > 0 {
-		return fmt.Errorf("the state to copy to is not empty: table %s has %d rows", tb.name, n)
-	}
-	return nil
+	return err
 }
 
 // copyChunk is how many rows are read and written at once: neither database takes any

@@ -95,7 +95,7 @@ const (
 // others, only rows of earlier processes.
 func (s *Store) heartbeat(ctx context.Context) error {
 	now := s.engine.now()
-	live, err := transact(ctx, s.write, func(t *tx) (live int64, err error) {
+	live, err := transact(ctx, s.write, func(t *tx) (int64, error) {
 		if _, err := t.exec(`INSERT INTO replica (id, seen_at) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at`, s.self, micros(now)); err != nil {
 			return 0, err
 		}
@@ -110,17 +110,13 @@ func (s *Store) heartbeat(ctx context.Context) error {
 	return err
 }
 
-func liveReplicas(t *tx, now time.Time) (n int64, err error) {
-	err = t.row(`SELECT count(*) FROM replica WHERE seen_at > $1`, micros(now.Add(-liveFor))).Scan(&n)
-	return n, err
+func liveReplicas(t *tx, now time.Time) (int64, error) {
+	return value[int64](t, `SELECT count(*) FROM replica WHERE seen_at > $1`, micros(now.Add(-liveFor)))
 }
 
 // leave tells the other replicas that this process is gone.
 func (s *Store) leave() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	_ = s.engine.write(ctx, func(t *tx) error {
-		_, err := t.exec(`DELETE FROM replica WHERE id = $1`, s.self)
-		return err
-	})
+	_, _ = s.exec(ctx, `DELETE FROM replica WHERE id = $1`, s.self)
 }

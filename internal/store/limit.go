@@ -3,7 +3,6 @@ package store
 import (
 	"bytes"
 	"cmp"
-	"encoding/json"
 	"slices"
 	"sync"
 	"time"
@@ -34,9 +33,8 @@ WHERE {greatest}(rate_limit.full_at, $3) + $4 <= $5`, c.Subject[:], at+interval,
 		}
 		// No charge leads beyond this time. What is later was charged while the limit was
 		// longer or a clock was wrong, and must not reject until then.
-		var full int64
-		err = t.row(`UPDATE rate_limit SET full_at = {least}(full_at, $2) WHERE subject = $1 RETURNING full_at`,
-			c.Subject[:], at+per+clockSlack.Microseconds()).Scan(&full)
+		full, err := value[int64](t, `UPDATE rate_limit SET full_at = {least}(full_at, $2) WHERE subject = $1 RETURNING full_at`,
+			c.Subject[:], at+per+clockSlack.Microseconds())
 		if err != nil {
 			return nil, 0, err
 		}
@@ -62,13 +60,6 @@ func refund(t *tx, charges []delivery.Charge) error {
 
 // intervalOf is the time in which one of a limit is refilled, in microseconds.
 func intervalOf(c delivery.Charge) int64 { return c.Per.Microseconds() / int64(c.Count) }
-
-// appendCharges appends what a message was charged, as it is stored.
-func appendCharges(list []delivery.Charge, stored string) ([]delivery.Charge, error) {
-	var charges []delivery.Charge
-	err := json.Unmarshal([]byte(stored), &charges)
-	return append(list, charges...), err
-}
 
 // An exceededCache knows for a moment which limits are used up.
 type exceededCache struct {

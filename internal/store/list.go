@@ -2,8 +2,8 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -18,51 +18,32 @@ import (
 const recordColumns = `id, connector, type, mode, state, code, recipient, body, attempts, due_at, expires_at, created_at, updated_at, payload IS NOT NULL`
 
 // scanRecord scans [recordColumns], and further columns after them.
-func scanRecord(row scanner, more ...any) (delivery.Record, error) {
-	var (
-		r                              delivery.Record
-		body                           []byte
-		due, expires, created, updated int64
-		sealed                         bool
-	)
-	err := row.Scan(append([]any{
-		&r.ID, &r.Connector, &r.Type, &r.Mode, &r.State, &r.Code, &r.Recipient, &body,
-		&r.Attempts, &due, &expires, &created, &updated, &sealed,
+func scanRecord(row scanner, more ...any) (r delivery.Record, err error) {
+	var due time.Time
+	var sealed bool
+	err = row.Scan(append([]any{
+		&r.ID, &r.Connector, &r.Type, &r.Mode, &r.State, &r.Code, &r.Recipient, stored{(*[sha256.Size]byte)(&r.Body)},
+		&r.Attempts, stored{&due}, stored{&r.Expires}, stored{&r.Created}, stored{&r.Updated}, &sealed,
 	}, more...)...)
 	if err != nil {
-		return r, err
+		return r, fmt.Errorf("read message %s: %w", r.ID, err)
 	}
-	copy(r.Body[:], body)
-	r.Expires, r.Created, r.Updated = fromMicros(expires), fromMicros(created), fromMicros(updated)
 	if r.State == delivery.StateQueued {
-		r.Due = fromMicros(due)
+		r.Due = due
 	}
 	r.Retryable = sealed && r.State.Kind().Retryable
 	return r, nil
 }
 
-// joinSteps undoes [splitSteps].
-func joinSteps(steps, detail string) (*delivery.Steps, error) {
-	s := new(delivery.Steps)
-	err := json.Unmarshal([]byte(steps), s)
-	s.Detail = detail
-	return s, err
-}
-
 // findMessage returns the message that the condition chooses, or nil.
 func findMessage(t *tx, condition string, args ...any) (*delivery.Record, error) {
-	var detail, steps string
-	r, err := scanRecord(t.row(`SELECT `+recordColumns+`, detail, steps FROM message WHERE `+condition, args...), &detail, &steps)
+	var steps delivery.Steps
+	r, err := scanRecord(t.row(`SELECT `+recordColumns+`, steps, detail FROM message WHERE `+condition, args...), stored{&steps}, &steps.Detail)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil //nolint:nilnil // none is an answer
 	}
-	if err != nil {
-		return nil, err
-	}
-	if r.Steps, err = joinSteps(steps, detail); err != nil {
-		return nil, fmt.Errorf("read the steps of message %s: %w", r.ID, err)
-	}
-	return &r, nil
+	r.Steps = &steps
+	return &r, err
 }
 
 // storable reports whether the state can hold such texts: PostgreSQL fails on others,

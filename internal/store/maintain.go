@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"errors"
+	"slices"
 	"time"
 
 	"dmconnector/internal/delivery"
@@ -82,46 +83,31 @@ func (s *Store) keepLeases(ctx context.Context) {
 // ones still hold. An expired message did not use its limits, nor its Idempotency-Key.
 func (s *Store) expire(ctx context.Context) error {
 	now := s.engine.now()
-	var over bool
-	err := s.engine.read(ctx, func(t *tx) error {
-		return t.row(`SELECT EXISTS (SELECT 1 FROM message WHERE payload IS NOT NULL AND expires_at <= $1 AND state <> 'sending')`, micros(now)).Scan(&over)
+	over, err := transact(ctx, s.engine.read, func(t *tx) (bool, error) {
+		return value[bool](t, `SELECT EXISTS (SELECT 1 FROM message WHERE payload IS NOT NULL AND expires_at <= $1 AND state <> 'sending')`, micros(now))
 	})
 	if err != nil || !over {
 		return err
 	}
-	var expired int64
-	err = s.write(ctx, func(t *tx) error {
-		var unused []delivery.Charge
-		n := int64(0)
-		err := t.each(func(rows *sql.Rows) error {
-			var charges string
-			if err := rows.Scan(&charges); err != nil {
-				return err
-			}
-			n++
-			var err error
-			unused, err = appendCharges(unused, charges)
-			return err
-		}, `
+	expired, err := transact(ctx, s.write, func(t *tx) (int, error) {
+		scanCharges := func(row scanner) (charges []delivery.Charge, err error) { return charges, row.Scan(stored{&charges}) }
+		unused, err := collect(t, scanCharges, `
 UPDATE message SET state = 'expired', detail = $3, payload = NULL, idempotency_key = NULL, updated_at = $1
 WHERE id IN (SELECT id FROM message WHERE payload IS NOT NULL AND expires_at <= $1 AND state = 'queued' LIMIT $2 {skip locked})
 RETURNING charges`, micros(now), chunk, expiredDetail)
 		if err != nil {
-			return err
+			return 0, err
 		}
-		expired = n
-		if err := refund(t, unused); err != nil {
-			return err
+		if err := refund(t, slices.Concat(unused...)); err != nil {
+			return 0, err
 		}
 		_, err = t.exec(`
 UPDATE message SET payload = NULL, updated_at = $1
 WHERE id IN (SELECT id FROM message WHERE payload IS NOT NULL AND expires_at <= $1 AND state NOT IN ('queued', 'sending') LIMIT $2 {skip locked})`,
 			micros(now), chunk)
-		return err
+		return len(unused), err
 	})
-	if err == nil {
-		s.expired.Add(expired)
-	}
+	s.expired.Add(int64(expired))
 	return err
 }
 
@@ -154,12 +140,7 @@ func (s *Store) sweep(ctx context.Context) error {
 
 func (s *Store) deleteAll(ctx context.Context, statement string, bound any) error {
 	for ctx.Err() == nil {
-		var deleted int64
-		err := s.write(ctx, func(t *tx) error {
-			n, err := t.exec(statement, bound, chunk)
-			deleted = n
-			return err
-		})
+		deleted, err := s.exec(ctx, statement, bound, chunk)
 		if err != nil || deleted < chunk {
 			return err
 		}
@@ -172,9 +153,8 @@ const maxInMemory = 50_000
 
 // keepNewest deletes all but the newest messages.
 func (s *Store) keepNewest(ctx context.Context) error {
-	var oldest string
-	err := s.engine.read(ctx, func(t *tx) error {
-		return t.row(`SELECT id FROM message ORDER BY id DESC LIMIT 1 OFFSET $1`, s.maxMessages-1).Scan(&oldest)
+	oldest, err := transact(ctx, s.engine.read, func(t *tx) (string, error) {
+		return value[string](t, `SELECT id FROM message ORDER BY id DESC LIMIT 1 OFFSET $1`, s.maxMessages-1)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
@@ -193,12 +173,9 @@ func (s *Store) sweepLimits(ctx context.Context, now time.Time) error {
 	for first := range 256 {
 		least := []byte{byte(first)}
 		most := append([]byte{byte(first)}, bytes.Repeat([]byte{0xff}, sha256.Size)...)
-		err := s.write(ctx, func(t *tx) error {
-			_, err := t.exec(`
+		_, err := s.exec(ctx, `
 DELETE FROM rate_limit WHERE subject IN (
 	SELECT subject FROM rate_limit WHERE subject >= $1 AND subject <= $2 AND full_at <= $3 {skip locked})`, least, most, micros(now))
-			return err
-		})
 		if err != nil {
 			return err
 		}

@@ -180,15 +180,14 @@ const olderMessages = ` WHERE supersede_key = $1 AND id <> $2 AND superseded = 0
 
 // hasOlder reports whether there is a message to supersede, and keeps others of the
 // same key out until the transaction ends.
-func hasOlder(t *tx, e *delivery.Entry) (older bool, err error) {
+func hasOlder(t *tx, e *delivery.Entry) (bool, error) {
 	if e.Supersede == nil {
 		return false, nil
 	}
 	if err := t.lock(e.Supersede[:]); err != nil {
 		return false, err
 	}
-	err = t.row(`SELECT EXISTS (SELECT 1 FROM message`+olderMessages+`)`, e.Supersede[:], e.ID).Scan(&older)
-	return older, err
+	return value[bool](t, `SELECT EXISTS (SELECT 1 FROM message`+olderMessages+`)`, e.Supersede[:], e.ID)
 }
 
 // supersede ends the older messages that are queued and refunds their charges. Those
@@ -196,15 +195,15 @@ func hasOlder(t *tx, e *delivery.Entry) (older bool, err error) {
 func supersede(t *tx, e *delivery.Entry, now time.Time) (sending []string, err error) {
 	var unused []delivery.Charge
 	err = t.each(func(rows *sql.Rows) error {
-		var id, state, charges string
-		if err := rows.Scan(&id, &state, &charges); err != nil {
-			return err
-		}
-		if state == string(delivery.StateSending) {
+		var id string
+		var state delivery.State
+		var charges []delivery.Charge
+		err := rows.Scan(&id, &state, stored{&charges})
+		if state == delivery.StateSending {
 			sending = append(sending, id)
-			return nil
+		} else {
+			unused = append(unused, charges...)
 		}
-		unused, err = appendCharges(unused, charges)
 		return err
 	}, `
 UPDATE message SET superseded = 1, updated_at = $3,
@@ -257,8 +256,8 @@ WHERE id = $1 AND attempts = $2 AND state IN ('queued', 'sending', 'unknown') AN
 		return false, nil
 	}
 	// A newer code was accepted during the attempt: do not try this one again.
-	var charges string
-	err = t.row(`SELECT charges FROM message WHERE id = $1 AND attempts = $2 AND superseded = 1`, o.ID, o.Attempt).Scan(&charges)
+	var charges []delivery.Charge
+	err = t.row(`SELECT charges FROM message WHERE id = $1 AND attempts = $2 AND superseded = 1`, o.ID, o.Attempt).Scan(stored{&charges})
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}
@@ -266,10 +265,7 @@ WHERE id = $1 AND attempts = $2 AND state IN ('queued', 'sending', 'unknown') AN
 		return false, err
 	}
 	o.State, o.Code, o.Steps.Detail = delivery.StateFailed, errcode.Superseded, supersededDetail
-	o.Due, o.KeepPayload = time.Time{}, false
-	if o.Refund, err = appendCharges(nil, charges); err != nil {
-		return false, err
-	}
+	o.Due, o.KeepPayload, o.Refund = time.Time{}, false, charges
 	return complete(t, o, now)
 }
 
@@ -284,8 +280,7 @@ WHERE id = $1 AND attempts = $2 AND state = 'sending' AND superseded = 0`, id, a
 		if err != nil || confirmed == 1 {
 			return nil, err
 		}
-		var claimed bool
-		err = t.row(`SELECT EXISTS (SELECT 1 FROM message WHERE id = $1 AND attempts = $2 AND state = 'sending')`, id, attempt).Scan(&claimed)
+		claimed, err := value[bool](t, `SELECT EXISTS (SELECT 1 FROM message WHERE id = $1 AND attempts = $2 AND state = 'sending')`, id, attempt)
 		if claimed {
 			return delivery.ErrSuperseded, err
 		}
@@ -300,17 +295,20 @@ const dueMessages = ` FROM message WHERE state IN ('queued', 'sending') AND stat
 // Claim leases messages that are due. See [delivery.Store].
 func (s *Store) Claim(ctx context.Context, n int, except []string) ([]delivery.Job, error) {
 	now := s.engine.now()
-	due, err := s.anyDue(ctx, now, except)
+	args := []any{micros(now)}
+	anyDue := `SELECT EXISTS (SELECT 1` + dueMessages + notOf(except, &args) + `)`
+	// A transaction that changes nothing costs more.
+	due, err := transact(ctx, s.engine.read, func(t *tx) (bool, error) { return value[bool](t, anyDue, args...) })
 	if err != nil || !due {
 		return nil, err
 	}
-	args := []any{micros(now), micros(now.Add(lease)), s.self, n}
-	statement := `
+	args = []any{micros(now), micros(now.Add(lease)), s.self, n}
+	claim := `
 UPDATE message SET state = 'sending', attempts = attempts + 1, owner = $3, due_at = $2, updated_at = $1
 WHERE id IN (SELECT id` + dueMessages + ` AND expires_at > $1` + notOf(except, &args) + `
 	ORDER BY due_at LIMIT $4 {skip locked})
-RETURNING ` + recordColumns + `, detail, steps, charges, payload`
-	list, err := transact(ctx, s.write, func(t *tx) ([]delivery.Job, error) { return collect(t, scanJob, statement, args...) })
+RETURNING ` + recordColumns + `, steps, detail, charges, payload`
+	list, err := transact(ctx, s.write, func(t *tx) ([]delivery.Job, error) { return collect(t, scanJob, claim, args...) })
 	if err != nil {
 		return nil, err
 	}
@@ -327,16 +325,6 @@ RETURNING ` + recordColumns + `, detail, steps, charges, payload`
 	return list, nil
 }
 
-// anyDue spares a transaction that would change nothing.
-func (s *Store) anyDue(ctx context.Context, now time.Time, except []string) (bool, error) {
-	args := []any{micros(now)}
-	statement := `SELECT EXISTS (SELECT 1` + dueMessages + notOf(except, &args) + `)`
-	return transact(ctx, s.engine.read, func(t *tx) (due bool, err error) {
-		err = t.row(statement, args...).Scan(&due)
-		return due, err
-	})
-}
-
 // notOf is the condition that excludes messages of these connectors.
 func notOf(connectors []string, args *[]any) string {
 	if len(connectors) == 0 {
@@ -351,18 +339,10 @@ func notOf(connectors []string, args *[]any) string {
 }
 
 func scanJob(row scanner) (job delivery.Job, err error) {
-	var detail, steps, charges string
-	if job.Record, err = scanRecord(row, &detail, &steps, &charges, &job.Payload); err != nil {
-		return job, err
-	}
-	job.Attempt = job.Attempts
-	if job.Steps, err = joinSteps(steps, detail); err != nil {
-		return job, fmt.Errorf("read the steps of message %s: %w", job.ID, err)
-	}
-	if job.Charges, err = appendCharges(nil, charges); err != nil {
-		return job, fmt.Errorf("read the charges of message %s: %w", job.ID, err)
-	}
-	return job, nil
+	var steps delivery.Steps
+	job.Record, err = scanRecord(row, stored{&steps}, &steps.Detail, stored{&job.Charges}, &job.Payload)
+	job.Steps, job.Attempt = &steps, job.Attempts
+	return job, err
 }
 
 // Which leases to reclaim, by conditions of [Store.reclaim]'s.

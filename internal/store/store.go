@@ -186,13 +186,12 @@ const hashKeyName = "hash"
 // readHashKey reads the key of the hashes, which the first start makes. It is sealed, so
 // that a start with a wrong key ends here.
 func (s *Store) readHashKey(ctx context.Context) error {
-	sealed, err := transact(ctx, s.engine.write, func(t *tx) (sealed []byte, err error) {
+	sealed, err := transact(ctx, s.engine.write, func(t *tx) ([]byte, error) {
 		fresh := s.ring.Seal(hashKeyName, seal.NewKey())
 		if _, err := t.exec(`INSERT INTO secret (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING`, hashKeyName, fresh); err != nil {
 			return nil, err
 		}
-		err = t.row(`SELECT value FROM secret WHERE name = $1`, hashKeyName).Scan(&sealed)
-		return sealed, err
+		return value[[]byte](t, `SELECT value FROM secret WHERE name = $1`, hashKeyName)
 	})
 	if err != nil {
 		return fmt.Errorf("read the key of the hashes: %w", err)
@@ -247,6 +246,11 @@ func (s *Store) write(ctx context.Context, step func(*tx) error) error {
 		s.health.record(err)
 	}
 	return err
+}
+
+// exec is a write of one statement. It returns how many rows that changed.
+func (s *Store) exec(ctx context.Context, statement string, args ...any) (int64, error) {
+	return transact(ctx, s.write, func(t *tx) (int64, error) { return t.exec(statement, args...) })
 }
 
 // skew is how far the state's clock is ahead of this process's, which callers use.

@@ -90,15 +90,8 @@ func (s *Store) Tokens(ctx context.Context) ([]Token, error) {
 	})
 }
 
-func scanToken(row scanner) (Token, error) {
-	var (
-		t                         Token
-		hash                      []byte
-		created, expires, revoked int64
-	)
-	err := row.Scan(&t.ID, &hash, &t.Scope, &t.Connector, &t.Note, &created, &expires, &revoked)
-	copy(t.Hash[:], hash)
-	t.Created, t.Expires, t.Revoked = fromMicros(created), fromMicros(expires), fromMicros(revoked)
+func scanToken(row scanner) (t Token, err error) {
+	err = row.Scan(&t.ID, stored{&t.Hash}, &t.Scope, &t.Connector, &t.Note, stored{&t.Created}, stored{&t.Expires}, stored{&t.Revoked})
 	return t, err
 }
 
@@ -109,11 +102,7 @@ func (s *Store) RevokeToken(ctx context.Context, by, id string) error {
 		return registry.ErrNotFound
 	}
 	err := s.configure(ctx, change(by, "token.revoke", id), func(t *tx, now time.Time) error {
-		revoked, err := t.exec(`UPDATE token SET revoked_at = $2 WHERE id = $1 AND revoked_at = 0`, id, micros(now))
-		if err == nil && revoked == 0 {
-			return missed(t, `SELECT count(*) FROM token WHERE id = $1`, id)
-		}
-		return err
+		return t.change("token", id, `UPDATE token SET revoked_at = $2 WHERE id = $1 AND revoked_at = 0`, id, micros(now))
 	})
 	if errors.Is(err, registry.ErrChanged) {
 		return nil
@@ -126,11 +115,8 @@ func (s *Store) RevokeToken(ctx context.Context, by, id string) error {
 func (s *Store) OpenSession(ctx context.Context, session, token [sha256.Size]byte, life time.Duration) (time.Time, error) {
 	now := s.engine.now()
 	expires := fromMicros(micros(now.Add(life)))
-	err := s.write(ctx, func(t *tx) error {
-		_, err := t.exec(`INSERT INTO session (hash, token, created_at, expires_at) VALUES ($1, $2, $3, $4)`,
-			session[:], token[:], micros(now), micros(expires))
-		return err
-	})
+	_, err := s.exec(ctx, `INSERT INTO session (hash, token, created_at, expires_at) VALUES ($1, $2, $3, $4)`,
+		session[:], token[:], micros(now), micros(expires))
 	return expires, err
 }
 
@@ -138,22 +124,15 @@ func (s *Store) OpenSession(ctx context.Context, session, token [sha256.Size]byt
 // It reports false if there is no such session, or it has ended.
 func (s *Store) Session(ctx context.Context, session [sha256.Size]byte) (token [sha256.Size]byte, expires time.Time, ok bool, err error) {
 	now := s.engine.now()
-	type stored struct {
-		token []byte
-		end   int64
-	}
-	found, err := transact(ctx, s.engine.read, func(t *tx) (found stored, err error) {
-		err = t.row(`SELECT token, expires_at FROM session WHERE hash = $1 AND expires_at > $2`, session[:], micros(now)).Scan(&found.token, &found.end)
-		if errors.Is(err, sql.ErrNoRows) {
-			err = nil
-		}
-		return found, err
+	found, err := transact(ctx, s.engine.read, func(t *tx) (opened Token, err error) {
+		err = t.row(`SELECT token, expires_at FROM session WHERE hash = $1 AND expires_at > $2`, session[:], micros(now)).
+			Scan(stored{&opened.Hash}, stored{&opened.Expires})
+		return opened, err
 	})
-	if err != nil || found.token == nil {
-		return token, time.Time{}, false, err
+	if errors.Is(err, sql.ErrNoRows) {
+		return token, time.Time{}, false, nil
 	}
-	copy(token[:], found.token)
-	return token, fromMicros(found.end), true, nil
+	return found.Hash, found.Expires, err == nil, err
 }
 
 // EndSession ends a session, if there is one.
@@ -162,8 +141,6 @@ func (s *Store) EndSession(ctx context.Context, session [sha256.Size]byte) error
 	if _, _, ok, err := s.Session(ctx, session); err != nil || !ok {
 		return err
 	}
-	return s.write(ctx, func(t *tx) error {
-		_, err := t.exec(`DELETE FROM session WHERE hash = $1`, session[:])
-		return err
-	})
+	_, err := s.exec(ctx, `DELETE FROM session WHERE hash = $1`, session[:])
+	return err
 }

@@ -2,8 +2,12 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
+	"encoding/json"
+	"fmt"
 	"strings"
+	"time"
 
 	"github.com/pressly/goose/v3"
 )
@@ -73,7 +77,7 @@ func (t *tx) messages(index string) string {
 	return "message" + t.dialect.indexed + index
 }
 
-// exec returns how many rows were changed.
+// exec returns how many rows it changed.
 func (t *tx) exec(statement string, args ...any) (int64, error) {
 	result, err := t.run.ExecContext(t.ctx, t.text(statement), args...)
 	if err != nil {
@@ -154,6 +158,34 @@ func transact[T any](ctx context.Context, run func(context.Context, func(*tx) er
 }
 
 type scanner interface{ Scan(targets ...any) error }
+
+// value returns what a query with one row and one column has.
+func value[T any](t *tx, statement string, args ...any) (v T, err error) {
+	err = t.row(statement, args...).Scan(&v)
+	return v, err
+}
+
+// stored scans a column into a time (from microseconds), a hash (from its bytes), or
+// what JSON decodes into.
+type stored struct{ target any }
+
+// Scan is for package sql.
+func (s stored) Scan(column any) error {
+	switch column := column.(type) {
+	case int64:
+		if t, ok := s.target.(*time.Time); ok {
+			*t = fromMicros(column)
+			return nil
+		}
+	case []byte:
+		if hash, ok := s.target.(*[sha256.Size]byte); ok && copy(hash[:], column) == len(hash) {
+			return nil
+		}
+	case string:
+		return json.Unmarshal([]byte(column), s.target)
+	}
+	return fmt.Errorf("%T cannot be read from %T", s.target, column)
+}
 
 // collect returns what scan makes of each row.
 func collect[T any](t *tx, scan func(scanner) (T, error), statement string, args ...any) ([]T, error) {
