@@ -737,10 +737,11 @@ func TestQueuedMessageWaitsForItsConnector(t *testing.T) {
 				down.Store(true)
 				queued := c.queue(t, post{})
 				time.Sleep(max(tt.outage, time.Second)) //nolint:forbidigo // the clock of synctest
-				for c.message(t, queued.ID).State == delivery.StateSending {
+				r := c.message(t, queued.ID)
+				for ; r.State == delivery.StateSending; r = c.message(t, queued.ID) {
 					time.Sleep(time.Second) //nolint:forbidigo // the clock of synctest
 				}
-				if r := c.message(t, queued.ID); r.State != delivery.StateQueued || tt.outage > 0 && r.Attempts < 8 {
+				if r.State != delivery.StateQueued || tt.outage > 0 && r.Attempts < 8 {
 					t.Fatalf("it is %s after %d attempts", r.State, r.Attempts)
 				}
 				stale := map[string]delivery.Connector{}
@@ -755,7 +756,7 @@ func TestQueuedMessageWaitsForItsConnector(t *testing.T) {
 					c.Use(map[string]delivery.Connector{"mine": {ID: "mine", Composer: connector.New(configOf(nil)), Sender: s}})
 					time.Sleep(100 * time.Second) //nolint:forbidigo // the clock of synctest
 				}
-				r := c.message(t, queued.ID)
+				r = c.message(t, queued.ID)
 				if r.State != tt.state || string(r.Code) != tt.code || r.Retryable != (tt.state == delivery.StateDead) {
 					t.Errorf("%s %s after %d attempts, retryable %v", r.State, r.Code, r.Attempts, r.Retryable)
 				}
