@@ -749,8 +749,8 @@ func TestQueuedMessageWaitsForItsConnector(t *testing.T) {
 					stale["mine"] = delivery.Connector{ID: "mine", Composer: connector.New(configOf(tt.change)), Sender: s}
 				}
 				c.Use(stale)
-				down.Store(false)
 				c.awaitCode(t, queued.ID, errcode.ConnectorNotFound, errcode.TemplateNotFound)
+				down.Store(false)
 				time.Sleep(min(tt.back, 6*time.Minute)) //nolint:forbidigo // the clock of synctest
 				if tt.back < neverBack {
 					c.Use(map[string]delivery.Connector{"mine": {ID: "mine", Composer: connector.New(configOf(nil)), Sender: s}})
