@@ -141,11 +141,12 @@ func (d *decoder) object(pointer string, members map[string]any, target reflect.
 		known = append(known, name)
 		member, given := members[name]
 		what, required := field.Tag.Lookup("required")
+		form, formed := field.Tag.Lookup("form")
 		switch {
 		case required && (member == nil || member == ""):
 			d.problem(pointer+"/"+name, "is missing: %s", what)
-		case given && forms[field.Tag.Get("form")].ok != nil:
-			d.string(pointer+"/"+name, member, value, forms[field.Tag.Get("form")])
+		case given && formed:
+			d.string(pointer+"/"+name, member, value, forms[form])
 		case given:
 			d.value(pointer+"/"+name, member, value)
 		}

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"errors"
-	"math"
 	"sync"
 	"time"
 
@@ -20,10 +19,11 @@ type health struct {
 	probed   time.Time // when somebody asked and it was tried
 }
 
-// record takes the result of a write. One that was declined or given up says nothing
-// about the state.
+// record takes the result of a write. One that its step declined, or its caller gave up,
+// says nothing about the state.
 func (h *health) record(err error) {
-	if declined(err) {
+	_, failed := errors.AsType[*delivery.Error](err)
+	if failed || errors.Is(err, registry.ErrNotFound) || errors.Is(err, registry.ErrExists) || errors.Is(err, registry.ErrChanged) || errors.Is(err, context.Canceled) {
 		return
 	}
 	h.mu.Lock()
@@ -32,19 +32,6 @@ func (h *health) record(err error) {
 		h.since = time.Now()
 	}
 	h.failure, h.recorded = err, time.Now()
-}
-
-// declined reports whether a step, or its caller, chose not to write.
-func declined(err error) bool {
-	if _, ok := errors.AsType[*delivery.Error](err); ok {
-		return true
-	}
-	for _, reason := range []error{registry.ErrNotFound, registry.ErrExists, registry.ErrChanged, context.Canceled} {
-		if errors.Is(err, reason) {
-			return true
-		}
-	}
-	return false
 }
 
 // steady is how long writing has worked without a failure.
@@ -60,25 +47,17 @@ func (h *health) steady() time.Duration {
 // probeInterval bounds how often somebody who asks causes a write.
 const probeInterval = time.Second
 
-// answer returns what is known, and whether to probe.
-func (h *health) answer(stale time.Duration) (failure error, probe bool) {
+// Ready returns why the state cannot be written, if it cannot. It tries to, if the last
+// write failed, or was long ago, so that PostgreSQL may have gone since.
+func (s *Store) Ready(ctx context.Context) error {
+	h := &s.health
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	probe = (h.failure != nil || time.Since(h.recorded) > stale) && time.Since(h.probed) > probeInterval
+	failure, stale := h.failure, s.kind == Postgres && time.Since(h.recorded) > 2*heartbeatInterval
+	probe := (failure != nil || stale) && time.Since(h.probed) > probeInterval
 	if probe {
 		h.probed = time.Now()
 	}
-	return h.failure, probe
-}
-
-// Ready returns why the state cannot be written, if it cannot. It tries to, if the last
-// write failed, or was long ago and others may have failed since.
-func (s *Store) Ready(ctx context.Context) error {
-	stale := 2 * heartbeatInterval
-	if s.kind != Postgres {
-		stale = math.MaxInt64
-	}
-	failure, probe := s.health.answer(stale)
+	h.mu.Unlock()
 	if probe {
 		return s.heartbeat(ctx)
 	}

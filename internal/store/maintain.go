@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"dmconnector/internal/delivery"
@@ -25,9 +26,9 @@ const (
 // Run maintains the state until ctx ends: it expires messages, reclaims those of
 // processes that are gone, signals when messages may be due, and deletes what is old.
 func (s *Store) Run(ctx context.Context) {
-	watching := make(chan struct{})
-	go func() { defer close(watching); s.engine.watch(ctx) }()
-	defer func() { <-watching }()
+	var watching sync.WaitGroup
+	watching.Go(func() { s.engine.watch(ctx) })
+	defer watching.Wait()
 	poll, expire := time.NewTicker(pollInterval), time.NewTicker(expireInterval)
 	heartbeat, sweep := time.NewTicker(heartbeatInterval), time.NewTicker(sweepInterval)
 	for _, ticker := range []*time.Ticker{poll, expire, heartbeat, sweep} {

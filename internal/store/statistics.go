@@ -32,7 +32,7 @@ func (s *Store) Statistics(ctx context.Context, q delivery.StatisticsQuery) (del
 		counted := emptyStatistics(q)
 		for i := range counted.Latency {
 			begin := q.Since.Add(time.Duration(i) * q.Step)
-			args[0], args[1] = leastID(begin), leastID(earlier(begin.Add(q.Step), q.Until))
+			args[0], args[1] = leastID(begin), min(leastID(begin.Add(q.Step)), leastID(q.Until))
 			if err := countMessages(t, &counted, i, chosen, args); err != nil {
 				return counted, err
 			}
@@ -49,13 +49,6 @@ func (s *Store) Statistics(ctx context.Context, q delivery.StatisticsQuery) (del
 
 func emptyStatistics(q delivery.StatisticsQuery) delivery.Statistics {
 	return delivery.Statistics{Series: []delivery.Series{}, Latency: make([]*delivery.Latency, q.Buckets())}
-}
-
-func earlier(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
 }
 
 func countMessages(t *tx, counted *delivery.Statistics, bucket int, chosen string, args []any) error {
