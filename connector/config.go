@@ -155,7 +155,7 @@ func CheckTree(tree any, opts ParseOptions) (*Config, Report) {
 	return &cfg, report
 }
 
-// BuiltinTemplates are the ready-made templates, which `"templates": "builtin"`
+// BuiltinTemplates are the built-in templates, which `"templates": "builtin"`
 // means.
 func BuiltinTemplates() []Template { return templates.Builtin() }
 

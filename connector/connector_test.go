@@ -174,7 +174,7 @@ func TestComposeHandlesMissingVariables(t *testing.T) {
 }
 
 // Every recorded flow has a golden mail, made by a connector of Logto's example
-// templates and by the ready-made ones.
+// templates and by the built-in ones.
 func TestRecordedFlowsBecomeGoldenMails(t *testing.T) {
 	for _, name := range []string{"logto-example", "builtin"} {
 		c := connector.New(parse(t, read(t, "../testdata/connectors/good/"+name+".json")))
@@ -199,7 +199,7 @@ func TestRecordedFlowsBecomeGoldenMails(t *testing.T) {
 	}
 }
 
-// printed is a mail as its golden file shows it. Of the ready-made templates
+// printed is a mail as its golden file shows it. Of the built-in templates
 // the text form stands for both: package templates has the HTML.
 func printed(mail *aliyundm.Mail, trace connector.Trace) string {
 	body := mail.TextBody

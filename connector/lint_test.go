@@ -156,9 +156,9 @@ func TestSampleVariablesAreKnown(t *testing.T) {
 	}
 }
 
-// Who begins with a ready-made template must not be met by warnings, whatever
+// Who begins with a built-in template must not be met by warnings, whatever
 // codes' lifetime is.
-func TestReadyMadeTemplatesHaveNoWarnings(t *testing.T) {
+func TestBuiltinTemplatesHaveNoWarnings(t *testing.T) {
 	for _, lifetime := range []string{"", "3m"} {
 		for _, source := range templates.Builtin() {
 			if got := lintOf(t, source, lifetime); len(got) > 0 {

@@ -77,7 +77,7 @@ func TestSchemaRequiresTheRequiredUsageTypes(t *testing.T) {
 	}
 }
 
-func TestReadyMadeTemplatesServeTheUsageTypes(t *testing.T) {
+func TestBuiltinTemplatesServeTheUsageTypes(t *testing.T) {
 	var got []string
 	for _, source := range templates.Builtin() {
 		if source.LanguageTag == "en" {

@@ -27,7 +27,7 @@ var (
 	}
 )
 
-// Builtin returns the ready-made templates: the nine usage types in English,
+// Builtin returns the built-in templates: the nine usage types in English,
 // simplified Chinese, traditional Chinese and Japanese, each as HTML and text.
 // They read well whatever Logto leaves out. The slice is the caller's own.
 //

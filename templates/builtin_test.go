@@ -60,7 +60,7 @@ func TestBuiltinCompilesWithoutWarnings(t *testing.T) {
 func TestBuiltinIsTheCallersOwn(t *testing.T) {
 	templates.Builtin()[0].Subject = "changed"
 	if got := templates.Builtin()[0].Subject; got == "changed" {
-		t.Error("a caller changed the ready-made templates")
+		t.Error("a caller changed the built-in templates")
 	}
 }
 

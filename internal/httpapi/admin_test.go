@@ -233,8 +233,8 @@ func TestBodiesOfAdminsMayBeLarge(t *testing.T) {
 	checkPublic(t, send)
 }
 
-// A ready-made template can be put into a connector as it comes.
-func TestReadyMadeTemplatesMakeAConnector(t *testing.T) {
+// A built-in template can be put into a connector as it comes.
+func TestBuiltinTemplatesMakeAConnector(t *testing.T) {
 	s := newService(t, "filed")
 	list := s.do("GET", "/api/connector-factories/aliyun-direct-mail/templates", adminToken, "").body
 	config := `{"accessKeyId":"k","accessKeySecret":"s","accountName":"noreply@mail.example.com","templates":` + list + `}`

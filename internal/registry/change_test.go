@@ -109,7 +109,7 @@ func TestUpdateReplacesTheConfig(t *testing.T) {
 			connectorJSON("B", `"regionId": "ap-southeast-1"`, `"securityToken": "sts"`),
 		},
 		"a new secret": {connectorJSON("A"), strings.Replace(connectorJSON("A"), secret, "another", 1), strings.Replace(connectorJSON("A"), secret, "another", 1)},
-		"ready-made":   {connectorJSON("A"), `{"templates": "builtin", "accessKeyId": "LTAI5tExample", "accessKeySecret": "***", "accountName": "noreply@mail.example.com"}`, `{"templates": "builtin", "accessKeyId": "LTAI5tExample", "accessKeySecret": "hunter2-hunter2", "accountName": "noreply@mail.example.com"}`},
+		"built-in":     {connectorJSON("A"), `{"templates": "builtin", "accessKeyId": "LTAI5tExample", "accessKeySecret": "***", "accountName": "noreply@mail.example.com"}`, `{"templates": "builtin", "accessKeyId": "LTAI5tExample", "accessKeySecret": "hunter2-hunter2", "accountName": "noreply@mail.example.com"}`},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
