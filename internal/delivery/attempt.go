@@ -71,7 +71,7 @@ func attempts(ctx context.Context, c Connector, req Request, report *Report, nex
 		case last.Code == errcode.OutcomeUnknown:
 			report.State = StateUnknown
 			return last
-		case !last.retryNow:
+		case last.Code != errcode.ProviderBusy && last.Code != errcode.ProviderUnavailable:
 			return last
 		}
 	}

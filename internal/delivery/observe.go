@@ -90,28 +90,28 @@ func (d *Delivery) observe(ctx context.Context, e *Entry, req Request, report Re
 // recorded.
 func messageSpan(ctx context.Context, e *Entry) (context.Context, trace.Span) {
 	ctx, s := partSpan(ctx, "message")
-	describe(s, e.ID, e.Connector, e.Type, e.Mode)
+	e.describe(s)
 	return ctx, s
 }
 
 // jobSpan begins the span of one claim of a queued message, in the trace of its
 // request.
-func (d *Delivery) jobSpan(job Job) (context.Context, trace.Span) {
+func (d *Delivery) jobSpan(e *Entry, text []byte) (context.Context, trace.Span) {
 	var carried payload
-	_ = json.Unmarshal(job.Payload, &carried) // who sends it will see that it cannot be read
+	_ = json.Unmarshal(text, &carried) // the worker will see that it cannot be read
 	ctx := propagation.TraceContext{}.Extract(context.Background(), propagation.MapCarrier{"traceparent": carried.Traceparent})
 	if d.tracer == nil {
 		return ctx, noop.Span{}
 	}
 	ctx, s := d.tracer.Start(ctx, "message", trace.WithSpanKind(trace.SpanKindConsumer))
-	describe(s, job.ID, job.Connector, job.Type, Queued)
+	e.describe(s)
 	return ctx, s
 }
 
-func describe(s trace.Span, id, connector, usageType string, mode Mode) {
+func (e *Entry) describe(s trace.Span) {
 	if s.IsRecording() {
-		s.SetAttributes(attribute.String("dmconnector.incident", id), attribute.String("dmconnector.connector", connector),
-			attribute.String("dmconnector.type", usageType), attribute.String("dmconnector.mode", string(mode)))
+		s.SetAttributes(attribute.String("dmconnector.incident", e.ID), attribute.String("dmconnector.connector", e.Connector),
+			attribute.String("dmconnector.type", e.Type), attribute.String("dmconnector.mode", string(e.Mode)))
 	}
 }
 

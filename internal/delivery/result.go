@@ -55,8 +55,7 @@ type Error struct {
 	Limit      string        // the limit that is used up, if one is
 	Err        error         // the cause, or nil
 
-	retryNow bool // the next attempt may follow at once
-	untried  bool // the breaker was open
+	untried bool // the breaker was open
 }
 
 func (e *Error) Error() string {
@@ -110,7 +109,6 @@ func providerError(incident string, err error) *Error {
 	case answer.Class == aliyundm.Quota:
 		failure.RetryAfter = quotaRetryAfter
 	}
-	failure.retryNow = failure.Code == errcode.ProviderBusy || failure.Code == errcode.ProviderUnavailable
 	return failure
 }
 

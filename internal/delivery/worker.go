@@ -41,7 +41,10 @@ func (d *Delivery) Work(ctx context.Context) {
 		n, full := d.concurrency.claimable()
 		if n > 0 && (more || reopened(full)) {
 			begun := time.Now()
-			jobs, err := d.claim(ctx, n, full)
+			// A stop must not lose what is being claimed.
+			claiming, cancel := context.WithTimeout(context.WithoutCancel(ctx), claimTime)
+			jobs, err := d.store.Claim(claiming, n, full)
+			cancel()
 			if err != nil && ctx.Err() == nil && !failed {
 				d.log.ErrorContext(ctx, "cannot claim queued messages, will retry", "error", err.Error())
 			}
@@ -66,13 +69,6 @@ func (d *Delivery) Work(ctx context.Context) {
 	}
 }
 
-// claim leases up to n messages. A stop must not lose what is being claimed.
-func (d *Delivery) claim(ctx context.Context, n int, full []string) ([]Job, error) {
-	claiming, cancel := context.WithTimeout(context.WithoutCancel(ctx), claimTime)
-	defer cancel()
-	return d.store.Claim(claiming, n, full)
-}
-
 // work tries one queued message, whose lease counts from begun or later, and records
 // the outcome.
 func (d *Delivery) work(job Job, begun time.Time) {
@@ -81,7 +77,8 @@ func (d *Delivery) work(job Job, begun time.Time) {
 		report.Steps = *job.Steps
 	}
 	report.Detail = ""
-	ctx, span := d.jobSpan(job)
+	entry := &Entry{ID: job.ID, Connector: job.Connector, Type: job.Type, Mode: Queued}
+	ctx, span := d.jobSpan(entry, job.Payload)
 	message, err := connector.ParseMessage(job.Payload)
 	req := Request{Message: message, Arrived: begun, fromQueue: true}
 	c, known := d.Connector(job.Connector)
@@ -96,7 +93,6 @@ func (d *Delivery) work(job Job, begun time.Time) {
 	}
 	outcome := jobOutcome(job, &report, failure, begun)
 	report.State, report.Detail = outcome.State, outcome.Steps.Detail
-	entry := &Entry{ID: job.ID, Connector: job.Connector, Type: job.Type, Mode: Queued}
 	d.observe(ctx, entry, req, report, failure)
 	d.complete(ctx, begun, outcome)
 	endMessage(span, &report, failure)
