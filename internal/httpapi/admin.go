@@ -13,19 +13,20 @@ import (
 	"dmconnector/internal/registry"
 )
 
-// wantedVersion returns the version that the request's If-Match names; 0 means any.
-func (r *request) wantedVersion() (int64, error) {
+// readVersion reads the version that the request's If-Match names.
+func readVersion(_ http.ResponseWriter, r *request) error {
 	given := strings.TrimSpace(r.Header.Get("If-Match"))
 	if given == "" || given == "*" {
-		return 0, nil
+		return nil
 	}
 	quoted, found := strings.CutPrefix(given, `"`)
 	digits, closed := strings.CutSuffix(quoted, `"`)
 	version, err := strconv.ParseInt(digits, 10, 64)
 	if !found || !closed || err != nil || version < 1 {
-		return 0, &problem{Code: errcode.PreconditionFailed, Detail: `If-Match must be the ETag of a version, such as "3"`}
+		return &problem{Code: errcode.PreconditionFailed, Detail: `If-Match must be the ETag of a version, such as "3"`}
 	}
-	return version, nil
+	r.version = version
+	return nil
 }
 
 // changePage is a page of the audit trail. Next is the id to continue before, if there
@@ -62,11 +63,7 @@ func (s *Server) readLogLevel(*request) (any, error) {
 }
 
 // putLogLevel sets the level until it is set again or the process ends.
-func (s *Server) putLogLevel(r *request) (any, error) {
-	var given logLevel
-	if err := r.decode(&given, lenient); err != nil {
-		return nil, err
-	}
+func (s *Server) putLogLevel(r *request, given logLevel) (any, error) {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(given.Level)); err != nil {
 		return nil, err

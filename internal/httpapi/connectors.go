@@ -80,11 +80,7 @@ type connectorDraft struct {
 	Config             map[string]any `json:"config" required:"the connector's JSON"`
 }
 
-func (s *Server) createConnector(r *request) (any, error) {
-	var given connectorDraft
-	if err := r.decode(&given, lenient); err != nil {
-		return nil, err
-	}
+func (s *Server) createConnector(r *request, given connectorDraft) (any, error) {
 	if given.ConnectorID != FactoryID {
 		return nil, &problem{Code: errcode.UnknownFactory, Errors: []connector.Problem{{Pointer: "/connectorId", Detail: "must be " + FactoryID}}}
 	}
@@ -114,27 +110,15 @@ func (c *config) parse(value any) error {
 	return nil
 }
 
-func (s *Server) patchConnector(r *request) (any, error) {
-	version, err := r.wantedVersion()
-	if err != nil {
-		return nil, err
-	}
-	var given connectorPatch
-	if err := r.decode(&given, lenient); err != nil {
-		return nil, err
-	}
+func (s *Server) patchConnector(r *request, given connectorPatch) (any, error) {
 	patch := registry.Patch{Metadata: given.Metadata, SyncProfile: given.SyncProfile, EnableTokenStorage: given.EnableTokenStorage}
 	if given.Config != nil {
 		patch.Config = map[string]any(given.Config)
 	}
-	changed, err := s.opts.Registry.Update(r.Context(), r.by.actor, r.id(), version, patch)
+	changed, err := s.opts.Registry.Update(r.Context(), r.by.actor, r.id(), r.version, patch)
 	return s.connectorObject(changed), stateError(err)
 }
 
 func (s *Server) deleteConnector(r *request) (any, error) {
-	version, err := r.wantedVersion()
-	if err != nil {
-		return nil, err
-	}
-	return nil, stateError(s.opts.Registry.Delete(r.Context(), r.by.actor, r.id(), version))
+	return nil, stateError(s.opts.Registry.Delete(r.Context(), r.by.actor, r.id(), r.version))
 }

@@ -46,19 +46,18 @@ func (s *Server) readTemplate(r *request) (any, error) {
 	return templateObject(t), nil
 }
 
+// emailTemplates are Logto's request to put some.
+type emailTemplates struct {
+	Templates []struct {
+		LanguageTag  string         `json:"languageTag" required:"a language, such as en or zh-CN"`
+		TemplateType string         `json:"templateType" required:"a usage type, such as SignIn"`
+		Details      map[string]any `json:"details" required:"the template itself"`
+	} `json:"templates" required:"a list of email templates"`
+}
+
 // putTemplates inserts email templates, or replaces those of the same language and
 // type: all of them or none.
-func (s *Server) putTemplates(r *request) (any, error) {
-	var given struct {
-		Templates []struct {
-			LanguageTag  string         `json:"languageTag" required:"a language, such as en or zh-CN"`
-			TemplateType string         `json:"templateType" required:"a usage type, such as SignIn"`
-			Details      map[string]any `json:"details" required:"the template itself"`
-		} `json:"templates" required:"a list of email templates"`
-	}
-	if err := r.decode(&given, lenient); err != nil {
-		return nil, err
-	}
+func (s *Server) putTemplates(r *request, given emailTemplates) (any, error) {
 	if len(given.Templates) == 0 {
 		return nil, invalidRequest([]connector.Problem{{Pointer: "/templates", Detail: "is empty"}})
 	}
@@ -73,24 +72,16 @@ func (s *Server) putTemplates(r *request) (any, error) {
 
 // patchTemplate replaces those of a template's details that the body has.
 func (s *Server) patchTemplate(r *request) (any, error) {
-	version, err := r.wantedVersion()
-	if err != nil {
-		return nil, err
-	}
 	details, err := r.object()
 	if err != nil {
 		return nil, err
 	}
-	t, err := s.opts.Registry.PatchTemplate(r.Context(), r.by.actor, r.id(), version, details)
+	t, err := s.opts.Registry.PatchTemplate(r.Context(), r.by.actor, r.id(), r.version, details)
 	return templateObject(t), stateError(err)
 }
 
 func (s *Server) deleteTemplate(r *request) (any, error) {
-	version, err := r.wantedVersion()
-	if err != nil {
-		return nil, err
-	}
-	if t, ok := s.opts.Registry.Template(r.id()); ok && version != 0 && version != t.Version {
+	if t, ok := s.opts.Registry.Template(r.id()); ok && r.version != 0 && r.version != t.Version {
 		return nil, &problem{Code: errcode.PreconditionFailed}
 	}
 	return nil, stateError(s.opts.Registry.DeleteTemplate(r.Context(), r.by.actor, r.id()))

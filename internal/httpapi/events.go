@@ -66,7 +66,7 @@ func (s *Server) followMessages(w http.ResponseWriter, r *request) error {
 				err = stream.send("messages", page)
 			}
 		case <-heartbeat.C:
-			err = stream.sendComment()
+			err = stream.write([]byte(":\n\n")) // a comment
 		case <-s.stopping:
 			return nil
 		case <-r.Context().Done():
@@ -111,8 +111,6 @@ func newEventStream(w http.ResponseWriter) *eventStream {
 func (e *eventStream) send(event string, data []byte) error {
 	return e.write(fmt.Appendf(nil, "event: %s\ndata: %s\n\n", event, data))
 }
-
-func (e *eventStream) sendComment() error { return e.write([]byte(":\n\n")) }
 
 // write gives up on a reader that does not read.
 func (e *eventStream) write(text []byte) error {

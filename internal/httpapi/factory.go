@@ -65,16 +65,14 @@ type validation struct {
 	Warnings []connector.Problem `json:"warnings"`
 }
 
-// validate checks a config that is not stored. With the id of a stored connector it
-// may have the masks of its secrets.
-func (s *Server) validate(r *request) (any, error) {
-	var given struct {
-		Config any    `json:"config" required:"the connector's JSON"`
-		ID     string `json:"id"`
-	}
-	if err := r.decode(&given, strict); err != nil {
-		return nil, err
-	}
+// draft is a config that is not stored. With the ID of a stored connector it may have
+// the masks of its secrets.
+type draft struct {
+	Config any    `json:"config" required:"the connector's JSON"`
+	ID     string `json:"id"`
+}
+
+func (s *Server) validate(_ *request, given draft) (any, error) {
 	_, report := s.opts.Registry.Check(given.ID, given.Config)
 	return validation{
 		Valid: len(report.Errors) == 0, Errors: inConfig(report.Errors), Warnings: inConfig(report.Warnings),

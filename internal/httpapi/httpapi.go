@@ -129,35 +129,36 @@ func (s *Server) routes() chi.Router {
 
 	// Admins, with a token or a session of the console.
 	admin := r.With(s.before(s.authenticate(ScopeAdmin), readBody(adminBody)))
+	ifMatch := admin.With(s.before(readVersion))
 	if s.opts.Registry != nil {
 		admin.Get("/api/connector-factories", s.answer(s.listFactories))
 		factory := admin.With(s.before(isFactory))
 		factory.Get("/api/connector-factories/{id}", s.answer(s.readFactory))
 		factory.Get("/api/connector-factories/{id}/templates", s.answer(builtinTemplates))
-		factory.Post("/api/connector-factories/{id}/validate", s.answer(s.validate))
+		factory.Post("/api/connector-factories/{id}/validate", s.answer(decoding(strict, s.validate)))
 		admin.Get("/api/connectors", s.answer(s.listConnectors))
-		admin.Post("/api/connectors", s.answer(s.createConnector))
+		admin.Post("/api/connectors", s.answer(decoding(lenient, s.createConnector)))
 		admin.Get("/api/connectors/{id}", s.answer(s.readConnector))
-		admin.Patch("/api/connectors/{id}", s.answer(s.patchConnector))
-		admin.Delete("/api/connectors/{id}", s.answer(s.deleteConnector))
-		admin.Post("/api/connectors/{id}/preview", s.answer(s.preview))
+		ifMatch.Patch("/api/connectors/{id}", s.answer(decoding(lenient, s.patchConnector)))
+		ifMatch.Delete("/api/connectors/{id}", s.answer(s.deleteConnector))
+		admin.Post("/api/connectors/{id}/preview", s.answer(decoding(strict, s.preview)))
 		r.With(s.before(s.authenticate(ScopeAdmin), s.acceptsSends, readBody(testBody))).
 			Post("/api/connectors/{id}/test", s.handle(s.test))
 		if s.opts.Examine != nil {
-			admin.Post("/api/connectors/{id}/doctor", s.answer(s.examine))
+			admin.Post("/api/connectors/{id}/doctor", s.answer(decoding(strict, s.examine)))
 		}
 		admin.Get("/api/email-templates", s.answer(s.listTemplates))
-		admin.Put("/api/email-templates", s.answer(s.putTemplates))
+		admin.Put("/api/email-templates", s.answer(decoding(lenient, s.putTemplates)))
 		admin.Delete("/api/email-templates", s.answer(s.deleteTemplates))
 		admin.Get("/api/email-templates/{id}", s.answer(s.readTemplate))
-		admin.Delete("/api/email-templates/{id}", s.answer(s.deleteTemplate))
-		admin.Patch("/api/email-templates/{id}/details", s.answer(s.patchTemplate))
+		ifMatch.Delete("/api/email-templates/{id}", s.answer(s.deleteTemplate))
+		ifMatch.Patch("/api/email-templates/{id}/details", s.answer(s.patchTemplate))
 		admin.Get("/api/audit", s.answer(s.listChanges))
 	}
 	if s.opts.Messages != nil {
 		admin.Get("/api/messages", s.answer(s.listMessages))
 		admin.Get(eventsPath, s.handle(s.followMessages))
-		admin.Post("/api/messages/search", s.answer(s.searchMessages))
+		admin.Post("/api/messages/search", s.answer(decoding(strict, s.searchMessages)))
 		message := admin.With(s.before(isMessage))
 		message.Get("/api/messages/{id}", s.answer(s.readMessage))
 		message.Post("/api/messages/{id}/retry", s.answer(s.retryMessage))
@@ -165,7 +166,7 @@ func (s *Server) routes() chi.Router {
 	}
 	if s.opts.LogLevel != nil {
 		admin.Get("/api/log-level", s.answer(s.readLogLevel))
-		admin.Put("/api/log-level", s.answer(s.putLogLevel))
+		admin.Put("/api/log-level", s.answer(decoding(lenient, s.putLogLevel)))
 	}
 	if s.opts.Inbox != nil {
 		admin.Method(http.MethodGet, "/api/inbox", s.opts.Inbox)

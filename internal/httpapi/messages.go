@@ -48,11 +48,7 @@ func (s *Server) listMessages(r *request) (any, error) {
 }
 
 // searchMessages is a list whose filter is in the body, where it may have an address.
-func (s *Server) searchMessages(r *request) (any, error) {
-	var given messageFilter
-	if err := r.decode(&given, strict); err != nil {
-		return nil, err
-	}
+func (s *Server) searchMessages(r *request, given messageFilter) (any, error) {
 	return s.messagePage(r.Context(), s.filter(given))
 }
 

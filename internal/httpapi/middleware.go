@@ -32,6 +32,7 @@ type request struct {
 	arrived  time.Time // its first byte
 	by       caller    // of an authenticated route
 	body     []byte    // whole, if the route takes one
+	version  int64     // the only one to change or delete; 0 means any
 	incident string    // the id of its message or error; empty if it has none
 	route    string    // of a method that the route does not have; chi knows the others
 }
@@ -74,6 +75,17 @@ func (s *Server) answer(h func(*request) (any, error)) http.HandlerFunc {
 		writeJSON(w, status, "application/json", answer)
 		return nil
 	})
+}
+
+// decoding adapts a handler of requests whose body is a T.
+func decoding[T any](unknown strictness, h func(*request, T) (any, error)) func(*request) (any, error) {
+	return func(r *request) (any, error) {
+		var given T
+		if err := r.decode(&given, unknown); err != nil {
+			return nil, err
+		}
+		return h(r, given)
+	}
 }
 
 // A versioned object is stored with a version. 0 means that it is not stored.

@@ -170,11 +170,7 @@ type previewed struct {
 }
 
 // preview composes a mail and sends nothing.
-func (s *Server) preview(r *request) (any, error) {
-	var given previewRequest
-	if err := r.decode(&given, strict); err != nil {
-		return nil, err
-	}
+func (s *Server) preview(r *request, given previewRequest) (any, error) {
 	target, err := s.trial(r.id(), given.Config)
 	if err != nil {
 		return nil, err
@@ -204,18 +200,16 @@ func (s *Server) preview(r *request) (any, error) {
 // An Examiner looks for what keeps a connector from sending.
 type Examiner func(context.Context, *connector.Config) (doctor.Report, error)
 
+type examination struct {
+	Config any `json:"config"`
+}
+
 // examinationTime ends an examination in time for its answer to be written.
 const examinationTime = 25 * time.Second
 
 // examine examines a stored connector, or the config in the request. Direct Mail
 // allows few of the questions a minute, so only one examination runs at a time.
-func (s *Server) examine(r *request) (any, error) {
-	var given struct {
-		Config any `json:"config"`
-	}
-	if err := r.decode(&given, strict); err != nil {
-		return nil, err
-	}
+func (s *Server) examine(r *request, given examination) (any, error) {
 	target, err := s.trial(r.id(), given.Config)
 	if err != nil {
 		return nil, err
