@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -44,7 +45,7 @@ func (s *Server) listChanges(r *request) (any, error) {
 	if err := r.decodeQuery(&given, "before", "limit"); err != nil {
 		return nil, err
 	}
-	limit := given.Limit.orDefault()
+	limit := cmp.Or(int(given.Limit), defaultPageSize)
 	list, err := s.opts.Registry.Changes(r.Context(), given.Before, limit+1)
 	page := changePage{Changes: list}
 	if len(list) > limit {
@@ -73,9 +74,7 @@ func (s *Server) putLogLevel(r *request, given logLevel) (any, error) {
 	return given, nil
 }
 
-func health(w http.ResponseWriter, _ *http.Request) {
-	writeAnswer(w, map[string]string{"status": "ok"})
-}
+func health(*request) (any, error) { return map[string]string{"status": "ok"}, nil }
 
 // readyTime is how long the state may take to answer whether it is available.
 const readyTime = 2 * time.Second

@@ -104,7 +104,7 @@ func (s *Server) routes() chi.Router {
 	r.MethodNotAllowed(s.handle(s.methodNotAllowed))
 
 	// Anybody.
-	r.Get("/healthz", health)
+	r.Get("/healthz", s.answer(health))
 	r.Get("/readyz", s.handle(s.ready))
 	r.Get("/openapi.json", s.openAPI)
 	if s.opts.Metrics != nil {

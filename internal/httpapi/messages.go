@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -102,7 +103,7 @@ type messageFilter struct {
 func (s *Server) filter(given messageFilter) delivery.Filter {
 	f := delivery.Filter{
 		States: given.States, Type: given.Type, Connector: given.Connector, Incident: given.Incident,
-		Since: given.Since.Time, Until: given.Until.Time, Before: given.Before, Limit: given.Limit.orDefault(),
+		Since: given.Since.Time, Until: given.Until.Time, Before: given.Before, Limit: cmp.Or(int(given.Limit), defaultPageSize),
 	}
 	if given.Address != "" {
 		hash := s.opts.Messages.Hash("address", strings.ToLower(string(given.Address)))
@@ -179,11 +180,4 @@ func (n *pageSize) parse(value any) error {
 	}
 	*n = pageSize(size)
 	return nil
-}
-
-func (n pageSize) orDefault() int {
-	if n == 0 {
-		return defaultPageSize
-	}
-	return int(n)
 }

@@ -38,6 +38,9 @@ func (p *problem) Error() string { return cmp.Or(p.Detail, string(p.Code)) }
 
 // problemOf completes a problem, or makes one of an error of another package.
 func problemOf(err error) *problem {
+	if err == nil {
+		return nil
+	}
 	p := problem{Code: errcode.Internal, err: err}
 	if own, ok := errors.AsType[*problem](err); ok {
 		p = *own

@@ -69,13 +69,6 @@ type testTrace struct {
 	Error *problem `json:"error,omitempty"`
 }
 
-func newTestTrace(report delivery.Report, err error) testTrace {
-	if err == nil {
-		return testTrace{Report: report}
-	}
-	return testTrace{report, problemOf(err)}
-}
-
 // eventStreamType finds server-sent events in an Accept header.
 var eventStreamType = regexp.MustCompile(`(?i)(^|,)\s*text/event-stream\s*(,|;|$)`)
 
@@ -109,7 +102,7 @@ func (s *Server) test(w http.ResponseWriter, r *request) error {
 	report, err := s.opts.Delivery.Test(r.Context(), target, wanted, r.by.actor)
 	r.incident = report.ID
 	if r.URL.Query().Get("trace") == "true" {
-		writeAnswer(w, newTestTrace(report, err))
+		writeAnswer(w, testTrace{report, problemOf(err)})
 		return nil
 	}
 	if err != nil {
@@ -140,7 +133,7 @@ func (s *Server) streamTest(w http.ResponseWriter, r *request, target delivery.C
 		return err
 	}
 	r.incident = report.ID
-	send("done", newTestTrace(report, err))
+	send("done", testTrace{report, problemOf(err)})
 	stream.extendDeadline()
 	return nil
 }
