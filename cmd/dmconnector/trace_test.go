@@ -67,7 +67,7 @@ func TestUnusableTraceSettingsStopNothing(t *testing.T) {
 	if status, body := s.call(t, "POST", "/api/send", roleSend, roleMail); status != http.StatusOK {
 		t.Errorf("%d %s", status, body)
 	}
-	if told := s.log.String(); !strings.Contains(told, `"level":"ERROR","msg":"traces are off: their settings are no good","error":"OTEL_EXPORTER_OTLP_PROTOCOL must be http/protobuf`) {
+	if told := s.log.String(); !strings.Contains(told, `"level":"ERROR","msg":"traces are off: invalid settings","error":"OTEL_EXPORTER_OTLP_PROTOCOL must be http/protobuf`) {
 		t.Errorf("log: %s", told)
 	}
 }

@@ -211,7 +211,7 @@ func (s *Server) examine(r *request, given examination) (any, error) {
 	case s.examining <- struct{}{}:
 		defer func() { <-s.examining }()
 	default:
-		return nil, &problem{Code: errcode.Overloaded, Detail: "another examination is running", retryAfter: time.Second}
+		return nil, &problem{Code: errcode.Overloaded, Detail: "another doctor run is in progress", retryAfter: time.Second}
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), examinationTime)
 	defer cancel()

@@ -234,8 +234,12 @@ func (r *Registry) logFiles(ctx context.Context, known, now map[string]*file) {
 		for _, p := range f.Report.Warnings {
 			log.LogAttrs(ctx, slog.LevelWarn, "connector file has a warning", place(p)...)
 		}
+		trouble := "cannot use connector file"
+		if f.loaded != nil && f.loaded.Active {
+			trouble += ", its last good version stays active"
+		}
 		for _, p := range f.Report.Errors {
-			log.LogAttrs(ctx, slog.LevelError, "cannot use connector file, its last good version stays active", place(p)...)
+			log.LogAttrs(ctx, slog.LevelError, trouble, place(p)...)
 		}
 		if len(f.Report.Errors) == 0 {
 			log.InfoContext(ctx, "connector file loaded")

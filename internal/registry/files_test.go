@@ -337,7 +337,7 @@ func TestBrokenFileKeepsTheLastGood(t *testing.T) {
 	for range 5 {
 		s.Reload(t.Context())
 	}
-	if n := s.logged("cannot use connector file"); n != 1 || s.logged(secret) > 0 {
+	if n := s.logged("cannot use connector file, its last good version stays active"); n != 1 || s.logged(secret) > 0 {
 		t.Errorf("%d times in the log", n)
 	}
 
@@ -362,6 +362,9 @@ func TestNewFileThatIsBroken(t *testing.T) {
 	}
 	if _, ok := s.Connector("aliyun-direct-mail"); ok || len(s.FileProblems()) != 2 || s.aliases() != "a=A" {
 		t.Errorf("%+v, active %s", s.FileProblems(), s.aliases())
+	}
+	if s.logged("cannot use connector file") != 2 || s.logged("last good version") > 0 {
+		t.Error("the log names a last good version of a new file")
 	}
 }
 

@@ -244,7 +244,7 @@ func (w *groupWriter) checkpoint() {
 		var busy, pages, moved int
 		err := w.checkpoints.QueryRowContext(context.Background(), checkpoint).Scan(&busy, &pages, &moved)
 		if err != nil && !failed {
-			w.log.Error("cannot move the log of the state into its database, the log grows until that works", "error", err)
+			w.log.Error("cannot checkpoint the write-ahead log of the state, will retry", "error", err)
 		}
 		failed = err != nil
 		if pages > maxLog {

@@ -33,9 +33,9 @@ type Tracing struct {
 type Environment func(name string) string
 
 // Open follows OpenTelemetry's own variables. It returns nil if they name no
-// collector, or switch traces off. Settings that are no good also switch them off,
-// which is logged: mail matters more. What goes wrong later is logged, once for each
-// outage, and holds up nothing.
+// collector, or switch traces off. Invalid settings also switch them off, which is
+// logged: mail matters more. Later failures are logged, once for each outage, and
+// delay nothing.
 func Open(ctx context.Context, env Environment, version string, log *slog.Logger) *Tracing {
 	off := strings.EqualFold(env("OTEL_SDK_DISABLED"), "true") || env("OTEL_TRACES_EXPORTER") == "none"
 	if _, endpoint := env.setting("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"); off || endpoint == "" {
@@ -43,7 +43,7 @@ func Open(ctx context.Context, env Environment, version string, log *slog.Logger
 	}
 	provider, err := open(ctx, env, version, log)
 	if err != nil {
-		log.ErrorContext(ctx, "traces are off: their settings are no good", "error", err.Error())
+		log.ErrorContext(ctx, "traces are off: invalid settings", "error", err.Error())
 		return nil
 	}
 	log.InfoContext(ctx, "traces are sent to the collector that the environment names")
