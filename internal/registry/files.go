@@ -234,12 +234,13 @@ func (r *Registry) logFiles(ctx context.Context, known, now map[string]*file) {
 		for _, p := range f.Report.Warnings {
 			log.LogAttrs(ctx, slog.LevelWarn, "connector file has a warning", place(p)...)
 		}
-		trouble := "cannot use connector file"
-		if f.loaded != nil && f.loaded.Active {
-			trouble += ", its last good version stays active"
-		}
+		active := f.loaded != nil && f.loaded.Active
 		for _, p := range f.Report.Errors {
-			log.LogAttrs(ctx, slog.LevelError, trouble, place(p)...)
+			if active {
+				log.LogAttrs(ctx, slog.LevelError, "cannot use connector file, its last good version stays active", place(p)...)
+			} else {
+				log.LogAttrs(ctx, slog.LevelError, "cannot use connector file", place(p)...)
+			}
 		}
 		if len(f.Report.Errors) == 0 {
 			log.InfoContext(ctx, "connector file loaded")
