@@ -192,7 +192,7 @@ func writeJSON(w http.ResponseWriter, status int, contentType string, v any) {
 	data := append(mustMarshal(v), '\n')
 	w.Header().Set("Content-Type", contentType)
 	w.WriteHeader(status)
-	_, _ = w.Write(data) //nolint:gosec // JSON, with nosniff; an error means that the caller has gone
+	_, _ = w.Write(data) // an error means that the caller has gone
 }
 
 // mustMarshal encodes a value of our own types, which always marshal.

@@ -21,11 +21,9 @@ const recordColumns = `id, connector, type, mode, state, code, recipient, body, 
 func scanRecord(row scanner, more ...any) (r delivery.Record, err error) {
 	var due time.Time
 	var sealed bool
-	err = row.Scan(append([]any{
-		&r.ID, &r.Connector, &r.Type, &r.Mode, &r.State, &r.Code, &r.Recipient, stored{(*[sha256.Size]byte)(&r.Body)},
-		&r.Attempts, stored{&due}, stored{&r.Expires}, stored{&r.Created}, stored{&r.Updated}, &sealed,
-	}, more...)...)
-	if err != nil {
+	columns := []any{&r.ID, &r.Connector, &r.Type, &r.Mode, &r.State, &r.Code, &r.Recipient, stored{(*[sha256.Size]byte)(&r.Body)}}
+	columns = append(columns, &r.Attempts, stored{&due}, stored{&r.Expires}, stored{&r.Created}, stored{&r.Updated}, &sealed)
+	if err := row.Scan(append(columns, more...)...); err != nil {
 		return r, fmt.Errorf("read message %s: %w", r.ID, err)
 	}
 	if r.State == delivery.StateQueued {
