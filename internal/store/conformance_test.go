@@ -504,7 +504,7 @@ func TestWhatACrashLeftBehind(t *testing.T) {
 		"a test":             {order{mode: delivery.Test}, delivery.StateUnknown, false},
 		"queued":             {order{mode: delivery.Queued}, delivery.StateQueued, true},
 		"queued, to be held": {order{mode: delivery.Queued, hold: true}, delivery.StateUnknown, true},
-		"queued, expired":    {order{mode: delivery.Queued, expires: time.Nanosecond}, delivery.StateUnknown, true},
+		"queued, expired":    {order{mode: delivery.Queued, expires: -time.Minute}, delivery.StateUnknown, true},
 		"queued, superseded": {order{mode: delivery.Queued, supersede: "p"}, delivery.StateUnknown, true},
 	}
 	onEveryKind(t, func(t *testing.T, s *Store) {

@@ -100,10 +100,7 @@ type table struct {
 // in again.
 func tables() []table {
 	return []table{
-		{
-			name: "secret", columns: []string{"name", "value"},
-			sealed: "value", purpose: func(name string) string { return name }, initial: true,
-		},
+		{name: "secret", columns: []string{"name", "value"}, sealed: "value", purpose: func(name string) string { return name }, initial: true},
 		{name: "revision", columns: []string{"name", "number"}, initial: true},
 		{
 			name:    "connector",

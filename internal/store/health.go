@@ -92,10 +92,3 @@ func (s *Store) heartbeat(ctx context.Context) error {
 func liveReplicas(t *tx, now time.Time) (int64, error) {
 	return value[int64](t, `SELECT count(*) FROM replica WHERE seen_at > $1`, micros(now.Add(-liveFor)))
 }
-
-// leave tells the other replicas that this process is gone.
-func (s *Store) leave() {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	_, _ = s.exec(ctx, `DELETE FROM replica WHERE id = $1`, s.self)
-}

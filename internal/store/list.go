@@ -65,7 +65,12 @@ func (s *Store) Message(ctx context.Context, id string) (delivery.Record, bool, 
 // Messages returns the messages that the filter chooses, newest first, without their
 // steps.
 func (s *Store) Messages(ctx context.Context, f delivery.Filter) ([]delivery.Record, error) {
-	states := knownStates(f.States)
+	var states []delivery.State // each once, in one order, so that there are few different statements
+	for _, kind := range delivery.States() {
+		if slices.Contains(f.States, kind.State) {
+			states = append(states, kind.State)
+		}
+	}
 	if len(states) == 0 && len(f.States) > 0 || !storable(f.Type, f.Connector, f.Incident, f.Before) {
 		return []delivery.Record{}, nil
 	}
@@ -74,18 +79,6 @@ func (s *Store) Messages(ctx context.Context, f delivery.Filter) ([]delivery.Rec
 		query, args := listQuery(t, f)
 		return collect(t, func(row scanner) (delivery.Record, error) { return scanRecord(row) }, query, args...)
 	})
-}
-
-// knownStates returns each state in the list once, in one order, so that there are few
-// different statements.
-func knownStates(list []delivery.State) []delivery.State {
-	var known []delivery.State
-	for _, kind := range delivery.States() {
-		if slices.Contains(list, kind.State) {
-			known = append(known, kind.State)
-		}
-	}
-	return known
 }
 
 // incidentLength is how much of an id is enough to find a message by: its last

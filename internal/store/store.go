@@ -175,7 +175,10 @@ func (s *Store) prepare(ctx context.Context) error {
 func (s *Store) Close() error {
 	s.rejected.stop()
 	if s.kind == Postgres && !s.shared {
-		s.leave()
+		// The other replicas need not wait until this one's heartbeat is too old.
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		_, _ = s.exec(ctx, `DELETE FROM replica WHERE id = $1`, s.self)
+		cancel()
 	}
 	return s.engine.close()
 }
