@@ -165,6 +165,7 @@ func TestAdminRequestsThatAreRefused(t *testing.T) {
 		"no factory's templates":   {"GET /api/connector-factories/x/templates", ``, 404, "factory_not_found", ""},
 		"no factory to validate":   {"POST /api/connector-factories/x/validate", `{"config":{}}`, 404, "factory_not_found", ""},
 		"nothing to validate":      {"POST /api/connector-factories/aliyun-direct-mail/validate", `{}`, 400, "invalid_request", "/config"},
+		"a misspelt id":            {"POST /api/connector-factories/aliyun-direct-mail/validate", `{"config":{},"ID":"mine"}`, 400, "invalid_request", "/ID"},
 		"a misspelt member":        {"POST /api/connectors/mine/preview", `{"type":"SignIn","paylaod":{}}`, 400, "invalid_request", "/paylaod"},
 		"a preview of no type":     {"POST /api/connectors/mine/preview", `{}`, 400, "invalid_request", "/type"},
 		"a preview to nobody":      {"POST /api/connectors/mine/preview", `{"type":"SignIn","to":"nonsense"}`, 400, "invalid_request", "/to"},

@@ -36,7 +36,7 @@ type problem struct {
 
 func (p *problem) Error() string { return cmp.Or(p.Detail, string(p.Code)) }
 
-// problemOf completes a problem, or makes one of an error of another package.
+// problemOf completes a problem, or makes one of an error of another package. Nil is none.
 func problemOf(err error) *problem {
 	if err == nil {
 		return nil

@@ -105,19 +105,13 @@ func mayTryAgain(err error) bool {
 		return false
 	}
 	if refusal, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return slices.Contains([]string{serializationFailure, deadlockDetected, adminShutdown, crashShutdown}, refusal.Code)
+		// PostgreSQL's documentation, appendix A: serialization failure, deadlock, shutdown,
+		// and shutdown after a crash.
+		return slices.Contains([]string{"40001", "40P01", "57P01", "57P02"}, refusal.Code)
 	}
 	_, network := errors.AsType[net.Error](err)
 	return network || pgconn.SafeToRetry(err) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF)
 }
-
-// PostgreSQL's codes (its documentation, appendix A).
-const (
-	serializationFailure = "40001"
-	deadlockDetected     = "40P01"
-	adminShutdown        = "57P01"
-	crashShutdown        = "57P02"
-)
 
 func (e *postgresEngine) transact(ctx context.Context, step func(*tx) error) error {
 	conn, err := e.db.BeginTx(ctx, nil)
