@@ -59,11 +59,11 @@ func TestCapacityFollowsFromItsInputs(t *testing.T) {
 		day := mails / in["a month"]
 		mean := day / 86_400
 		peak := mean * in["peak to mean"]
-		installations := math.Ceil(peak * in["time a send"] / 1e6 / in["use of what was measured"])
-		processes := installations * in["processes an installation"]
+		installations := math.Ceil(peak * in["time per send"] / 1e6 / in["use of what was measured"])
+		processes := installations * in["processes per installation"]
 		want := []float64{
-			mails, day, mean, peak, peak * in["CPU a send"] / 1e6, installations, processes,
-			processes * in["connections a process"], math.Ceil(peak / in["an account"]), mails * in["a message in the log"] / 1e9,
+			mails, day, mean, peak, peak * in["CPU per send"] / 1e6, installations, processes,
+			processes * in["connections per process"], math.Ceil(peak / in["an account"]), mails * in["a message in the log"] / 1e9,
 		}
 		for i, places := range []int{0, 0, 2, 2, 3, 0, 0, 0, 0, 2} {
 			if got := strings.ReplaceAll(row[i], ",", ""); got != fmt.Sprintf("%.*f", places, want[i]) {
@@ -87,7 +87,7 @@ func TestCapacityHasTheMeasuredInputs(t *testing.T) {
 		if row[0] != "1,000,000 messages" || row[1] != "PostgreSQL" {
 			continue
 		}
-		for i, name := range []string{"CPU a send", "time a send"} {
+		for i, name := range []string{"CPU per send", "time per send"} {
 			measured := number(t, row[3+i])
 			if math.Abs(in[name]-measured) > measured/4 {
 				t.Errorf("%s: %v, and %v was measured", name, in[name], measured)
@@ -110,7 +110,7 @@ func TestCapacityHasTheMeasuredInputs(t *testing.T) {
 			t.Errorf("%s does not say %q", page, text)
 		}
 	}
-	if diff := cmp.Diff([]float64{1500, 11, 30}, []float64{in["a message in the log"], in["connections a process"], in["a month"]}); diff != "" {
+	if diff := cmp.Diff([]float64{1500, 11, 30}, []float64{in["a message in the log"], in["connections per process"], in["a month"]}); diff != "" {
 		t.Error(diff)
 	}
 }
