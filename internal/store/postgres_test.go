@@ -5,12 +5,15 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"dmconnector/internal/delivery"
 	"dmconnector/internal/postgrestest"
@@ -381,5 +384,26 @@ func TestWhatStopsTheStart(t *testing.T) {
 	}
 	if _, err := Open(t.Context(), Options{State: "postgres://user:hunter2@127.0.0.1:1/db", Ring: testRing(t)}); err == nil || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("nobody there: %v", err)
+	}
+}
+
+func TestWhatIsTriedAgain(t *testing.T) {
+	tests := map[string]struct {
+		err  error
+		want bool
+	}{
+		"serialization failure":  {&pgconn.PgError{Code: "40001"}, true},
+		"deadlock":               {&pgconn.PgError{Code: "40P01"}, true},
+		"shutdown":               {&pgconn.PgError{Code: "57P01"}, true},
+		"shutdown after a crash": {&pgconn.PgError{Code: "57P02"}, true},
+		"unique violation":       {&pgconn.PgError{Code: "23505"}, false},
+		"a closed connection":    {fmt.Errorf("begin: %w", io.EOF), true},
+		"a commit in doubt":      {errors.Join(io.EOF, delivery.ErrInDoubt), false},
+		"a canceled caller":      {context.Canceled, false},
+	}
+	for name, tt := range tests {
+		if got := mayTryAgain(tt.err); got != tt.want {
+			t.Errorf("%s: %v, want %v", name, got, tt.want)
+		}
 	}
 }
