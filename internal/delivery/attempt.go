@@ -30,12 +30,13 @@ type turn func(ctx context.Context, pause time.Duration) (release func(), failur
 
 // deliver sends a message through its connector in its turn, unless the breaker is
 // open.
-func (d *Delivery) deliver(ctx context.Context, out *outbound, m outgoing, req Request, report *Report) (failure *Error) {
+func (d *Delivery) deliver(ctx context.Context, out *outbound, m outgoing, req Request, report *Report) *Error {
 	if failure := out.breaker.check(time.Now(), m.id); failure != nil {
 		return failure
 	}
-	defer func() { out.breaker.record(time.Now(), failure) }()
-	return attempts(ctx, out.Connector, req, report, d.turn(out, m))
+	failure := attempts(ctx, out.Connector, req, report, d.turn(out, m))
+	out.breaker.record(time.Now(), failure)
+	return failure
 }
 
 // attempts composes the mail and sends it, again while it was certainly not accepted
@@ -181,16 +182,15 @@ func (d *Delivery) turn(out *outbound, m outgoing) turn {
 		if err := sleep(ctx, pause, m.superseded); err != nil {
 			return nil, waitError(m.id, err)
 		}
-		place, wait, ok := out.limiter.reserve(most - pause)
+		place, wait, ok := out.limiter.reserve(most-pause, m.superseded)
 		if !ok {
 			failure := overloaded(m.id, wait)
 			failure.Limit = "connector"
 			return nil, failure
 		}
 		release, err := d.acquire(ctx, out, m, place, deadline)
-		if err == nil && (m.confirm || time.Since(begun) > time.Millisecond) {
-			// What has changed meanwhile, the store alone knows.
-			if err = d.confirm(ctx, m); err != nil {
+		if err == nil {
+			if err = d.confirm(ctx, m, time.Since(begun) > time.Millisecond); err != nil {
 				release()
 			}
 		}
@@ -223,9 +223,17 @@ func (d *Delivery) acquire(ctx context.Context, out *outbound, m outgoing, place
 	return func() { d.concurrency.release(out.ID, false) }, nil
 }
 
-// confirm asks the store whether the message is still this attempt's, and the
-// newest. Without an answer nothing is sent.
-func (d *Delivery) confirm(ctx context.Context, m outgoing) error {
+// confirm makes sure that the message is still this attempt's, and the newest. What
+// has changed during a wait, the store alone knows: without its answer nothing is sent.
+func (d *Delivery) confirm(ctx context.Context, m outgoing, waited bool) error {
+	select {
+	case <-m.superseded:
+		return ErrSuperseded
+	default:
+	}
+	if !waited && !m.confirm {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, confirmTime)
 	defer cancel()
 	return d.store.Confirm(ctx, m.id, m.claim)

@@ -82,6 +82,8 @@ func (f *inFlight) finish(c *call) {
 	if c.key != nil {
 		delete(f.joined, *c.key)
 	}
-	delete(f.byID, c.id)
+	if f.byID[c.id] == c { // a queued message may be claimed already
+		delete(f.byID, c.id)
+	}
 	close(c.done)
 }

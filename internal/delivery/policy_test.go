@@ -397,6 +397,29 @@ func TestBreaker(t *testing.T) {
 	})
 }
 
+// A panic tells nothing about the account.
+func TestPanicLeavesTheBreakerOpen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var calls atomic.Int64
+		d := newSending(t, off, sender(func(context.Context, *aliyundm.Mail) (*aliyundm.Receipt, error) {
+			if calls.Add(1) == 6 {
+				panic("a defect")
+			}
+			return nil, badKey
+		}))
+		for i := range 10 {
+			d.post(post{code: fmt.Sprint(i)})
+		}
+		time.Sleep(30 * time.Second) //nolint:forbidigo // the clock of synctest
+		for i := range 5 {
+			d.post(post{code: fmt.Sprint("later ", i)})
+		}
+		if calls.Load() != 6 {
+			t.Errorf("%d calls: more than one probe", calls.Load())
+		}
+	})
+}
+
 func TestBreakerIgnoresOtherFailures(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, answer := range []error{throttled, unreachable, noAnswer, badAddress} {
@@ -609,6 +632,23 @@ func TestSupersededMessagesFreeTheirPlace(t *testing.T) {
 		}
 		if _, failure := d.post(post{to: "last@example.com"}); failure != nil || time.Since(begun) > 2200*time.Millisecond {
 			t.Errorf("the next: %s after %v", code(failure), time.Since(begun))
+		}
+		older.Wait()
+	})
+}
+
+// The place of a superseded message is free for the newer one at once, though its
+// caller has not been told yet.
+func TestNewerCodeTakesTheOldersPlace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var calls atomic.Int64
+		d := newSending(t, connector.Limits{Recipient: "off", Connector: "1/4s"}, answers(&calls, nil))
+		d.post(post{to: "first@example.com"}) // the next has to wait, and one more could not be sent in time
+		var older sync.WaitGroup
+		older.Go(func() { d.post(post{code: "1", app: "a", ip: "1.2.3.4"}) })
+		synctest.Wait()
+		if _, failure := d.post(post{code: "2", app: "a", ip: "1.2.3.4"}); failure != nil || calls.Load() != 2 {
+			t.Errorf("the newer: %s, %d calls", code(failure), calls.Load())
 		}
 		older.Wait()
 	})

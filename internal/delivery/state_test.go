@@ -41,8 +41,9 @@ type faultyStore struct {
 	claimTime        atomic.Int64 // before it claims
 	askTime          atomic.Int64 // before it confirms
 
-	mu      sync.Mutex
-	claimed func() // while the claim is not known yet
+	mu       sync.Mutex
+	accepted func() // while the acceptance is not known yet
+	claimed  func() // while the claim is not known yet
 }
 
 func (k *faultyStore) fail(accept, complete, late error) {
@@ -64,6 +65,13 @@ func (k *faultyStore) Accept(ctx context.Context, e *delivery.Entry) (delivery.A
 		}
 	}
 	a, err := k.Store.Accept(ctx, e)
+	k.mu.Lock()
+	accepted := k.accepted
+	k.accepted = nil
+	k.mu.Unlock()
+	if accepted != nil {
+		accepted()
+	}
 	if late != nil {
 		return delivery.Acceptance{}, late
 	}
@@ -798,6 +806,55 @@ func TestCodeIsSupersededDuringItsClaim(t *testing.T) {
 		time.Sleep(time.Second) //nolint:forbidigo // the clock of synctest
 		if r := c.message(t, older.ID); r.Code != errcode.Superseded || strings.Join(sent, " ") != "2" {
 			t.Errorf("the older is %s %s, sent %v", r.State, r.Code, sent)
+		}
+		c.stop()
+	})
+}
+
+// A newer code may be accepted, and sent, before the older one's acceptance is known.
+func TestCodeIsSupersededDuringItsAcceptance(t *testing.T) {
+	for range 20 { // each failed by chance
+		synctest.Test(t, func(t *testing.T) {
+			var sent []string
+			c := openQueueing(t, sender(func(_ context.Context, m *aliyundm.Mail) (*aliyundm.Receipt, error) {
+				sent = append(sent, m.Subject)
+				return &aliyundm.Receipt{EnvID: "600"}, nil
+			}), nil)
+			c.store.mu.Lock()
+			c.store.accepted = func() {
+				if _, failure := c.post(post{code: "2", app: "a", ip: "1.2.3.4"}); failure != nil {
+					t.Errorf("the newer: %+v", failure)
+				}
+			}
+			c.store.mu.Unlock()
+			if _, failure := c.post(post{code: "1", app: "a", ip: "1.2.3.4"}); code(failure) != "superseded" || strings.Join(sent, " ") != "2" {
+				t.Errorf("the older: %s, sent %v", code(failure), sent)
+			}
+			c.stop()
+		})
+	}
+}
+
+// A queued message may be claimed before its caller has its answer. It still learns
+// that it is superseded, and frees its place in the rate for the newer one.
+func TestQueuedCodeIsSupersededAfterAnEarlyClaim(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var calls atomic.Int64
+		answered := make(chan struct{})
+		c := openQueueing(t, answers(&calls, nil), func(cfg *connector.Config) { cfg.Limits.Connector = "1/4s" }, func(o *delivery.Options) {
+			o.Observe = func(o delivery.Observation) {
+				if o.State == delivery.StateQueued {
+					<-answered
+				}
+			}
+		})
+		c.post(post{to: "first@example.com"}) // the next have to wait
+		go c.post(post{code: "1", app: "a", ip: "1.2.3.4", async: true})
+		synctest.Wait() // the worker waits for the rate
+		close(answered)
+		synctest.Wait()
+		if _, failure := c.post(post{code: "2", app: "a", ip: "1.2.3.4"}); failure != nil || calls.Load() != 2 {
+			t.Errorf("the newer: %s, %d calls", code(failure), calls.Load())
 		}
 		c.stop()
 	})

@@ -48,9 +48,10 @@ type rateLimiter struct {
 
 // A reservation is a place in a rateLimiter.
 type reservation struct {
-	limiter *rateLimiter
-	ready   chan struct{} // closed when the send may begin
-	at      time.Time     // when that was; zero while it waits
+	limiter    *rateLimiter
+	superseded <-chan struct{} // closed when its message is
+	ready      chan struct{}   // closed when the send may begin
+	at         time.Time       // when that was; zero while it waits
 }
 
 func newRateLimiter(rate connector.Rate, replicas func() int) *rateLimiter {
@@ -59,8 +60,8 @@ func newRateLimiter(rate connector.Rate, replicas func() int) *rateLimiter {
 
 // reserve takes a place. If it would have to wait longer than most, it takes none,
 // and returns how long that would be.
-func (l *rateLimiter) reserve(most time.Duration) (r *reservation, wait time.Duration, ok bool) {
-	r = &reservation{limiter: l, ready: make(chan struct{})}
+func (l *rateLimiter) reserve(most time.Duration, superseded <-chan struct{}) (r *reservation, wait time.Duration, ok bool) {
+	r = &reservation{limiter: l, superseded: superseded, ready: make(chan struct{})}
 	if l.rate.Count == 0 {
 		close(r.ready)
 		return r, 0, true
@@ -68,6 +69,8 @@ func (l *rateLimiter) reserve(most time.Duration) (r *reservation, wait time.Dur
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
+	// Those that are superseded, perhaps by this one, may not have canceled yet.
+	l.waiting = slices.DeleteFunc(l.waiting, (*reservation).isSuperseded)
 	if wait = l.estimate(now); wait > most {
 		return nil, wait, false
 	}
@@ -138,6 +141,15 @@ func (r *reservation) cancel() {
 		l.granted = slices.Delete(l.granted, i, i+1)
 	}
 	l.grant(time.Now())
+}
+
+func (r *reservation) isSuperseded() bool {
+	select {
+	case <-r.superseded:
+		return true
+	default:
+		return false
+	}
 }
 
 func (l *rateLimiter) waitingCount() int {
