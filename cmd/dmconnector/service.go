@@ -191,9 +191,13 @@ func (s *service) close() {
 	}
 }
 
-// tokensEvery is how often stored tokens are polled: every replica rejects a revoked one
-// within 2 s.
-const tokensEvery = time.Second
+const (
+	// tokensEvery is how often stored tokens are polled: every replica rejects a revoked
+	// one within 2 s.
+	tokensEvery = time.Second
+	// tokensTime bounds each reading: the state may not answer.
+	tokensTime = 2 * time.Second
+)
 
 // followTokens keeps the stored tokens up to date. While the state does not answer, the
 // last known ones stay valid.
@@ -208,10 +212,12 @@ func (s *service) followTokens(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		revision, err := s.state.Revision(ctx)
+		bounded, cancel := context.WithTimeout(ctx, tokensTime)
+		revision, err := s.state.Revision(bounded)
 		if err == nil && revision != known {
-			err = s.readStoredTokens(ctx)
+			err = s.readStoredTokens(bounded)
 		}
+		cancel()
 		switch {
 		case err == nil:
 			known = revision
