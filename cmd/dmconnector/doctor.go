@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -20,14 +19,6 @@ import (
 type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
-
-// exitStatus returns the program's exit status for an error.
-func exitStatus(err error) int {
-	if _, ok := errors.AsType[usageError](err); ok {
-		return 2
-	}
-	return 1
-}
 
 func newDoctor() *cobra.Command {
 	var (

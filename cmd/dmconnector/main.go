@@ -25,7 +25,10 @@ func main() {
 	if !errors.Is(err, errReported) {
 		fmt.Fprintln(os.Stderr, "dmconnector:", err)
 	}
-	os.Exit(exitStatus(err))
+	if _, ok := errors.AsType[usageError](err); ok {
+		os.Exit(2)
+	}
+	os.Exit(1)
 }
 
 // errReported ends the program with status 1 and no further output.

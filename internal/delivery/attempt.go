@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
 
 	"dmconnector/aliyundm"
@@ -80,10 +82,17 @@ func attempts(ctx context.Context, c Connector, req Request, report *Report, nex
 }
 
 // compose composes the mail, in a span of its own.
-func compose(ctx context.Context, c Connector, m connector.Message) (mail *aliyundm.Mail, choice connector.Trace, err error) {
+func compose(ctx context.Context, c Connector, m connector.Message) (*aliyundm.Mail, connector.Trace, error) {
 	_, span := partSpan(ctx, "compose")
-	defer func() { endCompose(span, &choice, err) }()
-	return c.Composer.Compose(m)
+	defer span.End()
+	mail, choice, err := c.Composer.Compose(m)
+	if span.IsRecording() {
+		span.SetAttributes(attribute.Int("dmconnector.template", choice.Template), attribute.String("dmconnector.language", choice.LanguageTag))
+	}
+	if err != nil {
+		span.SetStatus(codes.Error, "")
+	}
+	return mail, choice, err
 }
 
 // waitFor waits for a turn, in a span of its own.
@@ -119,10 +128,25 @@ func attempt(ctx context.Context, c Connector, mail *aliyundm.Mail, report *Repo
 }
 
 // singleSendMail calls the provider, in a span of its own.
-func singleSendMail(ctx context.Context, c Connector, mail *aliyundm.Mail) (receipt *aliyundm.Receipt, err error) {
+func singleSendMail(ctx context.Context, c Connector, mail *aliyundm.Mail) (*aliyundm.Receipt, error) {
 	ctx, span := partSpan(ctx, "SingleSendMail", trace.WithSpanKind(trace.SpanKindClient))
-	defer func() { endAttempt(span, receipt, err) }()
-	return c.Sender.SingleSendMail(ctx, mail)
+	defer span.End()
+	receipt, err := c.Sender.SingleSendMail(ctx, mail)
+	if !span.IsRecording() {
+		return receipt, err
+	}
+	if receipt != nil {
+		span.SetAttributes(attribute.String("aliyun.request_id", receipt.RequestID), attribute.String("aliyun.env_id", receipt.EnvID))
+	}
+	if answer, ok := errors.AsType[*aliyundm.Error](err); ok {
+		span.SetStatus(codes.Error, string(answer.Class))
+		if answer.Code != "" {
+			span.SetAttributes(attribute.String("aliyun.code", answer.Code), attribute.String("aliyun.request_id", answer.RequestID))
+		}
+	} else if err != nil {
+		span.SetStatus(codes.Error, "")
+	}
+	return receipt, err
 }
 
 // maxAttemptsKept bounds the steps of a message that is tried for a day.
@@ -226,10 +250,8 @@ func (d *Delivery) acquire(ctx context.Context, out *outbound, m outgoing, place
 // confirm makes sure that the message is still this attempt's, and the newest. What
 // has changed during a wait, the store alone knows: without its answer nothing is sent.
 func (d *Delivery) confirm(ctx context.Context, m outgoing, waited bool) error {
-	select {
-	case <-m.superseded:
+	if isClosed(m.superseded) {
 		return ErrSuperseded
-	default:
 	}
 	if !waited && !m.confirm {
 		return nil
@@ -258,6 +280,15 @@ func waitError(incident string, err error) *Error {
 func urgent(usageType string) bool {
 	u, _ := connector.FindUsageType(usageType)
 	return u.Urgent
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
 }
 
 // sleep waits, unless ctx ends or the message is superseded.

@@ -28,39 +28,21 @@ type inFlight struct {
 	byID   map[string]*call
 }
 
-func newInFlight() *inFlight {
-	return &inFlight{joined: make(map[Hash]*call), byID: make(map[string]*call)}
-}
-
 // join returns the call that a request belongs to, and whether it is a new one,
-// which the caller must lead to its end. A new call is known by its id before its
-// message is accepted, so that no newer message can miss it.
-func (f *inFlight) join(key *Hash) (c *call, isNew bool) {
+// which the caller must lead to its end. A new call is known by the id of its message
+// before that is accepted, so that no newer message can miss it.
+func (f *inFlight) join(id string, key *Hash) (c *call, isNew bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if key == nil {
-		return f.insert(NewID()), true
+	if key != nil && f.joined[*key] != nil {
+		return f.joined[*key], false
 	}
-	if c, ok := f.joined[*key]; ok {
-		return c, false
-	}
-	c = f.insert(NewID())
-	c.key = key
-	f.joined[*key] = c
-	return c, true
-}
-
-// add returns the call of a queued message.
-func (f *inFlight) add(id string) *call {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.insert(id)
-}
-
-func (f *inFlight) insert(id string) *call {
-	c := &call{id: id, superseded: make(chan struct{}), done: make(chan struct{})}
+	c = &call{id: id, key: key, superseded: make(chan struct{}), done: make(chan struct{})}
 	f.byID[id] = c
-	return c
+	if key != nil {
+		f.joined[*key] = c
+	}
+	return c, true
 }
 
 // supersede tells the calls of these messages, as far as they are in this process.

@@ -3,7 +3,6 @@ package delivery
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"log/slog"
 	"time"
 
@@ -13,7 +12,6 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
 
-	"dmconnector/aliyundm"
 	"dmconnector/connector"
 	"dmconnector/internal/errcode"
 )
@@ -140,40 +138,6 @@ func endPart(s trace.Span, failure *Error) {
 		s.SetStatus(codes.Error, string(failure.Code))
 	}
 	s.End()
-}
-
-// endCompose ends the span of a mail's composing with the template that was chosen.
-func endCompose(s trace.Span, choice *connector.Trace, err error) {
-	if s.IsRecording() {
-		s.SetAttributes(attribute.Int("dmconnector.template", choice.Template), attribute.String("dmconnector.language", choice.LanguageTag))
-	}
-	if err != nil {
-		s.SetStatus(codes.Error, "")
-	}
-	s.End()
-}
-
-// endAttempt ends the span of one call of the provider.
-func endAttempt(s trace.Span, receipt *aliyundm.Receipt, err error) {
-	defer s.End()
-	if !s.IsRecording() {
-		return
-	}
-	if receipt != nil {
-		s.SetAttributes(attribute.String("aliyun.request_id", receipt.RequestID), attribute.String("aliyun.env_id", receipt.EnvID))
-	}
-	if err == nil {
-		return
-	}
-	answer, ok := errors.AsType[*aliyundm.Error](err)
-	if !ok {
-		s.SetStatus(codes.Error, "")
-		return
-	}
-	s.SetStatus(codes.Error, string(answer.Class))
-	if answer.Code != "" {
-		s.SetAttributes(attribute.String("aliyun.code", answer.Code), attribute.String("aliyun.request_id", answer.RequestID))
-	}
 }
 
 // traceparent is the trace of ctx in the form of W3C's Trace Context, to outlast the

@@ -80,7 +80,8 @@ type Request struct {
 	// return.
 	Progress func(Report)
 
-	fromQueue bool // one attempt of a message whose caller got 202
+	fromQueue bool   // one attempt of a message whose caller got 202
+	masked    string // the recipient
 }
 
 // Options are what a [Delivery] needs.
@@ -116,7 +117,8 @@ type Delivery struct {
 func New(opts Options) *Delivery {
 	d := &Delivery{
 		store: opts.Store, volatile: opts.Volatile, log: opts.Log, observer: opts.Observe, tracer: opts.Tracer,
-		calls: newInFlight(), concurrency: newConcurrency(),
+		calls:       &inFlight{joined: make(map[Hash]*call), byID: make(map[string]*call)},
+		concurrency: &concurrency{freed: make(chan struct{}, 1), connectors: make(map[string]*places)},
 	}
 	d.connectors.Store(&map[string]*outbound{})
 	var closing context.Context
@@ -138,7 +140,7 @@ func (d *Delivery) Use(connectors map[string]Connector) {
 			active[id] = old
 		} else {
 			out := &outbound{Connector: c, limits: limitsOf(c.Composer.Config())}
-			out.limiter = newRateLimiter(out.limits.connector, d.store.Replicas)
+			out.limiter = &rateLimiter{rate: out.limits.connector, replicas: d.store.Replicas}
 			if old != nil && old.limits.connector == out.limits.connector {
 				out.limiter = old.limiter
 			}
@@ -192,9 +194,10 @@ func (d *Delivery) Send(ctx context.Context, c Connector, req Request) (Report, 
 	}
 	var invalid error
 	req.Message.To, invalid = connector.ParseAddress(req.Message.To)
+	req.masked = connector.MaskAddress(req.Message.To)
 	key := d.joinKey(c, req)
 	for {
-		call, isNew := d.calls.join(key)
+		call, isNew := d.calls.join(NewID(), key)
 		if isNew {
 			d.running.Go(func() {
 				defer d.calls.finish(call)
@@ -384,6 +387,7 @@ var testRate = connector.Rate{Count: 20, Per: time.Minute}
 func (d *Delivery) Test(ctx context.Context, c Connector, req Request, tester string) (Report, error) {
 	var invalid error
 	req.Message.To, invalid = connector.ParseAddress(req.Message.To)
+	req.masked = connector.MaskAddress(req.Message.To)
 	entry := d.entry(NewID(), c, req, Test)
 	if tester != "" {
 		entry.Charges = []Charge{{"tester", d.store.Hash("test", tester), testRate.Count, testRate.Per}}
@@ -445,7 +449,7 @@ func (d *Delivery) entry(id string, c Connector, req Request, mode Mode) *Entry 
 	m := req.Message
 	return &Entry{
 		ID: id, Connector: c.ID, Type: typeLabel(m.Type), Mode: mode,
-		Recipient: connector.MaskAddress(m.To), Address: d.AddressHash(m.To), Body: d.store.Hash("body", c.ID, string(req.BodySum[:])),
+		Recipient: req.masked, Address: d.AddressHash(m.To), Body: d.store.Hash("body", c.ID, string(req.BodySum[:])),
 		Arrived: req.Arrived, Expires: req.Arrived.Add(lifetime(c, m)),
 	}
 }
@@ -623,4 +627,8 @@ func (d *Delivery) Loads() []Load {
 
 // PendingOutcomes returns how many outcomes wait to be recorded, and how many were
 // dropped since the start.
-func (d *Delivery) PendingOutcomes() (waiting int, dropped int64) { return d.pending.counts() }
+func (d *Delivery) PendingOutcomes() (waiting int, dropped int64) {
+	d.pending.mu.Lock()
+	defer d.pending.mu.Unlock()
+	return len(d.pending.list), d.pending.dropped
+}

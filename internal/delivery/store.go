@@ -317,13 +317,13 @@ func (p *pendingOutcomes) work() {
 		cancel()
 		if err == nil {
 			recorded++
-			p.remove()
+			p.remove(nil)
 			continue
 		}
 		if recorded > o.recorded {
 			o.failures, o.recorded = o.failures+1, recorded
 		}
-		p.moveToEnd(o)
+		p.remove(&o)
 		if sleep(p.closing, pendingPause, nil) != nil {
 			return
 		}
@@ -341,27 +341,17 @@ func (p *pendingOutcomes) first() (first pendingOutcome, ok bool) {
 	return p.list[0], true
 }
 
-func (p *pendingOutcomes) remove() {
+// remove takes the first outcome off the list. One that failed goes to the end, unless
+// it has failed too often.
+func (p *pendingOutcomes) remove(failed *pendingOutcome) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.list = p.list[1:]
-}
-
-// moveToEnd moves the first outcome, unless it has failed too often.
-func (p *pendingOutcomes) moveToEnd(first pendingOutcome) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.list = p.list[1:]
-	if first.failures >= maxFailures {
-		p.drop(first.Outcome)
-		return
+	switch {
+	case failed == nil:
+	case failed.failures >= maxFailures:
+		p.drop(failed.Outcome)
+	default:
+		p.list = append(p.list, *failed)
 	}
-	p.list = append(p.list, first)
-}
-
-// counts returns how many outcomes wait, and how many were dropped.
-func (p *pendingOutcomes) counts() (waiting int, dropped int64) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return len(p.list), p.dropped
 }

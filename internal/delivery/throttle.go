@@ -54,10 +54,6 @@ type reservation struct {
 	at         time.Time       // when that was; zero while it waits
 }
 
-func newRateLimiter(rate connector.Rate, replicas func() int) *rateLimiter {
-	return &rateLimiter{rate: rate, replicas: replicas}
-}
-
 // reserve takes a place. If it would have to wait longer than most, it takes none,
 // and returns how long that would be.
 func (l *rateLimiter) reserve(most time.Duration, superseded <-chan struct{}) (r *reservation, wait time.Duration, ok bool) {
@@ -70,22 +66,17 @@ func (l *rateLimiter) reserve(most time.Duration, superseded <-chan struct{}) (r
 	defer l.mu.Unlock()
 	now := time.Now()
 	// Those that are superseded, perhaps by this one, may not have canceled yet.
-	l.waiting = slices.DeleteFunc(l.waiting, (*reservation).isSuperseded)
-	if wait = l.estimate(now); wait > most {
+	l.waiting = slices.DeleteFunc(l.waiting, func(r *reservation) bool { return isClosed(r.superseded) })
+	var planned []time.Time // of those that wait
+	for range l.waiting {
+		planned = append(planned, l.slot(planned, now))
+	}
+	if wait = l.slot(planned, now).Sub(now); wait > most {
 		return nil, wait, false
 	}
 	l.waiting = append(l.waiting, r)
 	l.grant(now)
 	return r, wait, true
-}
-
-// estimate returns how long one more would wait. l.mu is held.
-func (l *rateLimiter) estimate(now time.Time) time.Duration {
-	var planned []time.Time // of those that wait
-	for range l.waiting {
-		planned = append(planned, l.slot(planned, now))
-	}
-	return l.slot(planned, now).Sub(now)
 }
 
 // slot returns when the next send may begin after those granted and planned.
@@ -143,15 +134,6 @@ func (r *reservation) cancel() {
 	l.grant(time.Now())
 }
 
-func (r *reservation) isSuperseded() bool {
-	select {
-	case <-r.superseded:
-		return true
-	default:
-		return false
-	}
-}
-
 func (l *rateLimiter) waitingCount() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -178,10 +160,6 @@ type places struct {
 type waiter struct {
 	id    string
 	ready chan struct{} // closed when it has its place
-}
-
-func newConcurrency() *concurrency {
-	return &concurrency{freed: make(chan struct{}, 1), connectors: make(map[string]*places)}
 }
 
 // setLimits replaces the limits of all active connectors. Those that are gone keep

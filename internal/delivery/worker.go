@@ -106,7 +106,7 @@ func (d *Delivery) sendJob(ctx context.Context, out *outbound, job Job, req Requ
 	}
 	ctx, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
-	call := d.calls.add(job.ID)
+	call, _ := d.calls.join(job.ID, nil)
 	defer d.calls.finish(call)
 	defer func() {
 		if cause := recover(); cause != nil {

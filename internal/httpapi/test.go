@@ -3,7 +3,6 @@ package httpapi
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"maps"
 	"net/http"
@@ -15,7 +14,6 @@ import (
 	"dmconnector/internal/delivery"
 	"dmconnector/internal/doctor"
 	"dmconnector/internal/errcode"
-	"dmconnector/internal/registry"
 )
 
 // trial returns the connector that a test, a preview or an examination is for: the one
@@ -37,17 +35,7 @@ func (s *Server) trial(id string, config any) (delivery.Connector, error) {
 	if len(report.Errors) > 0 {
 		return delivery.Connector{}, invalidConfig(report.Errors)
 	}
-	// It gets the email templates that it would have.
-	var shared []connector.EmailTemplate
-	for _, t := range s.opts.Registry.Templates(registry.TemplateFilter{}) {
-		template := connector.EmailTemplate{ID: t.ID}
-		if json.Unmarshal(t.Details, &template.Template) != nil {
-			continue // the registry ignores it as well
-		}
-		template.UsageType, template.LanguageTag = t.TemplateType, t.LanguageTag
-		shared = append(shared, template)
-	}
-	return delivery.Connector{Composer: connector.New(cfg, shared...)}, nil
+	return delivery.Connector{Composer: connector.New(cfg, s.opts.Registry.SharedTemplates()...)}, nil
 }
 
 func invalidConfig(problems []connector.Problem) error {

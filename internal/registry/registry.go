@@ -191,6 +191,13 @@ func (r *Registry) Connector(id string) (Connector, bool) {
 	return l.Connector, true
 }
 
+// SharedTemplates returns the stored email templates as connectors compose with them.
+func (r *Registry) SharedTemplates() []connector.EmailTemplate {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.shared
+}
+
 func (r *Registry) parseOptions() connector.ParseOptions {
 	return connector.ParseOptions{AllowedEndpoints: r.opts.AllowedEndpoints}
 }

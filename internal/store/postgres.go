@@ -27,8 +27,9 @@ type postgresEngine struct {
 	config *pgx.ConnConfig
 	log    *slog.Logger
 	heard  func(topic string)
-	ahead  atomic.Int64 // nanoseconds that the server's clock is ahead of ours
-	pooled bool         // a pooler hands out a connection for a transaction only
+	ahead  atomic.Int64  // nanoseconds that the server's clock is ahead of ours
+	pooled bool          // a pooler hands out a connection for a transaction only
+	inUse  chan struct{} // holds one for each connection in use
 
 	queued    topic // the other processes are to hear of queued messages
 	stop      context.CancelFunc
@@ -59,6 +60,7 @@ func openPostgres(ctx context.Context, address string, log *slog.Logger, heard f
 		config: config, log: log, heard: heard, queued: newTopic(),
 		pooled: mode == pgx.QueryExecModeExec || mode == pgx.QueryExecModeSimpleProtocol,
 		db:     stdlib.OpenDB(*config),
+		inUse:  make(chan struct{}, maxConnections-1), // one is left for the clock and notifications
 	}
 	e.db.SetMaxOpenConns(maxConnections)
 	e.db.SetMaxIdleConns(maxConnections)
@@ -88,7 +90,24 @@ func (e *postgresEngine) prepare(ctx context.Context) error {
 	return e.readClock(ctx)
 }
 
+// acquire waits for a connection in the order of asking: database/sql hands them out at
+// random, so that an older message could supersede a newer one.
+func (e *postgresEngine) acquire(ctx context.Context) error {
+	select {
+	case e.inUse <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (e *postgresEngine) release() { <-e.inUse }
+
 func (e *postgresEngine) write(ctx context.Context, step func(*tx) error) error {
+	if err := e.acquire(ctx); err != nil {
+		return err
+	}
+	defer e.release()
 	for n := 1; ; n++ {
 		err := e.transact(ctx, step)
 		if err == nil || n == maxTries || ctx.Err() != nil || !mayTryAgain(err) {
@@ -167,10 +186,18 @@ func (e *postgresEngine) notify(ctx context.Context) {
 }
 
 func (e *postgresEngine) read(ctx context.Context, step func(*tx) error) error {
+	if err := e.acquire(ctx); err != nil {
+		return err
+	}
+	defer e.release()
 	return step(&tx{ctx: ctx, run: e.db, dialect: postgresDialect})
 }
 
 func (e *postgresEngine) snapshot(ctx context.Context, step func(*tx) error) error {
+	if err := e.acquire(ctx); err != nil {
+		return err
+	}
+	defer e.release()
 	conn, err := e.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
 	if err != nil {
 		return err

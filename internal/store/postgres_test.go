@@ -204,6 +204,56 @@ func TestOneCodeIsNewestAcrossReplicas(t *testing.T) {
 	}
 }
 
+// An askedContext tells when somebody asks whether it is done, to wait for that.
+type askedContext struct {
+	context.Context //nolint:containedctx // it is one itself
+	once            sync.Once
+	asked           chan struct{}
+}
+
+func (c *askedContext) Done() <-chan struct{} {
+	c.once.Do(func() { close(c.asked) })
+	return c.Context.Done()
+}
+
+// Messages that wait for a connection get one in their order: an older code must not
+// supersede a newer one.
+func TestConnectionsAreGivenInOrder(t *testing.T) {
+	s := openTest(t, Options{State: postgrestest.Database(t), Ring: testRing(t)})
+	hold := make(chan struct{})
+	var holding, holders, all sync.WaitGroup
+	holding.Add(maxConnections - 1)
+	for range maxConnections - 1 {
+		holders.Go(func() {
+			_ = s.engine.write(context.Background(), func(*tx) error { holding.Done(); <-hold; return nil })
+		})
+	}
+	holding.Wait()
+	const codes = 12
+	var ids []string
+	for range codes {
+		e := s.testEntry(order{supersede: "p"})
+		ids = append(ids, e.ID)
+		ctx := &askedContext{Context: context.Background(), asked: make(chan struct{})}
+		all.Go(func() {
+			if _, err := s.Accept(ctx, e); err != nil {
+				t.Error(err)
+			}
+		})
+		<-ctx.asked
+	}
+	hold <- struct{}{} // one place gets free, for one after the other
+	all.Wait()
+	close(hold)
+	holders.Wait()
+	for i, id := range ids {
+		older, err := superseded(t, s, id)
+		if err != nil || older != (i < codes-1) {
+			t.Errorf("code %d of %d: superseded is %v, %v", i+1, codes, older, err)
+		}
+	}
+}
+
 // A transaction pooler gives a connection for one transaction only.
 func TestBehindAPooler(t *testing.T) {
 	pooled := postgrestest.Pooler(t, postgrestest.Database(t))
