@@ -212,7 +212,7 @@ func (d *Delivery) turn(out *outbound, m outgoing) turn {
 			failure.Limit = "connector"
 			return nil, failure
 		}
-		release, err := d.acquire(ctx, out, m, place, deadline)
+		release, err := d.acquire(ctx, out, m, place)
 		if err == nil {
 			if err = d.confirm(ctx, m, time.Since(begun) > time.Millisecond); err != nil {
 				release()
@@ -228,7 +228,7 @@ func (d *Delivery) turn(out *outbound, m outgoing) turn {
 
 // acquire waits for a reserved place in the rate, and for one among those that are
 // sent at once.
-func (d *Delivery) acquire(ctx context.Context, out *outbound, m outgoing, place *reservation, deadline time.Time) (func(), error) {
+func (d *Delivery) acquire(ctx context.Context, out *outbound, m outgoing, place *reservation) (func(), error) {
 	select {
 	case <-place.ready:
 	case <-m.superseded:
@@ -239,6 +239,7 @@ func (d *Delivery) acquire(ctx context.Context, out *outbound, m outgoing, place
 	if m.queued {
 		return func() {}, nil
 	}
+	deadline, _ := ctx.Deadline()
 	waiting, cancel := context.WithDeadline(ctx, deadline.Add(-sendTime))
 	defer cancel()
 	if err := d.concurrency.acquire(waiting, out.ID, urgent(m.usageType), m.superseded); err != nil {

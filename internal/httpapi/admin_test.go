@@ -336,7 +336,7 @@ func TestBrokenFileKeepsTheServiceReady(t *testing.T) {
 	}
 }
 
-// What was stored by other rules may not be in force any more.
+// A connector that was stored under other rules may no longer be active.
 func TestStoredConnectorThatIsNotInForce(t *testing.T) {
 	s := newService(t)
 	old := registry.StoredConnector{ID: "old", Version: 1, Config: []byte(`{"accessKeyId":"x","accessKeySecret":"sandbox-secret"}`)}

@@ -56,8 +56,8 @@ func TestPreviewHasSharedTemplates(t *testing.T) {
 	s := newService(t, "filed")
 	s.do("PUT", "/api/email-templates", adminToken, `{"templates":[{"languageTag":"fr","templateType":"SignIn","details":{"subject":"partagé {{code}}","content":"c"}}]}`)
 	for name, body := range map[string]string{
-		"in force": `{"type":"SignIn","locale":"fr"}`,
-		"unsaved":  `{"type":"SignIn","locale":"fr","config":` + string(connectorJSON(t)) + `}`,
+		"active":  `{"type":"SignIn","locale":"fr"}`,
+		"unsaved": `{"type":"SignIn","locale":"fr","config":` + string(connectorJSON(t)) + `}`,
 	} {
 		got := s.do("POST", "/api/connectors/filed/preview", adminToken, body)
 		if !strings.Contains(got.body, `"subject":"partagé 123456"`) || !strings.Contains(got.body, `"emailTemplate":"`) {
