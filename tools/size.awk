@@ -24,7 +24,7 @@ function report(kind, bound,    key, part) {
 }
 
 END {
-	report("product", 21000)
+	report("product", 27000)
 	report("test support", 1800)
 	exit status
 }
