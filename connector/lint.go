@@ -66,12 +66,24 @@ func lintTemplate(cfg *Config, pointer string, t Template, report *Report) {
 		report.warnAt(pointer+"/"+w.Field, w.Line, "%s", w.Detail)
 	}
 	lintVariables(pointer, t.UsageType, compiled.Uses(), report)
-	switch hasCode := slices.Contains(compiled.Variables(), "code"); {
-	case t.UsageType == OrganizationInvitation: // may carry a link instead, and its program says how long that is valid
-	case hasCode:
+	if t.UsageType == OrganizationInvitation { // may carry a link instead, and its program says how long that is valid
+		return
+	}
+	bodies := map[string]string{"content": t.Content}
+	if t.ContentType != "text/plain" {
+		bodies["text"] = t.Text
+	}
+	// A program that shows one body does not show the other.
+	for _, field := range slices.Sorted(maps.Keys(bodies)) {
+		shown := slices.ContainsFunc(compiled.Uses(), func(u templates.Use) bool {
+			return u.Variable == "code" && u.Field == field && !u.Asks && !u.Hidden
+		})
+		if bodies[field] != "" && !shown {
+			report.warnf(pointer+"/"+field, "shows no code: it has no {{code}} where readers see it")
+		}
+	}
+	if slices.Contains(compiled.Variables(), "code") {
 		lintLifetimes(cfg, pointer, t, report)
-	default:
-		report.warnf(pointer, "shows no code: neither subject nor body has {{code}}")
 	}
 }
 

@@ -51,6 +51,7 @@ type Use struct {
 	Field    string // as in [Warning]
 	Line     int    // as in [Warning]
 	Asks     bool   // a section asks for it; else its value is shown
+	Hidden   bool   // its value is where readers do not see it, or not all of them
 	// Under names the variables without which it is not shown, as sections around
 	// it ask for them: the outermost eight, apart by spaces.
 	Under string
@@ -124,7 +125,7 @@ func (c *compiler) plain(field, source string, esc escape) program {
 	if c.raw && esc == escapePlain {
 		esc = escapeRaw
 	}
-	marks := c.begin(field, text, text != source)
+	marks := c.begin(field, text, text != source, false)
 	placed := make([]placement, len(marks))
 	for i, m := range marks {
 		placed[i] = placement{at: m.start, width: m.end - m.start, escape: esc}
@@ -140,7 +141,7 @@ func (c *compiler) html(field, source string) program {
 		c.warnField(field, `does not escape values ("escape": "none"): whoever chooses a name can write HTML into the mail`)
 		return c.plain(field, source, escapePlain)
 	}
-	marks := c.begin(field, source, false)
+	marks := c.begin(field, source, false, true)
 	a := &analysis{source: source, marks: marks, placed: make([]placement, len(marks))}
 	a.run()
 	c.use(marks, a.placed)
@@ -154,21 +155,18 @@ func (c *compiler) html(field, source string) program {
 
 // begin turns to a field, of which the lines are lost if it was folded. It keeps the
 // variables, and warns of what looks like a placeholder.
-func (c *compiler) begin(field, text string, folded bool) []mark {
+func (c *compiler) begin(field, text string, folded, markup bool) []mark {
 	c.field, c.text, c.at, c.line = field, text, 0, 1
 	if folded {
 		c.line = 0
 	}
 	marks := parse(text)
-	at := 0
 	for _, m := range marks {
 		if c.isNew(Use{Variable: m.path}) {
 			c.variables = append(c.variables, m.path)
 		}
-		c.warnLiteral(at, m.start)
-		at = m.end
 	}
-	c.warnLiteral(at, len(text))
+	c.warnNear(marks, markup)
 	return marks
 }
 
@@ -203,7 +201,7 @@ func (c *compiler) use(marks []mark, placed []placement) {
 			c.warn(m.start, fmt.Sprintf("%s is in %s: only letters and digits of its value are shown there", excerpt(m.written), p.where))
 		}
 		under := slices.DeleteFunc(slices.Clone(open[:min(len(open), maxUnder)]), func(path string) bool { return path == "" })
-		use := Use{Variable: m.path, Field: c.field, Asks: m.kind != kindValue, Under: strings.Join(under, " ")}
+		use := Use{Variable: m.path, Field: c.field, Asks: m.kind != kindValue, Hidden: p.where != "" || p.escape == escapeComment, Under: strings.Join(under, " ")}
 		if c.isNew(use) {
 			use.Line = c.lineOf(m.start)
 			c.uses = append(c.uses, use)
@@ -214,26 +212,6 @@ func (c *compiler) use(marks []mark, placed []placement) {
 		case kindInverted:
 			open = append(open, "") // is shown without
 		}
-	}
-}
-
-// warnLiteral warns of braces in text[at:end] that are not a placeholder.
-func (c *compiler) warnLiteral(at, end int) {
-	text := c.text[at:end]
-	for len(c.warnings) < manyWarnings {
-		before, after, found := strings.Cut(text, "{{")
-		if !found {
-			return
-		}
-		place := end - len(text) + len(before)
-		near := after[:min(len(after), 2*longExcerpt)]
-		inside, _, closed := strings.Cut(near, "}}")
-		text = after
-		if closed && !strings.Contains(inside, "{{") {
-			text = after[len(inside):]
-			near = inside + "}}"
-		}
-		c.warn(place, excerpt("{{"+near)+" is not a placeholder and is left as written")
 	}
 }
 

@@ -56,7 +56,7 @@ func TestUsesTellWhatSectionsAsk(t *testing.T) {
 		{Variable: "code", Field: "content", Line: 2, Asks: true, Under: "user"},
 		{Variable: "user.name", Field: "content", Line: 2, Under: "user code"},
 		{Variable: "user.name", Field: "content", Line: 3},
-		{Variable: "x", Field: "content", Line: 3},
+		{Variable: "x", Field: "content", Line: 3, Hidden: true},
 	}
 	if diff := cmp.Diff(want, compiled.Uses()); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)

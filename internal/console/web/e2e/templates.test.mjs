@@ -150,10 +150,14 @@ test("what is wrong with a text is told at its line", async () => {
   await preview(page).getByText("Not sent by this flow, so shown as written: {{inviter.name}}.").waitFor();
 
   await paste(page, "Content", "<p>Nothing to enter</p>");
-  await page.locator(".templates .notice", { hasText: "shows no code: neither subject nor body has {{code}}" }).waitFor();
+  await warning("shows no code: it has no {{code}} where readers see it").waitFor();
   await warning("inviter.name").waitFor({ state: "detached" });
   await paste(page, "Subject", "Your code {{code}}");
-  await page.locator(".templates .notice", { hasText: "shows no code" }).waitFor({ state: "detached" });
+  await paste(page, "Content", "<p>Your code: ｛｛code｝｝</p>");
+  await warning("｛｛code｝｝ is left as written").waitFor();
+  await warning("shows no code").waitFor();
+  await paste(page, "Content", "<p>Your code: {{code}}</p>");
+  await warning("shows no code").waitFor({ state: "detached" });
   assert.deepEqual(complaints, []);
   await context.close();
 });
