@@ -243,6 +243,16 @@ func TestLifetimesOfOtherThingsAreNoBusinessOfOurs(t *testing.T) {
 	}
 }
 
+func TestEachVariableInOtherSignsIsWarnedOf(t *testing.T) {
+	generic, _ := connector.FindUsageType(connector.Generic)
+	for _, name := range generic.Variables {
+		got := lintOf(t, connector.Template{UsageType: "SignIn", Subject: "A code", Content: "{{code}} [[" + name + "]]"}, "")
+		if len(got) != 1 || !strings.Contains(got[0].Detail, "placeholder looks like") {
+			t.Errorf("%s: %s", name, texts(got))
+		}
+	}
+}
+
 // Readers see one of the bodies, and not always the subject.
 func TestEachBodyMustShowTheCode(t *testing.T) {
 	const html, text = "/content", "/text"
