@@ -16,15 +16,15 @@ import (
 
 // readVersion reads the version that the request's If-Match names.
 func readVersion(_ http.ResponseWriter, r *request) error {
-	given := strings.TrimSpace(r.Header.Get("If-Match"))
-	if given == "" || given == "*" {
+	given := strings.Join(r.Header.Values("If-Match"), ", ")
+	if given == "*" || len(r.Header["If-Match"]) == 0 {
 		return nil
 	}
 	quoted, found := strings.CutPrefix(given, `"`)
 	digits, closed := strings.CutSuffix(quoted, `"`)
 	version, err := strconv.ParseInt(digits, 10, 64)
 	if !found || !closed || err != nil || version < 1 {
-		return &problem{Code: errcode.PreconditionFailed, Detail: `If-Match must be the ETag of a version, such as "3"`}
+		return &problem{Code: errcode.PreconditionFailed, Detail: `If-Match must be the ETag of one version, such as "3"`}
 	}
 	r.version = version
 	return nil

@@ -95,6 +95,22 @@ func (s *service) ifMatch(method, path, etag, body string) answer {
 	return s.exchange(req)
 }
 
+// A header that does not name one version must not change whatever there is.
+func TestUnclearIfMatchIsRefused(t *testing.T) {
+	s := newService(t)
+	s.create("mine")
+	for _, lines := range [][]string{{""}, {`"1"`, `"2"`}, {`"1", "2"`}, {"*", `"2"`}} {
+		headers := []string{asAdmin}
+		for _, line := range lines {
+			headers = append(headers, "If-Match: "+line)
+		}
+		got := ask(t, s.api, "PATCH /api/connectors/mine", `{"metadata":{"a":1}}`, headers...)
+		if got.status != 412 || got.code(t) != "precondition_failed" {
+			t.Errorf("%q: %d %s", lines, got.status, got.body)
+		}
+	}
+}
+
 func TestChangesOfWhatWasChangedMeanwhileAreRefused(t *testing.T) {
 	s := newService(t)
 	if got := s.create("mine"); got.status != 200 || got.header.Get("ETag") != `"1"` {

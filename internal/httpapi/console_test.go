@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 	"testing"
 
 	"dmconnector/internal/httpapi"
@@ -40,6 +41,23 @@ func TestConsoleIsServed(t *testing.T) {
 	}
 	if got := ask(t, httpapi.New(httpapi.Options{Log: discard}), "GET /", ""); got.status != 404 {
 		t.Errorf("without a console: %d", got.status)
+	}
+}
+
+func TestSecurityHeaders(t *testing.T) {
+	console := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("console")) })
+	metrics := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Type", "text/plain") })
+	for tls, want := range map[bool]string{true: "max-age=31536000", false: ""} {
+		api := httpapi.New(httpapi.Options{Log: discard, Console: console, Metrics: metrics, TLS: tls})
+		for _, route := range []string{"GET /", "GET /assets/a.js", "GET /healthz", "GET /readyz", "GET /metrics", "GET /openapi.json", "GET /none", "PUT /healthz", "POST /api/send"} {
+			header := ask(t, api, route, "").header
+			if got := header.Values("Strict-Transport-Security"); strings.Join(got, "") != want || len(got) > 1 {
+				t.Errorf("%s: Strict-Transport-Security %q", route, got)
+			}
+			if got := header.Values("Cross-Origin-Resource-Policy"); len(got) != 1 || got[0] != "same-origin" {
+				t.Errorf("%s: Cross-Origin-Resource-Policy %q", route, got)
+			}
+		}
 	}
 }
 

@@ -218,6 +218,10 @@ func (s *Server) prepare(w http.ResponseWriter, r *request) error {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	if s.opts.TLS {
+		h.Set("Strict-Transport-Security", "max-age=31536000")
+	}
 	if s.draining.Load() != nil {
 		h.Set("Connection", "close")
 	}

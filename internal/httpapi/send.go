@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"net/http"
 	"path"
@@ -28,15 +29,16 @@ var respondAsync = regexp.MustCompile(`(?i)(^|,)\s*respond-async\s*(,|;|$)`)
 // accepted the mail, and 202 when the message is queued.
 func (s *Server) send(r *request) (any, error) {
 	target, ok := s.opts.Delivery.Connector(r.id())
+	// First of all: the answer must not depend on whether another connector exists.
+	if !r.by.sendsThrough(cmp.Or(target.ID, r.id())) {
+		return nil, &problem{Code: errcode.Forbidden, Detail: "the token is for another connector"}
+	}
 	if !ok {
 		return nil, &problem{Code: errcode.ConnectorNotFound}
 	}
-	if !r.by.sendsThrough(target.ID) {
-		return nil, &problem{Code: errcode.Forbidden, Detail: "the token is for another connector"}
-	}
-	key := r.Header.Get("Idempotency-Key")
-	if len(key) > maxKey {
-		return nil, &problem{Code: errcode.InvalidRequest, Detail: "the Idempotency-Key is longer than 255 bytes"}
+	key, err := r.idempotencyKey()
+	if err != nil {
+		return nil, err
 	}
 	message, err := connector.ParseMessage(r.body)
 	if err != nil {
@@ -48,6 +50,26 @@ func (s *Server) send(r *request) (any, error) {
 	})
 	r.incident = report.ID // a failure names its own
 	return sent{report.ID, report.State}, err
+}
+
+// idempotencyKey returns the request's key, or "" if it has none. An empty key is an
+// error: its caller believes that repeating the request is safe.
+func (r *request) idempotencyKey() (string, error) {
+	given := r.Header.Values("Idempotency-Key")
+	detail := ""
+	switch {
+	case len(given) == 0:
+		return "", nil
+	case len(given) > 1:
+		detail = "give only one Idempotency-Key"
+	case given[0] == "":
+		detail = "the Idempotency-Key is empty: give a value, or leave the header out"
+	case len(given[0]) > maxKey:
+		detail = "the Idempotency-Key is longer than 255 bytes"
+	default:
+		return given[0], nil
+	}
+	return "", &problem{Code: errcode.InvalidRequest, Detail: detail}
 }
 
 // isSend reports whether the request is for a send route, with whatever method. Its

@@ -211,6 +211,38 @@ func TestIdempotencyKeyOverHTTP(t *testing.T) {
 	}
 }
 
+// Which of two keys counts, or what an empty one means, must not be a matter of luck.
+func TestUnclearIdempotencyKeysAreRejected(t *testing.T) {
+	s := newService(t, "default")
+	tests := map[string]struct {
+		keys   []string
+		detail string
+	}{
+		"two":          {[]string{"a", "b"}, "give only one Idempotency-Key"},
+		"twice":        {[]string{"a", "a"}, "give only one Idempotency-Key"},
+		"an empty one": {[]string{""}, "the Idempotency-Key is empty"},
+		"a blank one":  {[]string{"  "}, "the Idempotency-Key is empty"},
+		"one is empty": {[]string{"", "a"}, "give only one Idempotency-Key"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			req, err := http.NewRequestWithContext(t.Context(), "POST", s.url+"/api/send", strings.NewReader(`{"to":"user@example.com","type":"SignIn","payload":{"code":"1111"}}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set("Authorization", recordedToken)
+			req.Header["Idempotency-Key"] = tt.keys
+			got := s.exchange(req)
+			if got.status != http.StatusBadRequest || got.code(t) != "invalid_request" || !strings.Contains(s.log.String(), tt.detail) {
+				t.Errorf("%d %s\n%s", got.status, got.body, s.log.String())
+			}
+		})
+	}
+	if n := len(s.sandbox.Mails()); n != 0 {
+		t.Errorf("%d mails", n)
+	}
+}
+
 func TestCallersMayPreferNotToWait(t *testing.T) {
 	target := delivery.Connector{ID: "default", Composer: connector.New(parse(t, connectorJSON(t))), Sender: atOnce{}}
 	api := httpapi.New(httpapi.Options{Delivery: newDelivery(discard, target), Log: discard, SendTokens: []string{recordedToken}})

@@ -4,10 +4,13 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
 
+	"dmconnector/connector"
 	"dmconnector/internal/errcode"
 )
 
@@ -52,6 +55,9 @@ func (s *Server) openSession(w http.ResponseWriter, r *request) error {
 	}
 	token := sha256.Sum256([]byte(strings.TrimSpace(given.Token)))
 	by, err := s.tokens.Load().find(token, ScopeAdmin)
+	if p, ok := errors.AsType[*problem](err); ok && p.Code == errcode.Forbidden {
+		p.Errors = []connector.Problem{{Pointer: "/token", Detail: "is for sending only: enter an admin token"}}
+	}
 	if err != nil {
 		return err
 	}
@@ -131,10 +137,18 @@ func (s *Server) resume(ctx context.Context, r *request, secret string) (caller,
 	return by, expires, nil
 }
 
-// sameOrigin rejects what another site's page makes a browser do.
+// sameOrigin rejects what another site's page makes a browser do. A browser that does
+// not say whether the page is ours, as over plain HTTP, is judged by Origin and Host,
+// which a proxy may have changed.
 func sameOrigin(_ http.ResponseWriter, r *request) error {
-	if err := http.NewCrossOriginProtection().Check(r.Request); err != nil {
-		return &problem{Code: errcode.Forbidden, Detail: "requests from another site's page are rejected", err: err}
+	err := http.NewCrossOriginProtection().Check(r.Request)
+	if err == nil {
+		return nil
 	}
-	return nil
+	detail := "requests from another site's page are rejected"
+	if r.Header.Get("Sec-Fetch-Site") == "" {
+		detail = fmt.Sprintf("the page's origin is %.100q, but the request's Host header is %.100q: if a proxy is in between, it must pass the Host header unchanged, with the port",
+			r.Header.Get("Origin"), r.Host)
+	}
+	return &problem{Code: errcode.Forbidden, Detail: detail, err: err}
 }

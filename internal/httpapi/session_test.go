@@ -152,7 +152,7 @@ func TestSignInIsRefused(t *testing.T) {
 		pointers     string
 	}{
 		"unknown token":       {`{"token":"unknown-token-0123456789"}`, "", 401, "unauthorized", ""},
-		"a send token":        {`{"token":"` + recordedToken + `"}`, "", 403, "forbidden", ""},
+		"a send token":        {`{"token":"` + recordedToken + `"}`, "", 403, "forbidden", "/token"},
 		"no token":            {`{}`, "", 400, "invalid_request", "/token"},
 		"an empty token":      {`{"token":""}`, "", 400, "invalid_request", "/token"},
 		"a blank token":       {`{"token":" "}`, "", 401, "unauthorized", ""},
@@ -174,6 +174,32 @@ func TestSignInIsRefused(t *testing.T) {
 	}
 	if strings.Contains(s.log.String(), "token-0123456789") {
 		t.Errorf("the log has a token: %s", s.log.String())
+	}
+}
+
+// The admin learns which setting of the proxy is wrong.
+func TestSignInThroughProxyThatChangesHost(t *testing.T) {
+	s := newService(t)
+	tests := map[string]struct {
+		headers      []string
+		detail, none string
+	}{
+		"another host": {
+			[]string{"Origin: https://mail.example.org"},
+			`the page's origin is "https://mail.example.org", but the request's Host header is "example.com": if a proxy is in between, it must pass the Host header unchanged`, "",
+		},
+		"the port is lost": {[]string{"Origin: http://example.com:8080"}, `"http://example.com:8080", but the request's Host header is "example.com"`, ""},
+		"hostile":          {[]string{"Origin: " + strings.Repeat("x", 9000) + "secret"}, `xxx", but the request's Host`, "secret"},
+		"another site":     {[]string{"Origin: https://mail.example.org", "Sec-Fetch-Site: cross-site"}, "requests from another site's page are rejected", "mail.example.org"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			got := ask(t, s.api, "POST /api/session", `{"token":"`+adminToken+`"}`, tt.headers...)
+			message, _ := got.problem(t)["message"].(string)
+			if got.status != 403 || !strings.Contains(message, tt.detail) || tt.none != "" && strings.Contains(got.body, tt.none) {
+				t.Errorf("%d %s", got.status, got.body)
+			}
+		})
 	}
 }
 

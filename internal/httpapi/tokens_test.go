@@ -2,7 +2,9 @@ package httpapi_test
 
 import (
 	"crypto/sha256"
+	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -59,6 +61,31 @@ func TestStoredTokens(t *testing.T) {
 	s.api.SetTokens(nil)
 	if got := s.do("POST", "/api/send", "any-connector-0123456789", "{}"); got.status != http.StatusUnauthorized {
 		t.Errorf("a revoked token: %d", got.status)
+	}
+}
+
+// A token for one connector must not tell which others there are.
+func TestTokenOfOneConnectorLearnsOfNoOther(t *testing.T) {
+	incident := regexp.MustCompile(`[0-9a-f-]{36}`)
+	answers := make(map[string]string)
+	for _, ids := range [][]string{{"default", "mine", "other"}, {"mine", "other"}, {"default"}, {"other"}, {}} {
+		s := newService(t, ids...)
+		s.api.SetTokens([]httpapi.Token{{ID: "1", Hash: hashOf("mine-only-0123456789"), Scope: httpapi.ScopeSend, Connector: "mine"}})
+		for _, path := range []string{"/api/send", "/api/connectors/other/send", "/api/connectors/default/send", "/api/connectors/missing/send"} {
+			for _, body := range []string{`{"to":"user@example.com","type":"SignIn"}`, "{"} {
+				got := s.do("POST", path, "mine-only-0123456789", body)
+				got.header.Del("Date")
+				answers[incident.ReplaceAllString(fmt.Sprint(got.status, got.header, got.body), "")] = fmt.Sprintf("%q: POST %s %s", ids, path, body)
+			}
+		}
+	}
+	if len(answers) != 1 {
+		t.Errorf("answers differ: %v", answers)
+	}
+	for text := range answers {
+		if !strings.HasPrefix(text, "403 ") {
+			t.Error(text)
+		}
 	}
 }
 

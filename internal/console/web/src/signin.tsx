@@ -28,9 +28,9 @@ export function SignIn(props: { ended: boolean; over: boolean; signedIn: (s: Ses
     try {
       props.signedIn((await send<Session>("POST", "api/session", { token: token.trim() })).data);
     } catch (cause) {
-      const status = cause instanceof Problem ? cause.status : 0;
       const code = cause instanceof Problem ? cause.code : "";
-      setError(status === 401 ? t("wrong") : status === 403 && code === "forbidden" ? t("send") : explain(cause));
+      const aboutToken = cause instanceof Problem && cause.errors.length > 0;
+      setError(code === "unauthorized" ? t("wrong") : code === "forbidden" && aboutToken ? t("send") : explain(cause));
       input.current?.focus();
     } finally {
       setBusy(false);
