@@ -15,7 +15,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -538,13 +537,14 @@ func (d *Delivery) joinKey(c Connector, req Request) *Hash {
 }
 
 // supersedeKey is what a newer code must share to supersede this one. Without
-// application and client it could be anybody's code.
+// application and client it could be anybody's code, and those whose ip cannot be read
+// are not one client.
 func (d *Delivery) supersedeKey(id string, m connector.Message) *Hash {
 	code, _ := m.Payload["code"].(string)
 	application, _ := m.Payload["application"].(map[string]any)
 	applicationID, _ := application["id"].(string)
 	who := client(m.IP)
-	if code == "" || applicationID == "" || who == "" {
+	if code == "" || applicationID == "" || who == "" || who == unreadable {
 		return nil
 	}
 	key := d.store.Hash("supersede", id, m.To, m.Type, applicationID, who)
@@ -590,20 +590,6 @@ func (l limits) charges(store Store, id string, m connector.Message) []Charge {
 		list = append(list, Charge{"ip", store.Hash("ip", id, who), l.ip.Count, l.ip.Per})
 	}
 	return list
-}
-
-// client returns what counts as one client: an IPv4 address however it is written,
-// or a /64 of IPv6. Text that is no address is no client.
-func client(ip string) string {
-	addr, err := netip.ParseAddr(ip)
-	if err != nil {
-		return ""
-	}
-	addr = addr.Unmap().WithZone("")
-	if addr.Is4() {
-		return addr.String()
-	}
-	return netip.PrefixFrom(addr, 64).Masked().String()
 }
 
 // A Load is what one active connector has to do at the moment.
