@@ -27,6 +27,7 @@ type Observation struct {
 	Limit     string       // the limit that was used up, if one was
 
 	FromQueue bool          // its caller has had an answer before
+	Unread    bool          // its client's ip could not be read
 	Took      time.Duration // since the request arrived, or the attempt began
 	Template  *connector.Trace
 }
@@ -35,13 +36,19 @@ type Observation struct {
 func (d *Delivery) observe(ctx context.Context, e *Entry, req Request, report Report, failure *Error) {
 	if report.ID != e.ID { // the message that it repeats had its own line
 		trace.SpanFromContext(ctx).SetAttributes(attribute.Bool("dmconnector.answered_again", true))
-		d.log.InfoContext(ctx, "answered again", "incident", report.ID, "outcome", string(report.State), "connector", e.Connector)
+		d.sampled.LogAttrs(ctx, "answered again "+e.Connector, slog.LevelInfo, "answered again",
+			slog.String("incident", report.ID), slog.String("outcome", string(report.State)), slog.String("connector", e.Connector))
 		return
+	}
+	unread := !req.fromQueue && client(req.Message.IP) == unreadable
+	if unread {
+		d.warnings.LogAttrs(ctx, "ip "+e.Connector, slog.LevelWarn, "cannot read the client's ip, all such requests share one limit",
+			slog.String("connector", e.Connector), slog.String("incident", report.ID))
 	}
 	if d.observer != nil {
 		o := Observation{
 			Connector: e.Connector, Type: e.Type, Mode: e.Mode, State: report.State,
-			FromQueue: req.fromQueue, Took: time.Since(req.Arrived), Template: report.Template,
+			FromQueue: req.fromQueue, Took: time.Since(req.Arrived), Unread: unread, Template: report.Template,
 		}
 		if failure != nil {
 			o.Code, o.Limit = failure.Code, failure.Limit
@@ -75,9 +82,15 @@ func (d *Delivery) observe(ctx context.Context, e *Entry, req Request, report Re
 	switch {
 	case failure != nil:
 		attrs = append(attrs, slog.String("code", string(failure.Code)), slog.String("error", failure.Error()))
-		d.log.LogAttrs(ctx, errcode.Of(failure.Code).Level, "mail not sent", attrs...)
+		level := errcode.Of(failure.Code).Level
+		if len(report.Attempts) > 0 || report.State == StateUnknown {
+			d.log.LogAttrs(ctx, level, "mail not sent", attrs...)
+			return
+		}
+		// Aliyun was not asked: a caller can have any number of these.
+		d.sampled.LogAttrs(ctx, string(failure.Code)+" "+e.Connector, level, "mail not sent", attrs...)
 	case report.Receipt == nil:
-		d.log.LogAttrs(ctx, slog.LevelInfo, "mail queued", attrs...)
+		d.sampled.LogAttrs(ctx, "queued "+e.Connector, slog.LevelInfo, "mail queued", attrs...)
 	default:
 		attrs = append(attrs, slog.String("env_id", report.Receipt.EnvID), slog.String("request_id", report.Receipt.RequestID))
 		d.log.LogAttrs(ctx, slog.LevelInfo, "mail sent", attrs...)

@@ -45,12 +45,17 @@ type sending struct {
 
 func newSending(t *testing.T, limits connector.Limits, s sender) *sending {
 	t.Helper()
+	return newLoggedSending(t, limits, s, slog.New(slog.DiscardHandler))
+}
+
+func newLoggedSending(t *testing.T, limits connector.Limits, s sender, log *slog.Logger) *sending {
+	t.Helper()
 	cfg := &connector.Config{AccountName: "noreply@mail.example.com", Limits: &limits}
 	for _, usageType := range connector.RequiredUsageTypes() {
 		cfg.Templates = append(cfg.Templates, connector.Template{UsageType: usageType, Subject: "{{code}}", Content: "{{code}}"})
 	}
 	c := delivery.Connector{ID: "mine", Composer: connector.New(cfg), Sender: s}
-	d, active := open(t, c, slog.New(slog.DiscardHandler))
+	d, active := open(t, c, log)
 	return &sending{d, active}
 }
 
@@ -185,7 +190,9 @@ func TestLimits(t *testing.T) {
 		"another IPv4":           {connector.Limits{Recipient: "off", IP: "1/1m"}, []post{{code: "1", ip: "1.2.3.4"}, {code: "2", ip: "1.2.3.5"}}, "sent sent"},
 		"the same /64":           {connector.Limits{Recipient: "off", IP: "1/1m"}, []post{{code: "1", ip: "2001:db8::1"}, {code: "2", ip: "2001:db8::ffff:0:0:2"}}, "sent rate_limited"},
 		"another /64":            {connector.Limits{Recipient: "off", IP: "1/1m"}, []post{{code: "1", ip: "2001:db8::1"}, {code: "2", ip: "2001:db8:0:1::1"}}, "sent sent"},
-		"no client known":        {connector.Limits{Recipient: "off", IP: "1/1m"}, []post{{code: "1"}, {code: "2"}, {code: "3", ip: "nonsense"}, {code: "4", ip: "nonsense"}}, "sent sent sent sent"},
+		"no client known":        {connector.Limits{Recipient: "off", IP: "1/1m"}, []post{{code: "1"}, {code: "2"}}, "sent sent"},
+		"with a port, in a list": {connector.Limits{Recipient: "off", IP: "1/1m"}, []post{{code: "1", ip: "1.2.3.4"}, {code: "2", ip: " 1.2.3.4:443, 10.0.0.1"}}, "sent rate_limited"},
+		"an ip that is none":     {connector.Limits{Recipient: "off", IP: "1/1m"}, []post{{code: "1", ip: "nonsense"}, {code: "2", ip: "unknown"}, {code: "3", ip: " "}, {code: "4", ip: "1.2.3.4"}}, "sent rate_limited rate_limited sent"},
 		"Logto's number":         {connector.Limits{}, []post{{code: "1"}, {code: "2"}, {code: "3"}, {code: "4"}, {code: "5"}, {code: "6"}, {code: "7"}, {code: "8"}, {code: "9"}, {code: "10"}, {code: "11"}}, strings.Repeat("sent ", 10) + "rate_limited"},
 	}
 	for name, tt := range tests {
@@ -200,6 +207,76 @@ func TestLimits(t *testing.T) {
 				}
 				if strings.Join(got, " ") != tt.want {
 					t.Errorf("%v", got)
+				}
+			})
+		})
+	}
+}
+
+// An ip that cannot be read is warned of once a minute, without what it says.
+func TestUnreadableClientIsWarnedOf(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var (
+			log   logBuffer
+			calls atomic.Int64
+		)
+		d := newLoggedSending(t, off, answers(&calls, nil), slog.New(slog.NewTextHandler(&log, nil)))
+		const warning = "cannot read the client's ip"
+		d.post(post{ip: "1.2.3.4"})
+		d.post(post{code: "1"})
+		if strings.Contains(log.String(), warning) {
+			t.Errorf("the log has %s", &log)
+		}
+		for n := range 5 {
+			d.post(post{code: fmt.Sprint(n), ip: "nonsense"})
+		}
+		time.Sleep(61 * time.Second)
+		d.post(post{code: "6", ip: "nonsense"})
+		if got := log.String(); strings.Count(got, warning) != 3 || !strings.Contains(got, "count=4") || strings.Contains(got, "nonsense") {
+			t.Errorf("the log has %s", got)
+		}
+	})
+}
+
+// A caller can have any number of rejected messages, but not of log lines. Each mail that
+// Aliyun was asked to send has its line.
+func TestLogOfRejectedMessagesIsBounded(t *testing.T) {
+	tests := map[string]struct {
+		limits connector.Limits
+		answer error
+		post   func(n int) post
+		lines  map[string]int
+	}{
+		"rate limited": {connector.Limits{Recipient: "1/1h", Connector: "off"}, nil, func(n int) post { return post{code: fmt.Sprint(n)} }, map[string]int{
+			`msg="mail sent"`: 1, `msg="mail not sent"`: 10, "count=89": 1,
+		}},
+		"not an address": {off, nil, func(n int) post { return post{to: fmt.Sprint(n)} }, map[string]int{
+			`msg="mail not sent"`: 10, "count=90": 1, "code=invalid_recipient": 10,
+		}},
+		"answered again": {off, nil, func(int) post { return post{key: "k"} }, map[string]int{
+			`msg="mail sent"`: 1, `msg="answered again"`: 10, "count=89": 1,
+		}},
+		"sent":                {off, nil, func(n int) post { return post{code: fmt.Sprint(n)} }, map[string]int{`msg="mail sent"`: 100, "count=": 0}},
+		"rejected by Aliyun":  {off, badAddress, func(n int) post { return post{code: fmt.Sprint(n)} }, map[string]int{`msg="mail not sent"`: 100, "count=": 0}},
+		"of unknown outcomes": {off, noAnswer, func(n int) post { return post{code: fmt.Sprint(n)} }, map[string]int{`msg="mail not sent"`: 100, "count=": 0}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var (
+					log   logBuffer
+					calls atomic.Int64
+				)
+				d := newLoggedSending(t, tt.limits, answers(&calls, tt.answer), slog.New(slog.NewTextHandler(&log, nil)))
+				for n := range 100 {
+					d.post(tt.post(n))
+				}
+				time.Sleep(time.Minute)
+				synctest.Wait()
+				for text, want := range tt.lines {
+					if got := strings.Count(log.String(), text); got != want {
+						t.Errorf("%s: %d times, want %d in\n%.2000s", text, got, want, log.String())
+					}
 				}
 			})
 		})
@@ -572,7 +649,9 @@ func TestNewestCodeWins(t *testing.T) {
 		"another client":      {post{code: "1", app: "a", ip: "1.2.3.4"}, post{code: "2", app: "a", ip: "1.2.3.5"}, "sent"},
 		"another type":        {post{code: "1", app: "a", ip: "1.2.3.4"}, post{code: "2", app: "a", ip: "1.2.3.4", kind: connector.ForgotPassword}, "sent"},
 		"another recipient":   {post{code: "1", app: "a", ip: "1.2.3.4"}, post{code: "2", app: "a", ip: "1.2.3.4", to: "other@example.com"}, "sent"},
+		"with another port":   {post{code: "1", app: "a", ip: "1.2.3.4:1"}, post{code: "2", app: "a", ip: "1.2.3.4:2, 10.0.0.1"}, "superseded"},
 		"no client known":     {post{code: "1", app: "a"}, post{code: "2", app: "a"}, "sent"},
+		"an ip that is none":  {post{code: "1", app: "a", ip: "unknown"}, post{code: "2", app: "a", ip: "unknown"}, "sent"},
 		"no application":      {post{code: "1", ip: "1.2.3.4"}, post{code: "2", ip: "1.2.3.4"}, "sent"},
 	}
 	for name, tt := range tests {

@@ -28,6 +28,7 @@ import (
 	"dmconnector/aliyundm"
 	"dmconnector/connector"
 	"dmconnector/internal/errcode"
+	"dmconnector/internal/sampling"
 )
 
 const (
@@ -102,6 +103,8 @@ type Delivery struct {
 	store       Store
 	volatile    bool
 	log         *slog.Logger
+	sampled     *sampling.Logger // for what callers can have at will
+	warnings    *sampling.Logger
 	observer    func(Observation)
 	tracer      trace.Tracer
 	connectors  atomic.Pointer[map[string]*outbound]
@@ -119,6 +122,8 @@ func New(opts Options) *Delivery {
 		calls:       &inFlight{joined: make(map[Hash]*call), byID: make(map[string]*call)},
 		concurrency: &concurrency{freed: make(chan struct{}, 1), connectors: make(map[string]*places)},
 	}
+	d.sampled = sampling.New(opts.Log, 10, 10*time.Second)
+	d.warnings = sampling.New(opts.Log, 1, time.Minute)
 	d.connectors.Store(&map[string]*outbound{})
 	var closing context.Context
 	closing, d.giveUp = context.WithCancel(context.Background())

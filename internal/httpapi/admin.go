@@ -108,7 +108,7 @@ func (s *Server) ready(w http.ResponseWriter, r *request) error {
 		ctx, cancel := context.WithTimeout(r.Context(), readyTime)
 		defer cancel()
 		if err := s.opts.Ready(ctx); err != nil {
-			s.opts.Log.WarnContext(r.Context(), "not ready", "error", err)
+			s.sampled.LogAttrs(r.Context(), "not ready", slog.LevelWarn, "not ready", slog.Any("error", err))
 			unavailable("state unavailable")
 			return nil
 		}

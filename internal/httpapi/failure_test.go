@@ -103,6 +103,26 @@ func TestLogNeverHasCodesOrAddresses(t *testing.T) {
 	}
 }
 
+// Anybody can have any number of errors, but not of log lines.
+func TestLogOfRejectedRequestsIsBounded(t *testing.T) {
+	s := newService(t, "default")
+	fault := errors.New("the disk is full")
+	s.fault.Store(&fault)
+	for range 50 {
+		s.do("POST", "/api/send", "a-wrong-token", "{}")
+		s.do("POST", "/api/send", recordedToken, "{")
+		s.do("GET", "/api/"+delivery.NewID(), "", "")
+		s.do("GET", "/readyz", "", "")
+	}
+	for text, want := range map[string]int{
+		`"code":"unauthorized"`: 10, `"code":"invalid_request"`: 10, `"code":"not_found"`: 10, `"not ready"`: 10,
+	} {
+		if got := strings.Count(s.log.String(), text); got != want {
+			t.Errorf("%d lines with %s, want %d", got, text, want)
+		}
+	}
+}
+
 func TestOtherMethodsAndHealth(t *testing.T) {
 	s := newService(t, "default")
 	for _, method := range []string{"GET", "PUT", "DELETE", "HEAD", "OPTIONS"} {

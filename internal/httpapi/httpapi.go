@@ -20,6 +20,7 @@ import (
 	"dmconnector/internal/delivery"
 	"dmconnector/internal/errcode"
 	"dmconnector/internal/registry"
+	"dmconnector/internal/sampling"
 )
 
 // Options are what a [Server] needs.
@@ -74,6 +75,7 @@ type Server struct {
 	router   chi.Router
 	factory  factoryObject
 	document func() document
+	sampled  *sampling.Logger          // for what anybody can cause
 	draining atomic.Pointer[time.Time] // since when
 	stopping chan struct{}             // closed by Drain
 
@@ -87,7 +89,7 @@ type Server struct {
 // New returns a Server that is ready to serve.
 func New(opts Options) *Server {
 	s := &Server{
-		opts: opts, factory: decodeFactory(), flagTokens: tokens{}.with(ScopeSend, opts.SendTokens).with(ScopeAdmin, opts.AdminTokens),
+		opts: opts, factory: decodeFactory(), sampled: sampling.New(opts.Log, 10, 10*time.Second), flagTokens: tokens{}.with(ScopeSend, opts.SendTokens).with(ScopeAdmin, opts.AdminTokens),
 		stopping: make(chan struct{}), streams: make(chan struct{}, maxStreams), examining: make(chan struct{}, 1),
 		document: sync.OnceValue(func() document { return newDocument(opts.Version) }),
 	}

@@ -24,6 +24,9 @@ func (m *Metrics) Observe(o delivery.Observation) {
 	if !o.FromQueue {
 		m.sendTime.WithLabelValues(id, string(o.Mode)).Observe(o.Took.Seconds())
 	}
+	if o.Unread {
+		m.unread.WithLabelValues(id).Inc()
+	}
 	// A message that will be retried is counted at its end.
 	if o.Template == nil || o.State == delivery.StateQueued {
 		return
@@ -67,7 +70,7 @@ func (m *Metrics) Connectors(connectors map[string]delivery.Connector) map[strin
 	for id := range gone {
 		if !known[id] {
 			for _, v := range []interface{ DeletePartialMatch(prometheus.Labels) int }{
-				m.messages, m.requests, m.limits, m.fallbacks, m.missing, m.sendTime, m.requestTime,
+				m.messages, m.requests, m.limits, m.fallbacks, m.missing, m.unread, m.sendTime, m.requestTime,
 			} {
 				v.DeletePartialMatch(prometheus.Labels{"connector": id})
 			}
@@ -78,6 +81,7 @@ func (m *Metrics) Connectors(connectors map[string]delivery.Connector) map[strin
 		for _, class := range classes {
 			m.requests.WithLabelValues(id, class)
 		}
+		m.unread.WithLabelValues(id)
 	}
 	return counted
 }

@@ -43,9 +43,9 @@ type Metrics struct {
 	mu    sync.RWMutex
 	known map[string]bool // the active connectors
 
-	messages, requests, limits, fallbacks, missing *prometheus.CounterVec
-	rejected, stateErrors                          *prometheus.CounterVec
-	sendTime, requestTime, stateTime               *prometheus.HistogramVec
+	messages, requests, limits, fallbacks, missing, unread *prometheus.CounterVec
+	rejected, stateErrors                                  *prometheus.CounterVec
+	sendTime, requestTime, stateTime                       *prometheus.HistogramVec
 }
 
 // Buckets in seconds. The service answers within 8, and its callers give up at 10.
@@ -82,6 +82,7 @@ func New(opts Options) *Metrics {
 	m.limits = m.counter("rate_limit_exceeded_total", "Messages rejected by a rate limit: recipient, ip, connector, tester.", "connector", "limit")
 	m.fallbacks = m.counter("template_fallbacks_total", "Messages composed with a fallback template. Kind usage_type: the template for Generic; kind language: a language that was not requested.", "connector", "type", "kind")
 	m.missing = m.counter("missing_variables_total", "Template variables that a message did not contain.", "connector", "type")
+	m.unread = m.counter("unreadable_client_ips_total", "Messages whose ip could not be read. They share one limit.", "connector")
 	m.rejected = m.counter("requests_rejected_total", "Send requests that were rejected before they became a message.", "code")
 	m.stateErrors = m.counter("state_operation_errors_total", "Operations on the state that failed.", "operation")
 	m.sendTime = m.histogram("send_duration_seconds", "Time from a send request to its response.", sendBuckets, "connector", "mode")

@@ -97,6 +97,12 @@ func TestWhatIsCounted(t *testing.T) {
 			`rate_limit_exceeded_total{connector="mine",limit="connector"}`: "1",
 			fmt.Sprintf(ended, "overloaded", "failed", "SignIn"):            "1",
 		}},
+		"an ip": {body: `{"to":"a@b.example","type":"SignIn","payload":{},"ip":"203.0.113.5:443"}`, times: 1, status: 200, want: values{
+			`unreadable_client_ips_total{connector="mine"}`: "0",
+		}},
+		"an ip that is none": {body: `{"to":"a@b.example","type":"SignIn","payload":{},"ip":"unknown"}`, times: 2, status: 200, want: values{
+			`unreadable_client_ips_total{connector="mine"}`: "2",
+		}},
 		"no such connector": {id: "yours", body: bodyOf("a@b.example", "SignIn", whole), times: 1, status: 404, want: values{
 			`requests_rejected_total{code="connector_not_found"}`: "1",
 		}},
