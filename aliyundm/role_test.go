@@ -375,6 +375,14 @@ func TestMissingKeyFailsWithoutAMail(t *testing.T) {
 			aliyundm.Error{Class: aliyundm.Operator, Code: "AuthenticationFail.OIDCToken.Expired", Status: 400, RequestID: "2D086F6A-0000-4000-8000-006DED011A85"},
 		},
 		"empty token": {"oidc", func(t *testing.T, s *roleStage) { s.writeToken(t, "\n") }, aliyundm.Error{Class: aliyundm.Operator, Message: "it is empty"}},
+		"two tokens": {
+			"oidc", func(t *testing.T, s *roleStage) { s.writeToken(t, "oidc\ntoken") },
+			aliyundm.Error{Class: aliyundm.Operator, Message: "save the token alone, as UTF-8: character 5 is not a token's"},
+		},
+		"token in UTF-16": {
+			"oidc", func(t *testing.T, s *roleStage) { s.writeToken(t, "\xff\xfeo\x00") },
+			aliyundm.Error{Class: aliyundm.Operator, Message: "save the token alone, as UTF-8: character 1 is not a token's"},
+		},
 		"no token": {
 			"oidc", func(_ *testing.T, s *roleStage) { _ = os.Remove(s.tokenFile) },
 			aliyundm.Error{Class: aliyundm.Operator, Message: "no such file"},
@@ -523,7 +531,7 @@ func TestTokenFileIsReadAgain(t *testing.T) {
 	s := newRoleStage(t, "oidc")
 	s.mustSend(t)
 	s.token = "oidc-token-2"
-	s.writeToken(t, s.token)
+	s.writeToken(t, "\ufeff"+s.token+"\r\n")
 	s.clock.advance(2 * time.Hour)
 	s.mustSend(t)
 	if n := s.fetches.Load(); n != 2 {

@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // A keySource fetches a new key of a RAM role.
@@ -207,9 +208,14 @@ func (s sts) token() (string, error) {
 	if cause, ok := errors.AsType[*os.PathError](err); ok {
 		err = cause.Err
 	}
-	token := strings.TrimSpace(string(text))
-	if err == nil && token == "" {
+	token := strings.TrimSpace(strings.TrimPrefix(string(text), "\uFEFF"))
+	at := strings.IndexFunc(token, func(r rune) bool { return r <= ' ' || r > '~' })
+	switch {
+	case err != nil:
+	case token == "":
 		err = errors.New("it is empty")
+	case at >= 0:
+		err = fmt.Errorf("save the token alone, as UTF-8: character %d is not a token's", utf8.RuneCountInString(token[:at])+1)
 	}
 	return token, err
 }

@@ -10,13 +10,13 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/go-playground/validator/v10"
 	"golang.org/x/text/language"
 
 	"dmconnector/aliyundm"
+	"dmconnector/internal/plaintext"
 )
 
 // What Direct Mail takes at most (SingleSendMail, parameters FromAlias, Subject,
@@ -27,7 +27,12 @@ const (
 	maxBody    = 6_000_000 // bytes
 )
 
-var referencePattern = regexp.MustCompile(`^\$\{(env|file):([^{}]+)\}$`)
+var (
+	referencePattern = regexp.MustCompile(`^\$\{(env|file):([^{}]+)\}$`)
+	// Secrets have 30 letters and digits, and IDs fewer.
+	keyIDPattern     = regexp.MustCompile(`^(LTAI[0-9A-Za-z]{12,24}|STS\..+)$`)
+	keySecretPattern = regexp.MustCompile(`^[0-9A-Za-z]{30}$`)
+)
 
 // A keyField is a part of an access key.
 type keyField struct {
@@ -43,28 +48,54 @@ func (c *Config) keyFields() []keyField {
 	}
 }
 
-// resolveReferences puts the value in place of ${env:NAME} and ${file:PATH} in
-// the credential fields. Only a whole value can be a reference.
-func resolveReferences(cfg *Config, look func(kind, name string) (string, error), report *Report) {
+// readKeys puts what ${env:NAME} and ${file:PATH} name in place of these references,
+// and reports keys that can never match. Only a whole value can be a reference.
+func readKeys(cfg *Config, look func(kind, name string) (string, error), report *Report) {
 	for _, field := range cfg.keyFields() {
-		if !strings.HasPrefix(*field.value, "${") {
-			continue
+		text, advice := *field.value, "Copy it again"
+		if text == "" {
+			continue // whether it must be there is checked elsewhere
 		}
-		ref := referencePattern.FindStringSubmatch(*field.value)
-		switch {
-		case ref == nil:
-			report.errorf(field.pointer, "Write a reference as ${env:NAME} or ${file:PATH}")
-		case look == nil:
-			report.errorf(field.pointer, "Enter the value itself: references may only be used in connector files, not through the API")
-		default:
+		if strings.HasPrefix(text, "${") {
+			ref := referencePattern.FindStringSubmatch(text)
+			if ref == nil {
+				report.errorf(field.pointer, "Write a reference as ${env:NAME} or ${file:PATH}")
+				continue
+			}
+			if look == nil {
+				report.errorf(field.pointer, "Enter the value itself: references may only be used in connector files, not through the API")
+				continue
+			}
 			found, err := look(ref[1], ref[2])
 			if err != nil {
 				report.errorf(field.pointer, "cannot be looked up: %v", err)
 				continue
 			}
-			// Editors and echo leave a line break at the end of secret files.
-			*field.value = strings.TrimRight(found, "\r\n")
+			text, advice = found, "Copy it into "+ref[0]+" again"
 		}
+		key, err := plaintext.Secret(text)
+		if err != nil {
+			report.errorf(field.pointer, "%s: %v", advice, err)
+			continue
+		}
+		*field.value = key
+	}
+	if cfg.Credentials != nil {
+		return // which bring keys of their own
+	}
+	temporary := strings.HasPrefix(cfg.AccessKeyID, "STS.")
+	switch {
+	case report.touches("/accessKeyId") || report.touches("/securityToken"):
+	case temporary && cfg.SecurityToken == "":
+		report.errorf("/securityToken", "Enter the security token of the key: accessKeyId begins with STS., so that the key is a temporary one")
+	case !temporary && cfg.SecurityToken != "" && cfg.AccessKeyID != "":
+		report.warnf("/securityToken", "belongs to a temporary key only, whose accessKeyId begins with STS.")
+	}
+	if keyIDPattern.MatchString(string(cfg.AccessKeySecret)) {
+		report.errorf("/accessKeySecret", "Enter the AccessKey secret: this is an AccessKey ID")
+	}
+	if keySecretPattern.MatchString(cfg.AccessKeyID) && !keyIDPattern.MatchString(cfg.AccessKeyID) {
+		report.warnf("/accessKeyId", "looks like an AccessKey secret: an AccessKey ID begins with LTAI or STS.")
 	}
 }
 
@@ -82,10 +113,6 @@ var requiredFields = map[string]string{
 // fieldRules are the rules of `validate` tags that are not the validator's own. Each
 // returns what to do about a value that breaks it, or "".
 var fieldRules = map[string]func(string) string{
-	"keytext": func(s string) string {
-		bad := strings.ContainsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) })
-		return unless(!bad, "Copy it again, without white space and control characters")
-	},
 	"address": func(s string) string {
 		_, err := ParseAddress(s)
 		return unless(err == nil, fmt.Sprintf("Enter one mail address such as noreply@mail.example.com: %v", err))

@@ -20,10 +20,10 @@ import (
 // takes, and what goes beyond it. The zero value of an optional field means
 // that the JSON did not have it.
 type Config struct {
-	AccessKeyID     string `json:"accessKeyId" validate:"required_without=Credentials,omitempty,keytext"`
-	AccessKeySecret Secret `json:"accessKeySecret" validate:"required_without=Credentials,omitempty,keytext"`
-	SecurityToken   Secret `json:"securityToken,omitempty" validate:"omitempty,keytext"` // of temporary (STS) keys
-	Credentials     *Role  `json:"credentials,omitempty"`                                // instead of the three
+	AccessKeyID     string `json:"accessKeyId" validate:"required_without=Credentials"`
+	AccessKeySecret Secret `json:"accessKeySecret" validate:"required_without=Credentials"`
+	SecurityToken   Secret `json:"securityToken,omitempty"` // of temporary (STS) keys
+	Credentials     *Role  `json:"credentials,omitempty"`   // instead of the three
 
 	RegionID string `json:"regionId,omitempty"` // default cn-hangzhou
 	Endpoint string `json:"endpoint,omitempty"` // instead of the region's own: a VPC's or a private one
@@ -144,7 +144,7 @@ func CheckTree(tree any, opts ParseOptions) (*Config, Report) {
 	if builtin {
 		cfg.Templates = BuiltinTemplates()
 	}
-	resolveReferences(&cfg, opts.Resolve, &report)
+	readKeys(&cfg, opts.Resolve, &report)
 	checkFields(&cfg, &report)
 	checkCredentials(&cfg, opts, &report)
 	checkEndpoint(&cfg, opts.AllowedEndpoints, &report)

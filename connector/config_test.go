@@ -124,6 +124,52 @@ func TestReferencesAreResolvedInCredentialFieldsOnly(t *testing.T) {
 	}
 }
 
+// What can be cured without a doubt is; all else that can never match is an error that
+// says where, and not what.
+func TestKeysAreWhatTheyCanBe(t *testing.T) {
+	const advice, referred = "Copy it again: ", "Copy it into ${file:key} again: "
+	tests := map[string]struct{ text, want string }{
+		"nothing else":       {"s3cr+t/=", ""},
+		"a mark, a line end": {"\ufeffs3cr+t/=\r\n", ""},
+		"two lines":          {"s3cr\n+t/=", "it has more than one line"},
+		"an empty line":      {"s3cr+t/=\n\n", "it has more than one line"},
+		"quotation marks":    {`"s3cr+t/="`, "it is in quotation marks"},
+		"curly ones":         {"‘s3cr+t/=’", "it is in quotation marks"},
+		"a blank before":     {" s3cr+t/=", "it starts with a blank"},
+		"a blank after":      {"s3cr+t/= ", "it ends with a blank"},
+		"a blank inside":     {"s3cr +t/=", "character 5 is a blank"},
+		"an invisible one":   {"s3cr\u00ad+t/=", "character 5 is a soft hyphen (U+00AD)"},
+		"a direction":        {"\u202ds3cr+t/=", "character 1 is an invisible mark of the text's direction (U+202D)"},
+		"a full-width one":   {"s3crｔ", "character 5 is a full-width character"},
+		"Cyrillic":           {"s3с", "character 3 is a letter outside of ASCII"},
+		"UTF-16":             {"\xff\xfes\x003\x00", "save it as UTF-8: it is UTF-16 (in PowerShell, use Set-Content -Encoding utf8)"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			look := func(string, string) (string, error) { return tt.text, nil }
+			for _, pointer := range []string{"/accessKeyId", "/accessKeySecret", "/securityToken"} {
+				given := map[string]any{
+					"accessKeyId": "STS.id", "accessKeySecret": "secret", "securityToken": "token",
+					"accountName": "noreply@mail.example.com", "templates": "builtin",
+				}
+				for value, want := range map[string]string{tt.text: advice + tt.want, "${file:key}": referred + tt.want} {
+					given[pointer[1:]] = value
+					cfg, report := connector.CheckTree(given, connector.ParseOptions{Resolve: look})
+					if tt.want == "" {
+						if cfg == nil || !strings.Contains(fmt.Sprint(cfg.ClientOptions().Credentials.AccessKeyID, string(cfg.AccessKeySecret), string(cfg.SecurityToken)), "s3cr+t/=") {
+							t.Errorf("%s %q: %v", pointer, value, report.Err())
+						}
+						continue
+					}
+					if len(report.Errors) != 1 || report.Errors[0].String() != pointer+": "+want {
+						t.Errorf("%s %q: %v, want %q", pointer, value, report.Errors, want)
+					}
+				}
+			}
+		})
+	}
+}
+
 func TestAllowedEndpointsAreAllowed(t *testing.T) {
 	data := read(t, "../testdata/connectors/bad/foreign-endpoint.json")
 	if _, report := connector.Check(data, connector.ParseOptions{AllowedEndpoints: []string{"dm.attacker.example"}}); report.Err() != nil {

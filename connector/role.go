@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"dmconnector/aliyundm"
+	"dmconnector/internal/plaintext"
 )
 
 // The types of a [Role], by the names that Aliyun's own tools use.
@@ -118,6 +119,14 @@ func (m roleMember) check(roleType string, environment func(string) string, repo
 	}
 	if *m.value == "" && m.variable != "" {
 		*m.value = environment(m.variable)
+	}
+	if *m.value != "" && m.ok != nil {
+		text, err := plaintext.Line(*m.value)
+		if err != nil {
+			report.errorf(pointer, "Copy it again: %v", err)
+			return
+		}
+		*m.value = text
 	}
 	switch {
 	case *m.value == "" && m.required != "":

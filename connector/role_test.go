@@ -47,6 +47,16 @@ func TestRoleIsCompletedFromTheEnvironment(t *testing.T) {
 				OIDCTokenFile: "/token", STSEndpoint: "sts.aliyuncs.com",
 			}, "",
 		},
+		"an invisible character": {
+			`{"type":"oidc_role_arn","roleArn":"acs:ram::2:role/ot\u200bher"}`, rrsa, connector.Role{},
+			"/credentials/roleArn: Copy it again: character 19 is a zero width space (U+200B)",
+		},
+		"marks and line ends are dropped": {
+			`{"type":"ecs_ram_role"}`,
+			map[string]string{"ALIBABA_CLOUD_ECS_METADATA": "\ufeffmail\r\n"},
+			connector.Role{Type: "ecs_ram_role", RoleName: "mail"},
+			"",
+		},
 		"a bad default": {
 			`{"type":"ecs_ram_role"}`,
 			map[string]string{"ALIBABA_CLOUD_ECS_METADATA": "a/b"},

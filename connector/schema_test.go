@@ -25,6 +25,8 @@ var beyondSchema = map[string]string{
 	"role-incomplete.json":     "the environment may complete it",
 	"role-misfit.json":         "which member is for which type is in the descriptions",
 	"bad-reference.json":       "looked up when loading",
+	"token-missing.json":       "whether a key is a temporary one is in its text",
+	"keys-swapped.json":        "what a key looks like is not said",
 	"key-twice.json":           "not seen after decoding",
 	"cut-off.json":             "no JSON",
 	"with-comment.json":        "no JSON",

@@ -106,13 +106,13 @@ func (s *Sandbox) checkCaller(c *call) *refusal {
 	switch {
 	case now.Sub(t).Abs() > maxSkew:
 		return c.refuse("InvalidTimeStamp.Expired")
-	case c.account == nil:
+	case c.account == nil || !isKey(c.sign.keyID):
 		return c.refuse("InvalidAccessKeyId.NotFound")
-	case c.account.SecurityToken != "" && c.sign.token == "":
+	case c.sign.token == "" && (c.account.SecurityToken != "" || strings.HasPrefix(c.sign.keyID, "STS.")):
 		return missing("SecurityToken")
 	case c.account.SecurityToken != c.sign.token:
 		return c.refuse("InvalidSecurityToken.MismatchWithAccessKey")
-	case !c.sign.matches(c.account.AccessKeySecret):
+	case !isKey(c.account.AccessKeySecret) || !c.sign.matches(c.account.AccessKeySecret):
 		return c.refuse("SignatureDoesNotMatch")
 	case !s.nonces.use(c.sign.keyID, c.sign.nonce, now):
 		return c.refuse("SignatureNonceUsed")
@@ -184,6 +184,12 @@ func checkRecipients(c *call) *refusal {
 		return c.refuse("InvalidBody")
 	}
 	return nil
+}
+
+// isKey reports whether s can be a key's id or secret: one copied with a blank, a
+// quotation mark or an invisible character is none of Aliyun's.
+func isKey(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("\"'`", r) })
 }
 
 // isAddress reports whether s is an address in the characters that Direct Mail's

@@ -91,6 +91,32 @@ func TestRefusedCalls(t *testing.T) {
 	}
 }
 
+// A key that was copied badly is not Aliyun's, even if the sandbox was given it.
+func TestKeysThatCannotBe(t *testing.T) {
+	tests := map[string]struct {
+		id, secret, code string
+	}{
+		"good":                          {"id", "secret", ""},
+		"a temporary key without token": {"STS.id", "secret", "MissingSecurityToken"},
+		"a blank in the id":             {"i d", "secret", "InvalidAccessKeyId.NotFound"},
+		"a mark before the id":          {"\ufeffid", "secret", "InvalidAccessKeyId.NotFound"},
+		"a quoted id":                   {`"id"`, "secret", "InvalidAccessKeyId.NotFound"},
+		"a line end after the secret":   {"id", "secret\n", "SignatureDoesNotMatch"},
+		"a full-width secret":           {"id", "ｓecret", "SignatureDoesNotMatch"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			account := sandbox.Account{AccessKeyID: tt.id, AccessKeySecret: tt.secret}
+			s := newSandbox(sandbox.Options{Accounts: []sandbox.Account{account}})
+			p := with(mailTo("user@example.com"), changes{"AccessKeyId": tt.id})
+			r := httptest.NewRequest("GET", "/?"+signRPC("GET", p, tt.secret).Encode(), nil)
+			if a := do(t, s, r); a.Code != tt.code {
+				t.Errorf("code %q, want %q", a.Code, tt.code)
+			}
+		})
+	}
+}
+
 func TestAcceptedAtTheLimits(t *testing.T) {
 	long := strings.Repeat
 	tests := map[string]changes{

@@ -7,6 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"dmconnector/internal/plaintext"
 )
 
 // secretFlag marks the flags whose value may also come from a file: flags are visible
@@ -34,20 +36,29 @@ func variableOf(cmd *cobra.Command, flag *pflag.Flag) string {
 }
 
 // fromEnvironment sets every flag that is not on the command line from its variable. A
-// secret may also come from the file that the variable with _FILE appended names.
+// secret may also come from the file that the variable with _FILE appended names. From
+// wherever it comes, a secret is one line.
 func fromEnvironment(cmd *cobra.Command, _ []string) error {
 	var failed error
 	cmd.LocalFlags().VisitAll(func(flag *pflag.Flag) {
-		if flag.Changed || flag.Name == "help" || failed != nil {
+		if flag.Name == "help" || failed != nil {
 			return
 		}
-		name := variableOf(cmd, flag)
-		value, ok, err := lookUp(name, flag.Annotations[secretFlag] != nil)
-		if err == nil && ok {
+		isSecret := flag.Annotations[secretFlag] != nil
+		origin, value, given := "--"+flag.Name, flag.Value.String(), flag.Changed
+		var err error
+		if !given {
+			origin = "environment variable " + variableOf(cmd, flag)
+			value, given, err = lookUp(variableOf(cmd, flag), isSecret)
+		}
+		if err == nil && given && isSecret && value != "" {
+			value, err = plaintext.Line(value)
+		}
+		if err == nil && given && (isSecret || !flag.Changed) {
 			err = cmd.Flags().Set(flag.Name, value)
 		}
 		if err != nil {
-			failed = fmt.Errorf("environment variable %s: %w", name, err)
+			failed = fmt.Errorf("%s: %w", origin, err)
 		}
 	})
 	return failed
@@ -58,12 +69,15 @@ func lookUp(name string, mayBeFile bool) (string, bool, error) {
 	path, isFile := os.LookupEnv(name + "_FILE")
 	switch {
 	case !mayBeFile || !isFile:
-		return value, ok, nil
+		return strings.TrimSuffix(value, "\r"), ok, nil // of a Windows line end in a file of variables
 	case ok:
 		return "", false, fmt.Errorf("%s_FILE is set as well: use one of them", name)
 	}
-	data, err := os.ReadFile(path)
-	return strings.TrimSpace(string(data)), true, err
+	data, err := plaintext.ReadFile(path, maxSecretFile)
+	if err == nil && len(data) == 0 {
+		err = fmt.Errorf("%s is empty", path)
+	}
+	return string(data), true, err
 }
 
 // variables are the environment variables without a flag: ours, and those of libraries

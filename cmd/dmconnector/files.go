@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 
 	"dmconnector/connector"
+	"dmconnector/internal/plaintext"
 	"dmconnector/internal/registry"
 )
 
@@ -30,6 +31,6 @@ func resolve(folder, kind, name string) (string, error) {
 	if !filepath.IsAbs(name) {
 		name = filepath.Join(folder, name)
 	}
-	data, err := registry.ReadLimited(name, maxSecretFile)
+	data, err := plaintext.ReadFile(name, maxSecretFile)
 	return string(data), err
 }

@@ -12,7 +12,7 @@ import (
 
 	"dmconnector/connector"
 	"dmconnector/internal/migrate"
-	"dmconnector/internal/registry"
+	"dmconnector/internal/plaintext"
 )
 
 type importFlags struct {
@@ -71,7 +71,7 @@ func (f *importFlags) run(cmd *cobra.Command, path string) error {
 		if export.path == "" {
 			continue
 		}
-		data, err := registry.ReadLimited(export.path, 64<<20)
+		data, err := plaintext.ReadFile(export.path, 64<<20)
 		if err != nil {
 			return err
 		}

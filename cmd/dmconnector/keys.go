@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"dmconnector/internal/registry"
+	"dmconnector/internal/plaintext"
 	"dmconnector/internal/seal"
 	"dmconnector/internal/store"
 )
@@ -85,7 +85,7 @@ func environmentKeys() ([][]byte, error) {
 
 func fileKeys(folder string) ([][]byte, error) {
 	path := filepath.Join(folder, keyFile)
-	text, err := registry.ReadLimited(path, maxSecretFile)
+	text, err := plaintext.ReadFile(path, maxSecretFile)
 	if err != nil {
 		return nil, err
 	}

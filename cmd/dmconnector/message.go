@@ -4,12 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"strings"
 
 	"github.com/spf13/pflag"
 
 	"dmconnector/connector"
+	"dmconnector/internal/plaintext"
 	"dmconnector/internal/strictjson"
 )
 
@@ -49,7 +49,7 @@ func readPayload(text string) (map[string]any, error) {
 	data := []byte(text)
 	if path, isFile := strings.CutPrefix(text, "@"); isFile {
 		var err error
-		if data, err = os.ReadFile(path); err != nil {
+		if data, err = plaintext.ReadFile(path, 64<<20); err != nil {
 			return nil, err
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -17,6 +18,7 @@ import (
 	"dmconnector/aliyundm/sandbox"
 	"dmconnector/connector"
 	"dmconnector/internal/delivery"
+	"dmconnector/internal/plaintext"
 )
 
 func newSandbox() *cobra.Command {
@@ -38,6 +40,19 @@ For the secret and the token, a variable with _FILE appended names a file.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if account.AccessKeyID == "" || account.AccessKeySecret == "" {
 				return errors.New("set --access-key-id and --access-key-secret: the sandbox checks signatures with them")
+			}
+			if strings.HasPrefix(account.AccessKeyID, "STS.") {
+				return errors.New("use another --access-key-id: STS. begins that of a temporary key, which needs a security token")
+			}
+			for name, value := range map[string]*string{"access-key-id": &account.AccessKeyID, "access-key-secret": &account.AccessKeySecret, "token": &token} {
+				if *value == "" {
+					continue
+				}
+				text, err := plaintext.Secret(*value)
+				if err != nil {
+					return fmt.Errorf("copy --%s again: %w", name, err)
+				}
+				*value = text
 			}
 			if sender != "" {
 				account.Senders = []string{sender}

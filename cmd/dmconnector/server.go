@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"dmconnector/internal/plaintext"
 )
 
 // newHTTPServer limits the time of the header only. A deadline for the answer would drop
@@ -143,7 +145,16 @@ func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 }
 
 func (c *certificate) read(stamp string) error {
-	pair, err := tls.LoadX509KeyPair(c.certFile, c.keyFile)
+	const limit = 1 << 20
+	certificates, err := plaintext.ReadFile(c.certFile, limit)
+	if err != nil {
+		return err
+	}
+	key, err := plaintext.ReadFile(c.keyFile, limit)
+	if err != nil {
+		return err
+	}
+	pair, err := tls.X509KeyPair(certificates, key)
 	if err != nil {
 		return err
 	}

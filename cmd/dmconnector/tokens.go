@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"dmconnector/internal/registry"
+	"dmconnector/internal/plaintext"
 )
 
 // A tokenSource is the tokens of one scope.
@@ -28,7 +28,7 @@ func callersToken(given, folder, name string) (tokenSource, error) {
 		return tokenSource{[]string{rand.Text()}, true}, nil
 	}
 	path := filepath.Join(folder, name)
-	data, err := registry.ReadLimited(path, maxSecretFile)
+	data, err := plaintext.ReadFile(path, maxSecretFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		token := rand.Text()
 		return tokenSource{[]string{token}, true}, writeSecret(path, token)
@@ -42,7 +42,10 @@ func callersToken(given, folder, name string) (tokenSource, error) {
 func givenTokens(list, origin string) (tokenSource, error) {
 	var source tokenSource
 	for token := range strings.SplitSeq(list, ",") {
-		token = strings.TrimSpace(token)
+		token, err := plaintext.Secret(strings.Trim(token, " \t")) // people write a blank after a comma
+		if err != nil {
+			return tokenSource{}, fmt.Errorf("%s: copy token %d again: %w", origin, len(source.values)+1, err)
+		}
 		if len(token) < 16 {
 			return tokenSource{}, fmt.Errorf("%s: a token needs at least 16 characters", origin)
 		}

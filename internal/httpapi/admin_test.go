@@ -219,6 +219,20 @@ func TestAdminRequestsThatAreRefused(t *testing.T) {
 	}
 }
 
+// The console shows an error beside the field that its pointer names.
+func TestKeysThatCanNeverMatchAreRefusedAtTheirField(t *testing.T) {
+	s := newService(t, "default")
+	config := strings.Replace(string(connectorJSON(t)), `"sandbox-secret"`, `"sandbox\u200b-secret"`, 1)
+	got := s.do("POST", "/api/connectors", adminToken, "\ufeff"+`{"connectorId":"aliyun-direct-mail","config":`+config+`}`)
+	if got.status != 400 || got.pointers(t) != "/config/accessKeySecret" || !strings.Contains(got.body, "character 8 is a zero width space (U+200B)") {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+	got = s.do("POST", "/api/connector-factories/aliyun-direct-mail/validate", adminToken, `{"config":`+config+`}`)
+	if !strings.Contains(got.body, `"valid":false`) || !strings.Contains(got.body, `"pointer":"/config/accessKeySecret"`) {
+		t.Error(got.body)
+	}
+}
+
 // pointers are the places that a problem names.
 func (a answer) pointers(t *testing.T) string {
 	t.Helper()

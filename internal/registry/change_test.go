@@ -32,7 +32,7 @@ func TestCreate(t *testing.T) {
 	yes := true
 	c, err := s.Create(t.Context(), "admin", "", registry.Patch{
 		Config: decode(t, `{"extra": 1, "fromAlias": "", "limits": {"ip": ""}, "templates": "builtin", "securityToken": "sts-token-1",
-			"accessKeyId": "LTAI5tExample", "accessKeySecret": "hunter2-hunter2", "accountName": "noreply@mail.example.com"}`),
+			"accessKeyId": "STS.Example", "accessKeySecret": "hunter2-hunter2", "accountName": "noreply@mail.example.com"}`),
 		Metadata: map[string]any{"logo": "<b>"}, SyncProfile: &yes, EnableTokenStorage: &yes,
 	})
 	must(t, err)
@@ -40,10 +40,10 @@ func TestCreate(t *testing.T) {
 		!c.SyncProfile || !c.EnableTokenStorage || c.Created.IsZero() || c.Updated != c.Created || pointers(c.Warnings) != "/extra" {
 		t.Errorf("%+v", c)
 	}
-	same(t, c.Config, `{"extra": 1, "templates": "builtin", "accessKeyId": "LTAI5tExample", "accountName": "noreply@mail.example.com",
+	same(t, c.Config, `{"extra": 1, "templates": "builtin", "accessKeyId": "STS.Example", "accountName": "noreply@mail.example.com",
 		"accessKeySecret": "***", "securityToken": "***"}`)
 	same(t, c.Metadata, `{"logo": "<b>"}`)
-	same(t, s.store.connectors[c.ID].Config, `{"extra": 1, "templates": "builtin", "accessKeyId": "LTAI5tExample", "accountName": "noreply@mail.example.com",
+	same(t, s.store.connectors[c.ID].Config, `{"extra": 1, "templates": "builtin", "accessKeyId": "STS.Example", "accountName": "noreply@mail.example.com",
 		"accessKeySecret": "hunter2-hunter2", "securityToken": "sts-token-1"}`)
 	if target, ok := s.active()[c.ID]; !ok || string(target.Composer.Config().AccessKeySecret) != secret {
 		t.Error("it is not active")

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	"dmconnector/connector"
+	"dmconnector/internal/plaintext"
 )
 
 const (
@@ -38,28 +38,12 @@ type File struct {
 	changed []func() bool // whether the file, or a reference in it, gives something else now
 }
 
-// ReadLimited reads a file of at most limit bytes.
-func ReadLimited(path string, limit int64) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	data, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err = errors.Join(err, f.Close()); err != nil {
-		return nil, err
-	}
-	if int64(len(data)) > limit {
-		return nil, fmt.Errorf("%s is larger than %d bytes", path, limit)
-	}
-	return data, nil
-}
-
 // ReadFile reads one connector's file, and reports all that is wrong with its
 // content.
 func ReadFile(path string, parse connector.ParseOptions, resolve Resolver) (File, error) {
 	f := File{Path: path}
 	err := f.parse(func() (string, error) {
-		text, err := ReadLimited(path, maxFile)
+		text, err := plaintext.ReadFile(path, maxFile)
 		return string(text), err
 	}, parse, resolve)
 	return f, err

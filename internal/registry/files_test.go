@@ -60,6 +60,24 @@ func TestLoadFindsConnectors(t *testing.T) {
 	}
 }
 
+// Editors save files with a byte order mark and Windows line ends, or in UTF-16.
+func TestFilesAsPeopleSaveThem(t *testing.T) {
+	s := newStage(t, inFolder)
+	s.write("a.json", "\ufeff"+strings.ReplaceAll(connectorJSON("A"), ",", ",\r\n"))
+	s.load()
+	if got := s.aliases(); got != "a=A" {
+		t.Errorf("got %q", got)
+	}
+	s.write("a.json", "\xff\xfe{\x00}\x00")
+	_, err := registry.ReadFile(s.path("a.json"), connector.ParseOptions{}, nil)
+	if err == nil || !strings.Contains(err.Error(), "a.json: save it as UTF-8: it is UTF-16") {
+		t.Error(err)
+	}
+	if s.Reload(t.Context()); s.aliases() != "a=A" || s.logged("save it as UTF-8: it is UTF-16") != 1 {
+		t.Errorf("%s; log: %s", s.aliases(), s.log.String())
+	}
+}
+
 func TestWarningsOfTemplatesAreLoggedWithTheirLine(t *testing.T) {
 	s := newStage(t, func(s *stage, opts *registry.Options) { opts.Path = s.folder })
 	s.write("a.json", strings.Replace(connectorJSON("A"), `"content": "c"`, `"content": "{{code}}\n\n{{#if code}}"`, 1))

@@ -13,6 +13,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"dmconnector/internal/plaintext"
 )
 
 // KeySize is a key's length in bytes.
@@ -76,8 +78,15 @@ func NewKey() []byte {
 // ParseKeys reads keys as operators write them: base64, several separated by
 // commas or white space, the one that seals first. Errors do not repeat them.
 func ParseKeys(text string) ([][]byte, error) {
+	data, err := plaintext.Decode([]byte(text))
+	if err != nil {
+		return nil, err
+	}
 	var keys [][]byte
-	for word := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == ',' || r == ' ' || r == '\n' || r == '\r' || r == '\t' }) {
+	for word := range strings.FieldsFuncSeq(string(data), func(r rune) bool { return r == ',' || r == ' ' || r == '\n' || r == '\r' || r == '\t' }) {
+		if _, err := plaintext.Secret(word); err != nil {
+			return nil, fmt.Errorf("copy key %d again: %w", len(keys)+1, err)
+		}
 		secret, err := base64.StdEncoding.DecodeString(word)
 		if err != nil || len(secret) != KeySize {
 			return nil, fmt.Errorf("key %d is not the base64 of %d bytes; one comes from: openssl rand -base64 %d", len(keys)+1, KeySize, KeySize)

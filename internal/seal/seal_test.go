@@ -64,7 +64,7 @@ func TestRingOfSeveralKeys(t *testing.T) {
 func TestKeysAsOperatorsWriteThem(t *testing.T) {
 	one, two := seal.NewKey(), seal.NewKey()
 	text := seal.FormatKeys(one, two)
-	for _, written := range []string{text, strings.ReplaceAll(strings.TrimSpace(text), "\n", ","), " " + strings.ReplaceAll(text, "\n", " \r\n")} {
+	for _, written := range []string{text, strings.ReplaceAll(strings.TrimSpace(text), "\n", ","), " " + strings.ReplaceAll(text, "\n", " \r\n"), "\ufeff" + text} {
 		keys, err := seal.ParseKeys(written)
 		if err != nil || len(keys) != 2 || !bytes.Equal(keys[0], one) || !bytes.Equal(keys[1], two) {
 			t.Errorf("%d keys, %v", len(keys), err)
@@ -73,6 +73,16 @@ func TestKeysAsOperatorsWriteThem(t *testing.T) {
 	for _, bad := range []string{"", " ,", "c2hvcnQ=", "no base64 at all", text[:40]} {
 		if _, err := seal.ParseKeys(bad); err == nil || bad != "" && strings.Contains(err.Error(), strings.TrimSpace(bad)) && len(bad) > 4 {
 			t.Errorf("%q: %v", bad, err)
+		}
+	}
+	first, _, _ := strings.Cut(text, "\n")
+	for bad, want := range map[string]string{
+		`"` + first + `"`:          "copy key 1 again: it is in quotation marks",
+		first + "\n\u200b" + first: "copy key 2 again: character 1 is a zero width space (U+200B)",
+		"\xff\xfek\x00":            "save it as UTF-8: it is UTF-16",
+	} {
+		if _, err := seal.ParseKeys(bad); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", bad, err, want)
 		}
 	}
 	if _, err := seal.NewRing([]byte("short")); err == nil {

@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"dmconnector/internal/plaintext"
 )
 
 // MaxDepth is how deeply arrays and objects may be nested.
@@ -30,10 +32,15 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("line %d, column %d: %s", e.Line, e.Column, e.Detail)
 }
 
-// Decode reads data, which must be one JSON value and nothing else. Objects
+// Decode reads data, which must be one JSON value and nothing else but a byte order
+// mark before it, which RFC 8259 lets readers ignore. Objects
 // become map[string]any, arrays []any, numbers json.Number; the rest is string,
 // bool and nil. Errors are of type *Error.
 func Decode(data []byte) (any, error) {
+	data, err := plaintext.Decode(data)
+	if err != nil {
+		return nil, &Error{Line: 1, Column: 1, Detail: err.Error()}
+	}
 	// Broken UTF-8 and repeated keys are rejected by the decoder's defaults.
 	dec := jsontext.NewDecoder(bytes.NewBuffer(data))
 	v, err := value(dec)

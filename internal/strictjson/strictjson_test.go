@@ -28,6 +28,14 @@ func TestDecodeKeepsWhatIsWritten(t *testing.T) {
 	}
 }
 
+// People save files with a byte order mark and Windows line ends.
+func TestDecodeTakesTextAsItIsSaved(t *testing.T) {
+	got, err := strictjson.Decode([]byte("\ufeff{\r\n\"a\": \"\ufeffb\"\r\n}\r\n"))
+	if diff := cmp.Diff(map[string]any{"a": "\ufeffb"}, got); err != nil || diff != "" {
+		t.Errorf("%v (-want +got)\n%s", err, diff)
+	}
+}
+
 func TestDecodeRefuses(t *testing.T) {
 	tests := map[string]struct {
 		in   string
@@ -36,6 +44,9 @@ func TestDecodeRefuses(t *testing.T) {
 		"nothing":              {"", strictjson.Error{Line: 1, Column: 1, Detail: "ends in the middle"}},
 		"a cut object":         {`{"to":"a"`, strictjson.Error{Line: 1, Column: 10, Detail: "ends in the middle"}},
 		"two values":           {"{}\n{}", strictjson.Error{Line: 2, Column: 2, Detail: "more than one"}},
+		"behind a mark":        {"\ufeff{\r\n}\r\n{}", strictjson.Error{Line: 3, Column: 2, Detail: "more than one"}},
+		"UTF-16":               {"\xff\xfe{\x00}\x00", strictjson.Error{Line: 1, Column: 1, Detail: "save it as UTF-8: it is UTF-16"}},
+		"UTF-16 without mark":  {"\x00{\x00}", strictjson.Error{Line: 1, Column: 1, Detail: "save it as UTF-8: it is UTF-16"}},
 		"text behind":          {"{} x", strictjson.Error{Line: 1, Column: 3, Detail: "more than one"}},
 		"a key twice":          {"{\"a\":1,\n \"a\":2}", strictjson.Error{Line: 2, Column: 2, Pointer: "/a", Detail: "duplicate"}},
 		"broken UTF-8":         {"{\"a\":\"\xff\"}", strictjson.Error{Line: 1, Column: 7, Pointer: "/a", Detail: "UTF-8"}},
@@ -73,7 +84,7 @@ func TestDecodeTakes64Levels(t *testing.T) {
 	}
 }
 
-// What Decode accepts, encoding/json accepts too and understands the same way.
+// What Decode accepts, byte order marks apart, encoding/json accepts too and understands the same way.
 func FuzzDecode(f *testing.F) {
 	for _, s := range []string{`{"to":"a@b.example","n":[1.0,-0,1e9,null,true]}`, `"\u00e9\ud83d\ude00"`, "[[[", `{"a":{"a":1}}`, "\ufeff{}"} {
 		f.Add([]byte(s))
@@ -86,7 +97,7 @@ func FuzzDecode(f *testing.F) {
 			}
 			return
 		}
-		dec := json.NewDecoder(strings.NewReader(string(data)))
+		dec := json.NewDecoder(strings.NewReader(strings.TrimPrefix(string(data), "\ufeff")))
 		dec.UseNumber()
 		var want any
 		if err := dec.Decode(&want); err != nil {
