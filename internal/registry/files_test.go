@@ -80,7 +80,7 @@ func TestFilesAsPeopleSaveThem(t *testing.T) {
 
 func TestWarningsOfTemplatesAreLoggedWithTheirLine(t *testing.T) {
 	s := newStage(t, func(s *stage, opts *registry.Options) { opts.Path = s.folder })
-	s.write("a.json", strings.Replace(connectorJSON("A"), `"content": "c"`, `"content": "{{code}}\n\n{{#if code}}"`, 1))
+	s.write("a.json", strings.Replace(connectorJSON("A"), `"content": "{{code}}"`, `"content": "{{code}}\n\n{{#if code}}"`, 1))
 	s.load()
 	if s.logged("connector file has a warning") != 1 || s.logged(`pointer=/templates/0/content`) != 1 || s.logged("line=3") != 1 {
 		t.Errorf("log: %s", s.log.String())

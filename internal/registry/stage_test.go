@@ -27,8 +27,8 @@ const secret = "hunter2-hunter2"
 func connectorJSON(alias string, more ...string) string {
 	return fmt.Sprintf(`{"accessKeyId": "LTAI5tExample", "accessKeySecret": %q, "accountName": "noreply@mail.example.com", "fromAlias": %q,
   "templates": [%s]%s}`, secret, alias, strings.Join([]string{
-		`{"usageType": "SignIn", "subject": "s {{code}}", "content": "c"}`, `{"usageType": "Register", "subject": "r {{code}}", "content": "c"}`,
-		`{"usageType": "ForgotPassword", "subject": "f {{code}}", "content": "c"}`, `{"usageType": "Generic", "subject": "g {{code}}", "content": "c"}`,
+		`{"usageType": "SignIn", "subject": "s {{code}}", "content": "{{code}}"}`, `{"usageType": "Register", "subject": "r {{code}}", "content": "{{code}}"}`,
+		`{"usageType": "ForgotPassword", "subject": "f {{code}}", "content": "{{code}}"}`, `{"usageType": "Generic", "subject": "g {{code}}", "content": "{{code}}"}`,
 	}, ", "), strings.Join(append([]string{""}, more...), ", "))
 }
 
