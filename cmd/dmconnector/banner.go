@@ -11,13 +11,16 @@ import (
 
 // A banner tells a newcomer what runs where, and how to try it.
 type banner struct {
-	url, sandboxURL, data string
-	send, admin           tokenSource
+	url, adminURL, sandboxURL, data string
+	send, admin                     tokenSource
 }
 
 func (b banner) writeTo(w io.Writer) {
 	fmt.Fprintf(w, "dmconnector listens on %s\n", b.url)
-	fmt.Fprintf(w, "Console: %s/\n", b.url)
+	if b.adminURL != b.url {
+		fmt.Fprintf(w, "Admin API and metrics: %s\n", b.adminURL)
+	}
+	fmt.Fprintf(w, "Console: %s/\n", b.adminURL)
 	if b.data == "" || isTerminal(w) {
 		printToken(w, "send token: ", b.send)
 		printToken(w, "admin token:", b.admin)

@@ -105,7 +105,7 @@ var variables = []struct{ name, meaning string }{
 	{"NO_PROXY", "Hosts called without a proxy."},
 	{"SSL_CERT_FILE", "PEM file of trusted certificate authorities, instead of the system's."},
 	{"PGPASSWORD", "PostgreSQL password, if the address of the state has none. PGSSLMODE, PGSSLROOTCERT and libpq's other variables complete the address too."},
-	{"LISTEN_FDS", "1: serve uses the socket passed by systemd and ignores --listen."},
+	{"LISTEN_FDS", "1: serve uses the socket passed by systemd and ignores --listen. It still opens --admin-listen itself."},
 	{"LISTEN_PID", "Process that the socket of LISTEN_FDS is for; set by systemd."},
 	{"GOGC", "Go's garbage collection target, 200 by default in serve. Smaller values need less memory and more CPU."},
 	{"GOMEMLIMIT", "Soft memory limit such as 100MiB, near which Go collects garbage more often."},

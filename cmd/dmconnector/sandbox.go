@@ -65,7 +65,7 @@ For the secret and the token, a variable with _FILE appended names a file.`,
 			s := sandbox.New(sandbox.Options{Accounts: []sandbox.Account{account}, Token: token, Log: log})
 			fmt.Fprintf(cmd.OutOrStdout(), "The sandbox listens on http://%s (inbox: /inbox, faults: /faults)\n", listener.Addr())
 			server := newHTTPServer(s, log)
-			return serveUntilDone(cmd.Context(), server, listener, drainer{begin: s.Close})
+			return serveUntilDone(cmd.Context(), server, []net.Listener{listener}, drainer{begin: s.Close})
 		},
 	}
 	flags := cmd.Flags()

@@ -18,15 +18,16 @@ import (
 var exampleConnector []byte
 
 type serveOptions struct {
-	listen, connectors, state, data string
-	retention                       time.Duration
-	sandbox                         bool
-	sandboxListen                   string
-	sendTokens, adminTokens         string
-	allowEndpoints                  []string
-	tlsCert, tlsKey                 string
-	logLevel                        string
-	accessLog                       bool
+	listen, adminListen     string
+	connectors, state, data string
+	retention               time.Duration
+	sandbox                 bool
+	sandboxListen           string
+	sendTokens, adminTokens string
+	allowEndpoints          []string
+	tlsCert, tlsKey         string
+	logLevel                string
+	accessLog               bool
 }
 
 func newServe() *cobra.Command {
@@ -65,6 +66,7 @@ SIGHUP reloads connector files at once; changes are also found by themselves wit
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&opts.listen, "listen", "127.0.0.1:8080", "`address` to listen on")
+	flags.StringVar(&opts.adminListen, "admin-listen", "", "another `address` for the console, the admin API and metrics, which are then not found on --listen; that one has only the send requests, and both have /healthz and /readyz (default: --listen has everything)")
 	flags.StringVar(&opts.connectors, "connectors", "", "connector JSON `file`, or a folder of them; the file name without .json is the connector's id, and a single file is \"default\"")
 	secret(flags, &opts.state, "state", "`address` of the state: sqlite:<path>, postgres://… for several processes, or memory (default: state.db in --data)")
 	flags.StringVar(&opts.data, "data", "./data", "`folder` for the state, its key and tokens")
@@ -115,6 +117,10 @@ func serve(ctx context.Context, opts serveOptions, stdout, stderr io.Writer) err
 	debug.FreeOSMemory()
 	debug.FreeOSMemory()
 	s.banner().writeTo(stdout)
-	log.Info("listening", "address", s.listener.Addr().String(), "connectors", len(s.registry.Connectors()), "state", string(s.state.Kind()), "version", version())
+	attrs := []any{"address", s.listener.Addr().String()}
+	if s.adminListener != nil {
+		attrs = append(attrs, "admin_address", s.adminListener.Addr().String())
+	}
+	log.Info("listening", append(attrs, "connectors", len(s.registry.Connectors()), "state", string(s.state.Kind()), "version", version())...)
 	return s.run(ctx)
 }

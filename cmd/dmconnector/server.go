@@ -76,11 +76,29 @@ func (d drainer) wait(ctx context.Context, stopped time.Time) {
 	_ = d.connections(end) // the answers of the last messages
 }
 
+// serveAdminOn serves requests on one of the server's listeners by another handler.
+func serveAdminOn(server *http.Server, listener net.Listener, admin http.Handler) {
+	type fromAdminListener struct{}
+	server.BaseContext = func(l net.Listener) context.Context {
+		return context.WithValue(context.Background(), fromAdminListener{}, l == listener)
+	}
+	others := server.Handler
+	server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Context().Value(fromAdminListener{}) == true {
+			admin.ServeHTTP(w, r)
+			return
+		}
+		others.ServeHTTP(w, r)
+	})
+}
+
 // serveUntilDone serves until ctx is done, then stops gracefully. A plain Shutdown would
 // cut connections on which a request may be arriving.
-func serveUntilDone(ctx context.Context, server *http.Server, listener net.Listener, drain drainer) error {
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
+func serveUntilDone(ctx context.Context, server *http.Server, listeners []net.Listener, drain drainer) error {
+	served := make(chan error, len(listeners))
+	for _, listener := range listeners {
+		go func() { served <- server.Serve(listener) }()
+	}
 	select {
 	case err := <-served:
 		return err
@@ -95,12 +113,16 @@ func serveUntilDone(ctx context.Context, server *http.Server, listener net.Liste
 		return err
 	case <-linger.C:
 	}
-	if err := listener.Close(); err != nil {
-		return err
+	for _, listener := range listeners {
+		if err := listener.Close(); err != nil {
+			return err
+		}
 	}
 	// After this every connection is known.
-	if err := <-served; !errors.Is(err, net.ErrClosed) {
-		return err
+	for range listeners {
+		if err := <-served; !errors.Is(err, net.ErrClosed) {
+			return err
+		}
 	}
 	if drain.connections != nil {
 		drain.wait(context.WithoutCancel(ctx), stopped)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -33,14 +34,16 @@ type service struct {
 	send, admin tokenSource
 
 	listener net.Listener
-	scheme   string
-	sandbox  *localSandbox // nil without --sandbox
-	state    *store.Store
-	tracing  *tracing.Tracing // nil without a collector
-	metrics  *metrics.Metrics
-	messages *delivery.Delivery
-	registry *registry.Registry
-	api      *httpapi.Server
+	// adminListener is nil without --admin-listen.
+	adminListener net.Listener
+	scheme        string
+	sandbox       *localSandbox // nil without --sandbox
+	state         *store.Store
+	tracing       *tracing.Tracing // nil without a collector
+	metrics       *metrics.Metrics
+	messages      *delivery.Delivery
+	registry      *registry.Registry
+	api           *httpapi.Server
 }
 
 // open opens everything that the first request needs. The port comes first, so that a
@@ -84,6 +87,11 @@ func (s *service) listen(ctx context.Context) error {
 	if s.listener, err = listen(ctx, s.opts.listen); err != nil {
 		return err
 	}
+	if s.opts.adminListen != "" {
+		if s.adminListener, err = new(net.ListenConfig).Listen(ctx, "tcp", s.opts.adminListen); err != nil {
+			return fmt.Errorf("--admin-listen: %w", err)
+		}
+	}
 	s.scheme = "http"
 	if s.opts.tlsCert == "" && s.opts.tlsKey == "" {
 		return nil
@@ -93,6 +101,9 @@ func (s *service) listen(ctx context.Context) error {
 		return err
 	}
 	s.listener, s.scheme = certificate.listener(s.listener), "https"
+	if s.adminListener != nil {
+		s.adminListener = certificate.listener(s.adminListener)
+	}
 	return nil
 }
 
@@ -170,8 +181,16 @@ func (s *service) run(ctx context.Context) error {
 	var connections httpapi.Connections
 	server := newHTTPServer(s.api, s.log)
 	server.ConnContext, server.ConnState = connections.Context, connections.State
+	listeners := []net.Listener{connections.Listener(s.listener)}
+	if s.adminListener != nil {
+		admin := connections.Listener(s.adminListener)
+		listeners = append(listeners, admin)
+		var adminRoutes http.Handler
+		server.Handler, adminRoutes = s.api.Split()
+		serveAdminOn(server, admin, adminRoutes)
+	}
 	drain := drainer{s.api.Drain, connections.Wait, s.messages.Wait}
-	return serveUntilDone(ctx, server, connections.Listener(s.listener), drain)
+	return serveUntilDone(ctx, server, listeners, drain)
 }
 
 // close closes what was opened: the state after the connections, whose sends may still
@@ -179,6 +198,9 @@ func (s *service) run(ctx context.Context) error {
 func (s *service) close() {
 	if s.listener != nil {
 		s.listener.Close()
+	}
+	if s.adminListener != nil {
+		s.adminListener.Close()
 	}
 	s.sandbox.stop()
 	if s.state != nil {
@@ -247,7 +269,12 @@ func (s *service) readStoredTokens(ctx context.Context) error {
 }
 
 func (s *service) banner() banner {
-	return banner{s.scheme + "://" + s.listener.Addr().String(), s.sandbox.url(), s.opts.data, s.send, s.admin}
+	url := s.scheme + "://" + s.listener.Addr().String()
+	adminURL := url
+	if s.adminListener != nil {
+		adminURL = s.scheme + "://" + s.adminListener.Addr().String()
+	}
+	return banner{url, adminURL, s.sandbox.url(), s.opts.data, s.send, s.admin}
 }
 
 // newClient returns the client of a connector. A sandbox replaces every endpoint and

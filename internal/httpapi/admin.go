@@ -94,31 +94,35 @@ type brokenConnector struct {
 	Problems []connector.Problem `json:"problems"`
 }
 
-// ready says whether a send would work. Broken connectors do not count: the others
-// still send.
-func (s *Server) ready(w http.ResponseWriter, r *request) error {
-	unavailable := func(status string) {
-		writeJSON(w, http.StatusServiceUnavailable, "application/json", map[string]string{"status": status})
-	}
-	if s.draining.Load() != nil {
-		unavailable("shutting down")
-		return nil
-	}
-	if s.opts.Ready != nil {
-		ctx, cancel := context.WithTimeout(r.Context(), readyTime)
-		defer cancel()
-		if err := s.opts.Ready(ctx); err != nil {
-			s.sampled.LogAttrs(r.Context(), "not ready", slog.LevelWarn, "not ready", slog.Any("error", err))
-			unavailable("state unavailable")
+// ready says whether a send would work, with details for admins where they are known.
+// Broken connectors do not count: the others still send.
+func (s *Server) ready(admins bool) func(http.ResponseWriter, *request) error {
+	return func(w http.ResponseWriter, r *request) error {
+		unavailable := func(status string) {
+			writeJSON(w, http.StatusServiceUnavailable, "application/json", map[string]string{"status": status})
+		}
+		if s.draining.Load() != nil {
+			unavailable("shutting down")
 			return nil
 		}
+		if s.opts.Ready != nil {
+			ctx, cancel := context.WithTimeout(r.Context(), readyTime)
+			defer cancel()
+			if err := s.opts.Ready(ctx); err != nil {
+				s.sampled.LogAttrs(r.Context(), "not ready", slog.LevelWarn, "not ready", slog.Any("error", err))
+				unavailable("state unavailable")
+				return nil
+			}
+		}
+		answer := s.readiness()
+		if !admins {
+			answer.Details = nil
+		} else if _, err := s.authorize(r.Context(), r, ScopeAdmin); err != nil {
+			answer.Details = nil
+		}
+		writeAnswer(w, answer)
+		return nil
 	}
-	answer := s.readiness()
-	if _, err := s.authorize(r.Context(), r, ScopeAdmin); err != nil {
-		answer.Details = nil
-	}
-	writeAnswer(w, answer)
-	return nil
 }
 
 func (s *Server) readiness() readiness {

@@ -72,7 +72,7 @@ type Options struct {
 // A Server answers the service's HTTP requests.
 type Server struct {
 	opts     Options
-	router   chi.Router
+	all      http.Handler
 	factory  factoryObject
 	document func() document
 	sampled  *sampling.Logger          // for what anybody can cause
@@ -94,20 +94,48 @@ func New(opts Options) *Server {
 		document: sync.OnceValue(func() document { return newDocument(opts.Version) }),
 	}
 	s.SetTokens(nil)
-	s.router = s.routes()
+	s.all = s.routes(true, true)
 	return s
 }
 
-// routes are all routes, by who may call them.
-func (s *Server) routes() chi.Router {
+// ServeHTTP serves all routes. It always answers: if it dropped a connection, Logto would
+// show the code and its own token to the browser.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.all.ServeHTTP(w, r) }
+
+// Split returns a handler of the routes that send, and one of all others, for two
+// addresses. Both have the health checks. Where a route is not served, nothing shows that
+// it exists.
+func (s *Server) Split() (callers, admin http.Handler) {
+	return s.routes(true, false), s.routes(false, true)
+}
+
+// routes returns a handler of the health checks, and of callers' and admins' routes.
+func (s *Server) routes(callers, admins bool) http.Handler {
 	r := chi.NewRouter()
 	r.Use(s.observe, s.recoverPanic, s.before(s.prepare))
 	r.NotFound(s.handle(notFound))
-	r.MethodNotAllowed(s.handle(s.methodNotAllowed))
-
-	// Anybody.
+	r.MethodNotAllowed(s.handle(methodNotAllowed(r)))
 	r.Get("/healthz", s.answer(health))
-	r.Get("/readyz", s.handle(s.ready))
+	r.Get("/readyz", s.handle(s.ready(admins)))
+	if callers {
+		s.callerRoutes(r)
+	}
+	if admins {
+		s.adminRoutes(r)
+	}
+	return r
+}
+
+// callerRoutes are for Logto and other backends, with a send token.
+func (s *Server) callerRoutes(r chi.Router) {
+	send := r.With(s.before(s.authenticate(ScopeSend), s.acceptsSends, readBody(sendBody)))
+	send.Post("/api/send", s.answer(s.send))
+	send.Post("/api/connectors/{id}/send", s.answer(s.send))
+}
+
+// adminRoutes are for admins and their browsers, and for Prometheus.
+func (s *Server) adminRoutes(r chi.Router) {
+	// Anybody.
 	r.Get("/openapi.json", s.openAPI)
 	if s.opts.Metrics != nil {
 		r.Method(http.MethodGet, "/metrics", s.opts.Metrics)
@@ -123,11 +151,6 @@ func (s *Server) routes() chi.Router {
 		r.With(s.before(sameOrigin, readBody(sessionBody))).Post("/api/session", s.handle(s.openSession))
 		r.With(s.before(sameOrigin)).Delete("/api/session", s.handle(s.endSession))
 	}
-
-	// Logto and other backends, with a send token.
-	send := r.With(s.before(s.authenticate(ScopeSend), s.acceptsSends, readBody(sendBody)))
-	send.Post("/api/send", s.answer(s.send))
-	send.Post("/api/connectors/{id}/send", s.answer(s.send))
 
 	// Admins, with a token or a session of the console.
 	admin := r.With(s.before(s.authenticate(ScopeAdmin), readBody(adminBody)))
@@ -174,12 +197,7 @@ func (s *Server) routes() chi.Router {
 		admin.Method(http.MethodGet, "/api/inbox", s.opts.Inbox)
 		admin.Method(http.MethodDelete, "/api/inbox", s.opts.Inbox)
 	}
-	return r
 }
-
-// ServeHTTP always answers: if it dropped a connection, Logto would show the code and
-// its own token to the browser.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.router.ServeHTTP(w, r) }
 
 // Drain makes the server tell load balancers and callers to go elsewhere: it is no
 // longer ready, every answer closes its connection, and streams end.

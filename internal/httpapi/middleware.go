@@ -242,18 +242,20 @@ func plain(text string) bool {
 func notFound(http.ResponseWriter, *request) error { return &problem{Code: errcode.NotFound} }
 
 // methodNotAllowed finds the route and its methods, which chi does not tell.
-func (s *Server) methodNotAllowed(w http.ResponseWriter, r *request) error {
-	path := r.URL.EscapedPath()
-	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
-		if route := s.router.Find(chi.NewRouteContext(), method, path); route != "" {
-			r.route = route
-			w.Header().Add("Allow", method)
+func methodNotAllowed(routes chi.Routes) func(http.ResponseWriter, *request) error {
+	return func(w http.ResponseWriter, r *request) error {
+		path := r.URL.EscapedPath()
+		for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+			if route := routes.Find(chi.NewRouteContext(), method, path); route != "" {
+				r.route = route
+				w.Header().Add("Allow", method)
+			}
 		}
+		if r.route == "" {
+			return &problem{Code: errcode.NotFound}
+		}
+		return &problem{Code: errcode.MethodNotAllowed}
 	}
-	if r.route == "" {
-		return &problem{Code: errcode.NotFound}
-	}
-	return &problem{Code: errcode.MethodNotAllowed}
 }
 
 // lateAfter is when a server that stops begins no more sends: they could outlast it.

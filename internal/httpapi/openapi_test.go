@@ -1,11 +1,15 @@
 package httpapi_test
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
+	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,6 +21,7 @@ import (
 	"dmconnector"
 	"dmconnector/connector"
 	"dmconnector/internal/delivery"
+	"dmconnector/internal/doctor"
 	"dmconnector/internal/errcode"
 	"dmconnector/internal/httpapi"
 )
@@ -172,6 +177,73 @@ func TestDocumentHasEveryRoute(t *testing.T) {
 	slices.Sort(documented)
 	if diff := cmp.Diff(routes, documented); diff != "" {
 		t.Errorf("(-routes +document)\n%s", diff)
+	}
+}
+
+// On two addresses each route is on its own, and on the other nothing shows it.
+func TestRoutesOnTwoAddresses(t *testing.T) {
+	folder := t.TempDir()
+	writeFile(t, folder+"/default.json", connectorJSON(t))
+	s := startService(t, folder)
+	writeFile(t, folder+"/broken.json", []byte("{"))
+	s.registry.Reload(t.Context())
+	s.api = httpapi.New(httpapi.Options{
+		Delivery: newDelivery(discard), Log: discard, Registry: s.registry, Messages: s.state, Sessions: s.state, Inbox: s.sandbox.Inbox(),
+		Console: http.NotFoundHandler(), Metrics: http.NotFoundHandler(), LogLevel: new(slog.LevelVar), Ready: s.ready,
+		Examine:    func(context.Context, *connector.Config) (doctor.Report, error) { return doctor.Report{}, nil },
+		SendTokens: []string{recordedToken}, AdminTokens: []string{adminToken},
+	})
+	callers, admins := s.api.Split()
+	patterns := func(h http.Handler) []string {
+		list := []string{}
+		if err := chi.Walk(h.(chi.Routes), func(method, route string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
+			list = append(list, method+" "+route)
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		slices.Sort(list)
+		return list
+	}
+	ofCallers := []string{"GET /healthz", "GET /readyz", "POST /api/connectors/{id}/send", "POST /api/send"}
+	if diff := cmp.Diff(ofCallers, patterns(callers)); diff != "" {
+		t.Error(diff)
+	}
+	ofAdmins := slices.DeleteFunc(patterns(s.api.Routes().(http.Handler)), func(route string) bool { return strings.HasSuffix(route, "/send") })
+	if diff := cmp.Diff(ofAdmins, patterns(admins)); diff != "" {
+		t.Error(diff)
+	}
+
+	// With any method and the right token, a hidden route answers as one that nobody knows.
+	shown := func(h http.Handler, method, path, token string) string {
+		w := httptest.NewRecorder()
+		r := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader("{}"))
+		r.Header.Set("Authorization", token)
+		h.ServeHTTP(w, r)
+		return regexp.MustCompile(`[0-9a-f-]{36}`).ReplaceAllString(fmt.Sprint(w.Code, w.Header(), w.Body), "")
+	}
+	hide := func(name string, h http.Handler, routes []string, token string) {
+		for _, route := range routes {
+			_, path, _ := strings.Cut(route, " ")
+			if path == "/healthz" || path == "/readyz" {
+				continue
+			}
+			for _, method := range []string{"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE"} {
+				want := shown(h, method, "/unknown", token)
+				if got := shown(h, method, strings.NewReplacer("{id}", "default", "*", "a.js").Replace(path), token); got != want || !strings.HasPrefix(got, "404 ") {
+					t.Errorf("%s: %s %s: %s, want %s", name, method, path, got, want)
+				}
+			}
+		}
+	}
+	hide("callers", callers, ofAdmins, adminToken)
+	hide("admins", admins, ofCallers, recordedToken)
+
+	for i, h := range []http.Handler{callers, admins} {
+		want := i == 1
+		if got := shown(h, "GET", "/readyz", adminToken); !strings.HasPrefix(got, "200 ") || strings.Contains(got, "details") != want {
+			t.Errorf("details: %v, want %v: %s", !want, want, got)
+		}
 	}
 }
 
