@@ -52,7 +52,9 @@ func fromEnvironment(cmd *cobra.Command, _ []string) error {
 			value, given, err = lookUp(variableOf(cmd, flag), isSecret)
 		}
 		if err == nil && given && isSecret && value != "" {
-			value, err = plaintext.Line(value)
+			if value, err = plaintext.Line(value); err != nil {
+				err = fmt.Errorf("copy it again: %w", err)
+			}
 		}
 		if err == nil && given && (isSecret || !flag.Changed) {
 			err = cmd.Flags().Set(flag.Name, value)

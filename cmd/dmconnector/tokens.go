@@ -22,7 +22,7 @@ type tokenSource struct {
 // first start creates. Without a folder each start creates another one.
 func callersToken(given, folder, name string) (tokenSource, error) {
 	if given != "" {
-		return givenTokens(given, name)
+		return givenTokens(given, "--"+name)
 	}
 	if folder == "" {
 		return tokenSource{[]string{rand.Text()}, true}, nil
