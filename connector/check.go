@@ -19,12 +19,16 @@ import (
 	"dmconnector/internal/plaintext"
 )
 
-// What Direct Mail takes at most (SingleSendMail, parameters FromAlias, Subject,
-// HtmlBody and TextBody).
 const (
-	maxAlias   = 15        // characters
-	maxSubject = 256       // characters; the English error text says 100
-	maxBody    = 6_000_000 // bytes
+	// What Direct Mail takes at most (SingleSendMail, parameters FromAlias and Subject).
+	maxAlias   = 15  // characters
+	maxSubject = 256 // characters; the English error text says 100
+
+	maxBody            = 400 << 10 // bytes of HTML and text together, below templates.MaxRendered
+	maxLine            = 4 << 10   // bytes of a subject, a sender's name or a reply address
+	maxLanguage        = 64        // bytes of a language tag
+	maxPlaceholders    = 20_000    // in a template
+	maxAllPlaceholders = 100_000   // in a connector's
 )
 
 var (
@@ -133,15 +137,16 @@ var fieldRules = map[string]func(string) string{
 		return unless(err == nil, `Enter a time from 1m to 24h, such as "10m"`)
 	},
 	"language": func(s string) string {
-		_, err := language.Parse(s)
-		return unless(err == nil, "Enter a language tag such as en, zh-CN or pt-BR")
+		ok := len(s) <= maxLanguage
+		if ok {
+			_, err := language.Parse(s)
+			ok = err == nil
+		}
+		return unless(ok, "Enter a language tag such as en, zh-CN or pt-BR")
 	},
 	"subject": func(s string) string {
 		n := subjectLength(s)
 		return unless(n <= maxSubject, fmt.Sprintf("Shorten it to %d characters besides its variables: it has %d", maxSubject, n))
-	},
-	"bodysize": func(s string) string {
-		return unless(len(s) <= maxBody, fmt.Sprintf("Shorten it to %d bytes: it has %d", maxBody, len(s)))
 	},
 }
 
@@ -187,12 +192,54 @@ func checkFields(cfg *Config, report *Report) {
 			report.errorf(pointer, "%s", fieldRules[tag](value))
 		}
 	}
+	placeholders := 0
+	for i, t := range cfg.Templates {
+		for _, p := range CheckTemplateSize(t) {
+			report.errorf(fmt.Sprintf("/templates/%d%s", i, p.Pointer), "%s", p.Detail)
+		}
+		placeholders += countPlaceholders(t)
+	}
+	if placeholders > maxAllPlaceholders {
+		report.errorf("/templates", "Use at most %d placeholders in all templates: there are %d", maxAllPlaceholders, placeholders)
+	}
 	missing := slices.DeleteFunc(RequiredUsageTypes(), func(usageType string) bool {
 		return slices.ContainsFunc(cfg.Templates, func(t Template) bool { return t.UsageType == usageType })
 	})
 	if len(missing) > 0 && !report.covers("/templates") {
 		report.errorf("/templates", "Add templates for %s, which Logto requires", strings.Join(missing, ", "))
 	}
+}
+
+// CheckTemplateSize returns what in a template is too large, by pointers into it.
+func CheckTemplateSize(t Template) []Problem {
+	var report Report
+	for _, field := range []struct {
+		pointer, text string
+		most          int
+	}{
+		{"/subject", t.Subject, maxLine}, {"/content", t.Content, maxBody}, {"/text", t.Text, maxBody - min(len(t.Content), maxBody)},
+		{"/replyTo", t.ReplyTo, maxLine}, {"/sendFrom", t.SendFrom, maxLine},
+	} {
+		switch n := len(field.text); {
+		case n <= field.most:
+		case field.pointer == "/text":
+			report.errorf(field.pointer, "Shorten it or the content: together they have %d bytes, and may have %d", n+len(t.Content), maxBody)
+		default:
+			report.errorf(field.pointer, "Shorten it to %d bytes: it has %d", field.most, n)
+		}
+	}
+	if n := countPlaceholders(t); n > maxPlaceholders {
+		report.errorf("/content", "Use at most %d placeholders in a template: there are %d", maxPlaceholders, n)
+	}
+	return report.Errors
+}
+
+func countPlaceholders(t Template) int {
+	n := 0
+	for _, text := range []string{t.Subject, t.Content, t.Text, t.ReplyTo, t.SendFrom} {
+		n += strings.Count(text, "{{") + strings.Count(text, "<<code>>")
+	}
+	return n
 }
 
 // pointerOf turns validator's "Config.templates[0].subject" into a JSON pointer.

@@ -180,14 +180,60 @@ func TestAllowedEndpointsAreAllowed(t *testing.T) {
 func TestBodySizeIsBounded(t *testing.T) {
 	data := string(read(t, "../testdata/connectors/good/logto-recorded.json"))
 	for size, want := range map[int]string{
-		6_000_000 - len("<p>{{code}}</p>"): "warning: /templates/0/content: has 6000000 bytes",
-		6_000_001 - len("<p>{{code}}</p>"): "error: /templates/0/content: Shorten it to 6000000 bytes: it has 6000001",
+		102_401 - len("<p>{{code}}</p>"): "warning: /templates/0/content: has 102401 bytes; mail programs such as Gmail show only the first 102400\n",
+		409_600 - len("<p>{{code}}</p>"): "warning: /templates/0/content: has 409600 bytes",
+		409_601 - len("<p>{{code}}</p>"): "error: /templates/0/content: Shorten it to 409600 bytes: it has 409601\n",
 	} {
 		long := strings.Replace(data, "<p>{{code}}</p>", "<p>{{code}}</p>"+strings.Repeat("x", size), 1)
 		_, report := connector.Check([]byte(long), connector.ParseOptions{})
 		if got := lines(report); !strings.HasPrefix(got, want) {
 			t.Errorf("%d bytes more: %q, want %q", size, got, want)
 		}
+	}
+}
+
+func TestTemplateSizesAreBounded(t *testing.T) {
+	tests := map[string]struct {
+		template connector.Template
+		want     string
+	}{
+		"a subject":         {connector.Template{Subject: strings.Repeat("{{#a}}", 683)}, "/subject: Shorten it to 4096 bytes: it has 4098"},
+		"a sender's name":   {connector.Template{SendFrom: strings.Repeat("x", 4097)}, "/sendFrom: Shorten it to 4096 bytes: it has 4097"},
+		"a reply address":   {connector.Template{ReplyTo: strings.Repeat("x", 4097)}, "/replyTo: Shorten it to 4096 bytes: it has 4097"},
+		"a text":            {connector.Template{Text: strings.Repeat("x", 409_601)}, "/text: Shorten it or the content: together they have 409601 bytes, and may have 409600"},
+		"text and content":  {connector.Template{Content: strings.Repeat("x", 409_000), Text: strings.Repeat("x", 601)}, "/text: Shorten it or the content: together they have 409601 bytes, and may have 409600"},
+		"placeholders":      {connector.Template{Content: strings.Repeat("{{a}}", 20_001)}, "/content: Use at most 20000 placeholders in a template: there are 20001"},
+		"as large as it is": {connector.Template{Subject: strings.Repeat("x", 4096), Content: strings.Repeat("x", 400_000), Text: strings.Repeat("x", 9_600)}, ""},
+	}
+	for name, tt := range tests {
+		if got := fmt.Sprint(connector.CheckTemplateSize(tt.template)); got != "["+tt.want+"]" {
+			t.Errorf("%s: %s, want %s", name, got, tt.want)
+		}
+	}
+}
+
+func TestPlaceholdersOfAllTemplatesAreBounded(t *testing.T) {
+	data := string(read(t, "../testdata/connectors/good/logto-recorded.json"))
+	many := strings.Repeat(fmt.Sprintf(`{"usageType":"SignIn","subject":"s","content":%q},`, strings.Repeat("<<code>>", 20_000)), 5)
+	_, report := connector.Check([]byte(strings.Replace(data, `"templates": [`, `"templates": [`+many, 1)), connector.ParseOptions{})
+	if got := lines(report); !strings.Contains(got, "error: /templates: Use at most 100000 placeholders") {
+		t.Error(got)
+	}
+}
+
+func TestReportsAreBounded(t *testing.T) {
+	data := string(read(t, "../testdata/connectors/good/logto-recorded.json"))
+	_, report := connector.Check([]byte(strings.Replace(data, `"templates": [`, `"templates": [`+strings.Repeat("0,", 50_000), 1)), connector.ParseOptions{})
+	if n := len(report.Errors); n != 200 || !strings.HasPrefix(report.Errors[n-1].Detail, "There are more errors") {
+		t.Errorf("%d errors, the last is %q", n, report.Errors[n-1].Detail)
+	}
+	var unknown strings.Builder
+	for i := range 50_000 {
+		fmt.Fprintf(&unknown, `"x%d":0,`, i)
+	}
+	_, report = connector.Check([]byte(strings.Replace(data, "{", "{"+unknown.String(), 1)), connector.ParseOptions{})
+	if n := len(report.Warnings); n != 2000 || report.Warnings[n-1].Detail != "There are more warnings" {
+		t.Errorf("%d warnings", n)
 	}
 }
 

@@ -25,6 +25,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"dmconnector/aliyundm"
 	"dmconnector/templates"
@@ -99,15 +100,16 @@ func (c *Connector) Config() *Config { return c.config }
 func (c *Connector) Shared() []EmailTemplate { return c.shared }
 
 // Compose picks the template for the message and fills it in. It does not check
-// the recipient: see [ParseAddress]. The error is [ErrTemplateNotFound] or
-// a [*MissingVariablesError]; the trace is as complete as it got.
+// the recipient: see [ParseAddress]. The error is [ErrTemplateNotFound],
+// a [*MissingVariablesError] or a [*templates.TooLargeError]; the trace is as complete
+// as it got.
 func (c *Connector) Compose(m Message) (*aliyundm.Mail, Trace, error) {
 	choice, ok := c.set.Choose(m.Type, m.preference("locale"), m.preference("uiLocales"))
 	if !ok {
 		return nil, Trace{Template: -1, Choice: choice.Steps}, ErrTemplateNotFound
 	}
 	source := choice.Template.Source()
-	out := choice.Template.Render(m.Payload, c.missing)
+	out, err := choice.Template.Render(m.Payload, c.missing)
 	trace := Trace{
 		Template: choice.Index, UsageType: source.UsageType, LanguageTag: source.LanguageTag,
 		Choice: choice.Steps, Missing: out.Missing, Notes: out.Notes,
@@ -115,6 +117,9 @@ func (c *Connector) Compose(m Message) (*aliyundm.Mail, Trace, error) {
 	}
 	if choice.Shared {
 		trace.Template, trace.EmailTemplate = -1, c.shared[choice.Index].ID
+	}
+	if err != nil {
+		return nil, trace, err
 	}
 	if len(out.Missing) > 0 && c.config.OnMissing == "refuse" {
 		return nil, trace, &MissingVariablesError{out.Missing}
@@ -134,12 +139,12 @@ func (c *Connector) Compose(m Message) (*aliyundm.Mail, Trace, error) {
 // cut shortens a rendered text to what Direct Mail takes: a long organization
 // name must not cost its reader the code.
 func (t *Trace) cut(what, text string, limit int) string {
-	runes := []rune(text)
-	if len(runes) <= limit {
+	length := utf8.RuneCountInString(text)
+	if length <= limit {
 		return text
 	}
-	t.Notes = append(t.Notes, fmt.Sprintf("%s had %d characters and was cut to %d", what, len(runes), limit))
-	return strings.TrimSpace(string(runes[:limit]))
+	t.Notes = append(t.Notes, fmt.Sprintf("%s had %d characters and was cut to %d", what, length, limit))
+	return strings.TrimSpace(string([]rune(text)[:limit]))
 }
 
 // replyAddress returns the rendered address if it is one, else the connector's.

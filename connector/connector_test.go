@@ -12,6 +12,7 @@ import (
 
 	"dmconnector/aliyundm"
 	"dmconnector/connector"
+	"dmconnector/templates"
 )
 
 // config is a valid one with the given template for SignIn and plain ones for
@@ -134,10 +135,23 @@ func TestComposeTakesTheTemplatesSender(t *testing.T) {
 }
 
 func TestComposeCutsLongSubjects(t *testing.T) {
-	c := connector.New(config(connector.Template{Subject: "{{code}} {{application.name}}", Content: "c"}))
-	mail, trace, err := c.Compose(message(map[string]any{"code": "123456", "application": map[string]any{"name": strings.Repeat("长", 400)}}))
+	c := connector.New(config(connector.Template{Subject: "{{code}} {{application.about}}", Content: "c"}))
+	mail, trace, err := c.Compose(message(map[string]any{"code": "123456", "application": map[string]any{"about": strings.Repeat("长", 400)}}))
 	if err != nil || len([]rune(mail.Subject)) != 256 || !strings.HasPrefix(mail.Subject, "123456 长") || len(trace.Notes) != 1 {
 		t.Errorf("%d characters, notes %q, %v", len([]rune(mail.Subject)), trace.Notes, err)
+	}
+}
+
+func TestComposeRejectsLongValues(t *testing.T) {
+	c := connector.New(config(connector.Template{Subject: "s", Content: "{{code}}{{user.name}}"}))
+	mail, trace, err := c.Compose(message(map[string]any{"code": strings.Repeat("&", 4097)}))
+	tooLarge, ok := errors.AsType[*templates.TooLargeError](err)
+	if mail != nil || !ok || tooLarge.Variable != "code" || trace.UsageType != "SignIn" {
+		t.Errorf("%+v, %+v, %v", mail, trace, err)
+	}
+	mail, trace, err = c.Compose(message(map[string]any{"code": "1", "user": map[string]any{"name": strings.Repeat("n", 5000)}}))
+	if err != nil || mail.HTMLBody != "1"+strings.Repeat("n", 64) || len(trace.Notes) != 1 {
+		t.Errorf("%+v, %q, %v", mail, trace.Notes, err)
 	}
 }
 

@@ -15,8 +15,8 @@ import (
 // Above these, mails get into trouble that Direct Mail does not report: long
 // subjects are refused in some regions, and mail programs cut long bodies.
 const (
-	longSubject = 100    // characters
-	longBody    = 80_000 // bytes
+	longSubject = 100       // characters
+	longBody    = 100 << 10 // bytes
 )
 
 // lint warns of what is allowed and probably not meant.
@@ -55,8 +55,10 @@ func lintTemplate(cfg *Config, pointer string, t Template, report *Report) {
 	if n := subjectLength(t.Subject); n > longSubject {
 		report.warnf(pointer+"/subject", "has %d characters besides its variables; some of Direct Mail's documents allow only %d", n, longSubject)
 	}
-	if n := len(t.Content); n > longBody {
-		report.warnf(pointer+"/content", "has %d bytes; mail programs cut mails of that size", n)
+	for _, body := range []struct{ name, text string }{{"/content", t.Content}, {"/text", t.Text}} {
+		if n := len(body.text); n > longBody {
+			report.warnf(pointer+body.name, "has %d bytes; mail programs such as Gmail show only the first %d", n, longBody)
+		}
 	}
 	if n := utf8.RuneCountInString(t.SendFrom); n > maxAlias && !hasVariable(t.SendFrom) {
 		report.warnf(pointer+"/sendFrom", "has %d characters and will be cut to %d", n, maxAlias)

@@ -299,7 +299,7 @@ func TestEachBodyMustShowTheCode(t *testing.T) {
 func TestWarningsAreBounded(t *testing.T) {
 	var content strings.Builder
 	content.WriteString("{{code}}")
-	for i := range 100_000 {
+	for i := range 19_990 {
 		fmt.Fprintf(&content, "{{x%d}}", i)
 	}
 	if got := lintOf(t, connector.Template{UsageType: "SignIn", Subject: "A code", Content: content.String()}, ""); len(got) > 110 {

@@ -39,7 +39,19 @@ func (r Report) Err() error {
 	return &InvalidError{Problems: r.Errors}
 }
 
+// So many errors and warnings are more than anybody reads at once.
+const (
+	maxProblems = 200
+	maxWarnings = 2000
+)
+
 func (r *Report) errorf(pointer, format string, args ...any) {
+	switch n := len(r.Errors); {
+	case n == maxProblems:
+		return
+	case n == maxProblems-1:
+		pointer, format, args = "", "There are more errors; fix these first", nil
+	}
 	r.Errors = append(r.Errors, Problem{Pointer: pointer, Detail: fmt.Sprintf(format, args...)})
 }
 
@@ -49,6 +61,12 @@ func (r *Report) warnf(pointer, format string, args ...any) {
 
 // warnAt warns of a line of the text at pointer.
 func (r *Report) warnAt(pointer string, line int, format string, args ...any) {
+	switch n := len(r.Warnings); {
+	case n == maxWarnings:
+		return
+	case n == maxWarnings-1:
+		pointer, line, format, args = "", 0, "There are more warnings", nil
+	}
 	r.Warnings = append(r.Warnings, Problem{Pointer: pointer, Line: line, Detail: fmt.Sprintf(format, args...)})
 }
 

@@ -41,10 +41,10 @@ func attributes(doc string, start, end int) []attribute {
 }
 
 // attribute places the marks of an attribute's value.
-func (a *analysis) attribute(element string, attr attribute, all []attribute, s surrounding) {
+func (a *analysis) attribute(element string, attr attribute, pragma bool, s surrounding) {
 	name := attr.name[strings.IndexByte(attr.name, ':')+1:]
 	v := &attributeValue{
-		element: element, name: attr.name, url: a.urlKind(element, name, all),
+		element: element, name: attr.name, url: a.urlKind(element, name, pragma),
 		start: attr.start, end: attr.end, unquoted: attr.unquoted,
 	}
 	first := a.placed[a.next].at
@@ -58,14 +58,14 @@ func (a *analysis) attribute(element string, attr attribute, all []attribute, s 
 		a.place(attr.end-len(lead), escapeNothing, "an attribute with one quote", -1)
 	}
 	esc, where := s.most, s.where
-	if strict := a.strict(element, name, attr, all); strict != "" {
+	if strict := a.strict(element, name, attr, pragma); strict != "" {
 		esc, where = max(esc, escapeWord), strict
 	}
 	a.place(attr.end, esc, where, -1)
 }
 
 // strict says why an attribute's value takes only a word.
-func (a *analysis) strict(element, name string, attr attribute, all []attribute) string {
+func (a *analysis) strict(element, name string, attr attribute, pragma bool) string {
 	switch {
 	case attr.unquoted:
 		return "an attribute without quotes"
@@ -77,16 +77,16 @@ func (a *analysis) strict(element, name string, attr attribute, all []attribute)
 		return "SVG or MathML"
 	case element == "script":
 		return "a script"
-	case element == "meta" && slices.ContainsFunc(all, isPragma):
+	case pragma:
 		return "a <meta> pragma"
 	}
 	return ""
 }
 
 // urlKind says whether an attribute, named without its prefix, holds URLs.
-func (a *analysis) urlKind(element, name string, all []attribute) urlKind {
+func (a *analysis) urlKind(element, name string, pragma bool) urlKind {
 	switch {
-	case element == "meta" && name == "content" && slices.ContainsFunc(all, isPragma):
+	case pragma && name == "content":
 		return refreshURL
 	case element == "param" && name == "value":
 		return oneURL
@@ -95,8 +95,6 @@ func (a *analysis) urlKind(element, name string, all []attribute) urlKind {
 	}
 	return urlAttributes[name]
 }
-
-func isPragma(a attribute) bool { return a.name == "http-equiv" || a.name == "charset" }
 
 // A urlKind says how many URLs an attribute holds.
 type urlKind uint8

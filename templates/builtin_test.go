@@ -176,8 +176,8 @@ func columns(line string) (n int) {
 func render(t *testing.T, src templates.Source, payload map[string]any) templates.Rendered {
 	t.Helper()
 	tmpl, _ := templates.Compile(src)
-	mail := tmpl.Render(payload, templates.KeepMissing)
-	if diff := cmp.Diff(mail, tmpl.Render(payload, templates.DropMissing)); diff != "" {
+	mail := rendered(t, tmpl, payload, templates.KeepMissing)
+	if diff := cmp.Diff(mail, rendered(t, tmpl, payload, templates.DropMissing)); diff != "" {
 		t.Errorf("%s in %s depends on what is missing (-keep +drop):\n%s", src.UsageType, src.LanguageTag, diff)
 	}
 	if len(mail.Missing) > 0 || len(mail.Notes) > 0 {

@@ -40,7 +40,7 @@ func checkExample(t *testing.T, example map[string]string) {
 		src.Escape = "none"
 	}
 	compiled, _ := templates.Compile(src)
-	got := compiled.Render(decode(t, example["values"]), templates.KeepMissing)
+	got := rendered(t, compiled, decode(t, example["values"]), templates.KeepMissing)
 	if all := got.Subject + got.Text + got.HTML; all != example["result"] {
 		t.Errorf("%v\ngives %q\n want %q", example, all, example["result"])
 	}
@@ -70,7 +70,7 @@ func TestGuidesTextOfValues(t *testing.T) {
 				want = texts[min(i, len(texts)-1)][1]
 			}
 			compiled, _ := templates.Compile(templates.Source{Subject: "{{x}}"})
-			got := compiled.Render(decode(t, `{"x":`+value[1]+`}`), templates.KeepMissing)
+			got := rendered(t, compiled, decode(t, `{"x":`+value[1]+`}`), templates.KeepMissing)
 			if got.Subject != want {
 				t.Errorf("%s gives %q, want %q", value[1], got.Subject, want)
 			}

@@ -13,11 +13,14 @@ func Example() {
 		Subject:   "Sign in to {{application.name}}",
 		Content:   "<p>{{#user.name}}Hello {{user.name}}, your{{/user.name}}{{^user.name}}Your{{/user.name}} code is <b>{{code}}</b></p>",
 	})
-	out := template.Render(map[string]any{
+	out, err := template.Render(map[string]any{
 		"code":        "123456",
 		"application": map[string]any{"name": "Tom & Jerry"},
 		"user":        map[string]any{"name": "<Tom>"},
 	}, templates.KeepMissing)
+	if err != nil {
+		fmt.Println(err)
+	}
 	fmt.Println(out.Subject)
 	fmt.Println(out.HTML)
 	fmt.Println(len(warnings), "warnings")

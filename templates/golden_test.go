@@ -82,7 +82,7 @@ func renderGolden(t *testing.T, archive *txtar.Archive) map[string]string {
 		}
 	}
 	compiled, warnings := templates.Compile(src)
-	out := compiled.Render(values, missing)
+	out := rendered(t, compiled, values, missing)
 	var lines []string
 	for _, w := range warnings {
 		lines = append(lines, w.Field+": "+w.Detail)

@@ -3,6 +3,7 @@ package templates
 import (
 	"cmp"
 	"regexp"
+	"slices"
 	"strings"
 
 	"golang.org/x/net/html"
@@ -27,6 +28,8 @@ type analysis struct {
 	odd bool
 	// foreign counts open <svg> and <math>.
 	foreign int
+	// letters is where the last run of letters x was found.
+	letters struct{ start, end int }
 }
 
 // A surrounding is what limits the marks of a part of the document.
@@ -74,6 +77,7 @@ func (a *analysis) build() {
 	}
 	doc.WriteString(a.source[at:])
 	a.doc = doc.String()
+	a.letters.start, a.letters.end = 0, -1
 }
 
 // settle takes out or puts back the marks that must not be where they were found, the
@@ -164,10 +168,11 @@ func (a *analysis) startTag(start, end int, token html.Token, s surrounding) str
 	a.odd = a.odd || foreign[element] || element == "select" || element == "frameset"
 	if a.hasMarks(end) {
 		found := attributes(a.doc, start, end)
+		pragma := element == "meta" && slices.ContainsFunc(found, func(a attribute) bool { return a.name == "http-equiv" || a.name == "charset" })
 		for _, attr := range found {
 			a.place(attr.start, escapeNothing, "a tag or an attribute's name", -1)
 			if a.hasMarks(attr.end) {
-				a.attribute(element, attr, found, s)
+				a.attribute(element, attr, pragma, s)
 			}
 		}
 		a.place(end, escapeNothing, "a tag or an attribute's name", -1)
@@ -209,8 +214,7 @@ var tagLike = regexp.MustCompile(`<[A-Za-z0-9/!?]`)
 func (a *analysis) placeGuarded(start, end int, esc escape, where string, script bool) {
 	for a.hasMarks(end) {
 		at := a.placed[a.next].at
-		before, after := a.doc[start:at], a.doc[at:end]
-		if touchesTag(before) || script && joinsCommentEnd(before, after) {
+		if touchesTag(a.doc[start:at]) || script && joinsCommentEnd(a.around(start, end, at)) {
 			a.place(at+1, escapeNothing, "something like a tag", -1)
 			continue
 		}
@@ -218,8 +222,10 @@ func (a *analysis) placeGuarded(start, end int, esc escape, where string, script
 	}
 }
 
-// touchesTag reports whether letters after the text could be a tag's name.
+// touchesTag reports whether letters after the text could be a tag's name. None that
+// matters is longer than a few letters.
 func touchesTag(before string) bool {
+	before = before[max(0, len(before)-64):]
 	name := len(before)
 	for name > 0 && (isAlnum(rune(before[name-1])) || before[name-1] == '-') {
 		name--
@@ -268,17 +274,26 @@ func (a *analysis) comment(start, end int, s surrounding) bool {
 
 // endsComment reports whether the mark at a place of the comment could end it.
 func (a *analysis) endsComment(start, end, at int) bool {
-	before, after := a.doc[start:at], strings.TrimLeft(a.doc[at:end], "x")
-	if strings.TrimRight(before, "x") == "<!--" && (strings.HasPrefix(after, ">") || strings.HasPrefix(after, "->")) {
+	before, after := a.around(start, end, at)
+	if before == "<!--" && (strings.HasPrefix(after, ">") || strings.HasPrefix(after, "->")) {
 		return true
 	}
 	return joinsCommentEnd(before, after)
 }
 
-// joinsCommentEnd reports whether two texts make a comment's end when the marks
-// between them are empty.
+// around returns what is before and after the letters x, which may be marks, at a
+// place of doc[start:end].
+func (a *analysis) around(start, end, at int) (before, after string) {
+	if run := &a.letters; at < run.start || run.end < at {
+		run.start = start + len(strings.TrimRight(a.doc[start:at], "x"))
+		run.end = end - len(strings.TrimLeft(a.doc[at:end], "x"))
+	}
+	return a.doc[start:max(start, a.letters.start)], a.doc[min(end, a.letters.end):end]
+}
+
+// joinsCommentEnd reports whether two texts make a comment's end when what is between
+// them is empty.
 func joinsCommentEnd(before, after string) bool {
-	before, after = strings.TrimRight(before, "x"), strings.TrimLeft(after, "x")
 	before = before[max(0, len(before)-len("--!")):]
 	after = after[:min(len(after), len("-!>"))]
 	for i := range before {

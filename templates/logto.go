@@ -14,7 +14,8 @@ func RenderAsLogto(text string, values map[string]any) string {
 		if m.kind != kindValue || text[m.start:m.end] == codeSpelling || !known {
 			continue
 		}
-		b.WriteString(text[at:m.start] + textOf(value))
+		shown, _ := textOf(value)
+		b.WriteString(text[at:m.start] + shown)
 		at = m.end
 	}
 	b.WriteString(text[at:])

@@ -1,7 +1,6 @@
 package templates
 
 import (
-	"slices"
 	"strings"
 	"unicode"
 )
@@ -91,22 +90,31 @@ type placement struct {
 // pair matches sections' tags of the same region. Tags without a partner become
 // literal; it reports whether there were any.
 func pair(marks []mark, placed []placement) bool {
+	type kin struct {
+		path   string
+		region int
+	}
 	var open []int
+	openOf := make(map[kin]int) // how many of them are open
 	for i, m := range marks {
 		p := &placed[i]
 		p.partner = -1
 		if m.kind == kindValue || p.literal {
 			continue
 		}
+		this := kin{m.path, p.region}
 		if m.kind != kindEnd {
 			open = append(open, i)
+			openOf[this]++
 			continue
 		}
-		for top, j := range slices.Backward(open) {
-			if marks[j].path == m.path && placed[j].region == p.region {
+		for openOf[this] > 0 && p.partner < 0 {
+			j := open[len(open)-1]
+			open = open[:len(open)-1] // those in between have no end
+			last := kin{marks[j].path, placed[j].region}
+			openOf[last]--
+			if last == this {
 				p.partner, placed[j].partner = j, i
-				open = open[:top] // those in between have no end
-				break
 			}
 		}
 	}

@@ -1,6 +1,9 @@
 package templates
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+)
 
 // A program is a compiled text: steps to be taken one after the other.
 type program []step
@@ -123,16 +126,43 @@ type Rendered struct {
 	ReplyTo  string
 	SendFrom string
 	// Missing are the variables that the values do not carry, as written, each
-	// once, in the order of their first use.
+	// once, in the order of their first use. Notes tell if there are more than fifty.
 	Missing []string
 	// Notes say what was changed for safety, and why; never a value.
 	Notes []string
 }
 
+const (
+	// MaxRendered is how long the fields of a rendered template may be together, in
+	// bytes.
+	MaxRendered = 512 << 10
+	// MaxValue is how long a value may be, in bytes, unless it is a name.
+	MaxValue = 4 << 10
+
+	maxName       = 64 // characters
+	maxListed     = 50 // missing variables and notes
+	maxListedPath = 100
+)
+
+// A TooLargeError says that a template was not rendered because of its size.
+type TooLargeError struct {
+	// Variable is the one whose value is longer than [MaxValue], or empty if the mail
+	// is longer than [MaxRendered].
+	Variable string
+}
+
+func (e *TooLargeError) Error() string {
+	if e.Variable == "" {
+		return fmt.Sprintf("Shorten the template or its values: the mail is longer than %d bytes", MaxRendered)
+	}
+	return fmt.Sprintf("Send a shorter value for {{%s}}: it is longer than %d bytes", e.Variable, MaxValue)
+}
+
 // Render fills in the template. The values are a decoded JSON object, with
-// [encoding/json.Number] for numbers.
-func (t *Template) Render(values map[string]any, missing Missing) Rendered {
-	r := renderer{values: values, missing: missing}
+// [encoding/json.Number] for numbers. Names are cut to 64 characters. The error is a
+// [*TooLargeError]; what the template does not use may have any size.
+func (t *Template) Render(values map[string]any, missing Missing) (Rendered, error) {
+	r := renderer{values: values, missing: missing, left: MaxRendered}
 	out := Rendered{
 		Subject:  r.render(t.subject),
 		HTML:     r.render(t.html),
@@ -141,13 +171,18 @@ func (t *Template) Render(values map[string]any, missing Missing) Rendered {
 		SendFrom: r.render(t.sender),
 	}
 	out.Missing, out.Notes = r.unknown, r.notes
-	return out
+	if r.failure != nil {
+		return Rendered{Missing: r.unknown, Notes: r.notes}, r.failure
+	}
+	return out, nil
 }
 
 type renderer struct {
 	values  map[string]any
 	missing Missing
 	buf     []byte
+	left    int // what may still be written
+	failure error
 	unknown []string
 	notes   []string
 }
@@ -155,11 +190,11 @@ type renderer struct {
 func (r *renderer) render(p program) string {
 	r.buf = r.buf[:0]
 	opened := 0
-	for i := 0; i < len(p); i++ {
+	for i := 0; i < len(p) && r.failure == nil; i++ {
 		s := &p[i]
 		switch s.do {
 		case writeText:
-			r.buf = append(r.buf, s.text...)
+			r.text(s.text)
 		case writeValue:
 			r.value(s)
 		case showIfValue, showIfNone:
@@ -176,18 +211,49 @@ func (r *renderer) render(p program) string {
 	return string(r.buf)
 }
 
+// spend counts bytes against the bound before they are written.
+func (r *renderer) spend(bytes int) bool {
+	r.left -= bytes
+	if r.left < 0 && r.failure == nil {
+		r.failure = &TooLargeError{}
+	}
+	return r.failure == nil
+}
+
+func (r *renderer) text(text string) {
+	if r.spend(len(text)) {
+		r.buf = append(r.buf, text...)
+	}
+}
+
 func (r *renderer) value(s *step) {
 	value, known := s.variable.lookup(r.values)
 	if !known {
-		if !slices.Contains(r.unknown, s.variable.path) {
-			r.unknown = append(r.unknown, s.variable.path)
-		}
+		r.list(&r.unknown, s.variable.shown())
 		if r.missing == KeepMissing {
-			r.buf = append(r.buf, s.text...)
+			r.text(s.text)
 		}
 		return
 	}
-	r.buf = s.escape.append(r.buf, textOf(value))
+	text, whole := textOf(value)
+	switch {
+	case s.variable.name:
+		cut := cutName(text)
+		if len(cut) < len(text) {
+			r.note(fmt.Sprintf("%s was longer than %d characters and was cut", s.variable.shown(), maxName))
+		}
+		text = cut
+	case !whole:
+		r.failure = &TooLargeError{Variable: s.variable.shown()}
+		return
+	}
+	// What does not pass costs time as well.
+	if !r.spend(len(text)) {
+		return
+	}
+	before := len(r.buf)
+	r.buf = s.escape.append(r.buf, text)
+	r.spend(max(0, len(r.buf)-before-len(text)))
 }
 
 // close looks at an attribute's whole value.
@@ -195,13 +261,25 @@ func (r *renderer) close(v *attributeValue, opened int) {
 	value := r.buf[opened:]
 	if scheme := v.check(value); scheme != "" {
 		r.buf = append(r.buf[:opened], '#')
-		note := v.String() + " became #: " + scheme + ": is not allowed"
-		if !slices.Contains(r.notes, note) {
-			r.notes = append(r.notes, note)
-		}
+		r.note(v.String() + " became #: " + scheme + ": is not allowed")
 		return
 	}
 	if v.unquoted && len(value) == 0 {
-		r.buf = append(r.buf, `""`...) // else the next attribute became the value
+		r.text(`""`) // else the next attribute became the value
 	}
 }
+
+func (r *renderer) note(note string) { r.list(&r.notes, note) }
+
+// list adds what a list does not have yet, unless the list is full.
+func (r *renderer) list(list *[]string, element string) {
+	switch {
+	case slices.Contains(*list, element):
+	case len(*list) < maxListed:
+		*list = append(*list, element)
+	case !slices.Contains(r.notes, andMore):
+		r.notes = append(r.notes, andMore)
+	}
+}
+
+const andMore = "there are more missing variables or notes than are listed"

@@ -23,7 +23,7 @@ func checkStructure(t *testing.T, template, hostile string) {
 	compiled, _ := templates.Compile(templates.Source{Content: template})
 	fill := func(value string) string {
 		values := map[string]any{"a": value, "b": value, "code": value, "s": true}
-		return compiled.Render(values, templates.DropMissing).HTML
+		return rendered(t, compiled, values, templates.DropMissing).HTML
 	}
 	harmless := fill("word")
 	want := outline(harmless, "")
@@ -44,7 +44,7 @@ func checkStructure(t *testing.T, template, hostile string) {
 		}
 	}
 	// What is missing does not change the structure either.
-	kept := compiled.Render(map[string]any{"s": true}, templates.KeepMissing).HTML
+	kept := rendered(t, compiled, map[string]any{"s": true}, templates.KeepMissing).HTML
 	if !section.MatchString(template) {
 		if diff := cmp.Diff(want, outline(kept, "")); diff != "" {
 			t.Errorf("template %q\nwithout values is %q\n(-harmless +missing):\n%s", template, kept, diff)
@@ -265,6 +265,14 @@ func FuzzStructure(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, template, hostile string) {
 		if strings.Contains(template, skull) || len(template) > 1000 {
+			return
+		}
+		compiled, _ := templates.Compile(templates.Source{Content: template})
+		out, err := compiled.Render(map[string]any{"a": hostile, "b": hostile, "code": hostile, "s": true}, templates.KeepMissing)
+		if len(out.HTML) > templates.MaxRendered || err == nil && len(hostile) > templates.MaxValue && strings.Contains(out.HTML, hostile) {
+			t.Errorf("template %q renders %d bytes from a value of %d", template, len(out.HTML), len(hostile))
+		}
+		if err != nil {
 			return
 		}
 		checkStructure(t, template, hostile)

@@ -21,10 +21,10 @@ type Source struct {
 	Subject     string `json:"subject" validate:"required,subject"`
 	// Content is the body, in the form that ContentType names: "text/html",
 	// also if empty, or "text/plain".
-	Content     string `json:"content" validate:"required,bodysize"`
+	Content     string `json:"content" validate:"required"`
 	ContentType string `json:"contentType,omitempty" validate:"omitempty,oneof=text/html text/plain"`
 	// Text is the plain-text body beside an HTML Content.
-	Text     string `json:"text,omitempty" validate:"bodysize"`
+	Text     string `json:"text,omitempty"`
 	ReplyTo  string `json:"replyTo,omitempty" validate:"omitempty,replyto"`
 	SendFrom string `json:"sendFrom,omitempty"`
 	// Escape is "html", also if empty, or "none": values as they are, as in
@@ -208,7 +208,7 @@ func (c *compiler) use(marks []mark, placed []placement) {
 		}
 		switch m.kind {
 		case kindSection:
-			open = append(open, m.path)
+			open = append(open, m.path[:min(len(m.path), maxListedPath)])
 		case kindInverted:
 			open = append(open, "") // is shown without
 		}

@@ -1,22 +1,33 @@
 package templates
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // A variable is a path into a message's values.
 type variable struct {
 	path string
 	keys []string
+	name bool // of a user, an organization or an application, who choose it
 }
 
 func newVariable(path string) variable {
-	return variable{path, strings.Split(path, ".")}
+	keys := strings.Split(path, ".")
+	named := []string{"user", "inviter", "organization", "application"}
+	last := strings.ToLower(keys[len(keys)-1])
+	return variable{path, keys, slices.Contains(named, keys[0]) && strings.HasSuffix(last, "name")}
 }
+
+// shown returns the path for a trace or an error.
+func (v *variable) shown() string { return v.path[:min(len(v.path), maxListedPath)] }
 
 // lookup returns the variable's value. It is known if the values have the
 // path's first key; what is below may be missing, then the value is nil.
@@ -65,33 +76,66 @@ func hasValue(value any) bool {
 	return true
 }
 
-// textOf returns what JavaScript's String(value ?? "") gives.
-func textOf(value any) string {
+// textOf returns what JavaScript's String(value ?? "") gives. Of a text longer than
+// MaxValue it may return only the beginning; whole says whether it is not so long.
+func textOf(value any) (text string, whole bool) {
 	switch value := value.(type) {
 	case nil:
-		return ""
 	case string:
-		return value
+		text = value
 	case bool:
-		return strconv.FormatBool(value)
+		text = strconv.FormatBool(value)
 	case json.Number:
-		f, err := strconv.ParseFloat(string(value), 64)
-		if err != nil && !math.IsInf(f, 0) {
-			return string(value)
+		text = string(value)
+		if f, err := strconv.ParseFloat(text, 64); err == nil || math.IsInf(f, 0) {
+			text = floatText(f)
 		}
-		return floatText(f)
 	case float64:
-		return floatText(value)
+		text = floatText(value)
 	case []any:
-		parts := make([]string, len(value))
+		var joined strings.Builder
 		for i, element := range value {
-			parts[i] = textOf(element)
+			if i > 0 {
+				joined.WriteByte(',')
+			}
+			part, _ := textOf(element)
+			joined.WriteString(part[:min(len(part), MaxValue+1)])
+			if joined.Len() > MaxValue {
+				break
+			}
 		}
-		return strings.Join(parts, ",")
+		text = joined.String()
 	case map[string]any:
-		return "[object Object]"
+		text = "[object Object]"
+	default:
+		text = fmt.Sprint(value)
 	}
-	return fmt.Sprint(value)
+	return text, len(text) <= MaxValue
+}
+
+// cutName cuts a name to maxName code points, not inside of what is read as one
+// character if that can be helped.
+func cutName(name string) string {
+	end, runes := 0, []rune(name[:min(len(name), (maxName+1)*utf8.UTFMax)])
+	if len(runes) <= maxName {
+		return name
+	}
+	for cut := maxName; cut > 0; cut-- {
+		if before, after := runes[cut-1], runes[cut]; !joins(before, after) {
+			end = cut
+			break
+		}
+	}
+	return string(runes[:cmp.Or(end, maxName)])
+}
+
+// joins reports whether two code points are parts of one character: with a combining
+// mark, a joiner, a skin tone, a tag, or as a flag (Unicode, UAX #29).
+func joins(before, after rune) bool {
+	flag := func(r rune) bool { return 0x1F1E6 <= r && r <= 0x1F1FF }
+	const joiner = 0x200D
+	return before == joiner || after == joiner || unicode.Is(unicode.M, after) || 0x1F3FB <= after && after <= 0x1F3FF ||
+		0xE0020 <= after && after <= 0xE007F || flag(before) && flag(after)
 }
 
 // floatText follows ECMA-262, Number::toString.

@@ -50,7 +50,7 @@ func attempts(ctx context.Context, c Connector, req Request, report *Report, nex
 		req.Progress(report.progress())
 	}
 	if err != nil {
-		return composeError(report.ID, err)
+		return ComposeError(report.ID, err)
 	}
 	var last *Error
 	for n := range maxAttempts {

@@ -497,6 +497,28 @@ func TestPanicLeavesTheBreakerOpen(t *testing.T) {
 	})
 }
 
+// A mail that is too large to be composed tells nothing about the account.
+func TestLargeMailLeavesTheBreakerOpen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var calls atomic.Int64
+		d := newSending(t, off, answers(&calls, badKey))
+		for i := range 5 {
+			d.post(post{code: fmt.Sprint(i)})
+		}
+		time.Sleep(30 * time.Second) //nolint:forbidigo // the clock of synctest
+		report, failure := d.post(post{code: strings.Repeat("&", 4097)})
+		if code(failure) != "content_rejected" || report.State != delivery.StateFailed || !strings.Contains(failure.Detail, "{{code}}") || strings.Contains(failure.Detail, "&") {
+			t.Errorf("%v, %+v", failure, report)
+		}
+		for i := range 5 {
+			d.post(post{code: fmt.Sprint("later ", i)})
+		}
+		if calls.Load() != 5 {
+			t.Errorf("%d calls", calls.Load())
+		}
+	})
+}
+
 func TestBreakerIgnoresOtherFailures(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, answer := range []error{throttled, unreachable, noAnswer, badAddress} {

@@ -11,6 +11,7 @@ import (
 	"dmconnector/aliyundm"
 	"dmconnector/connector"
 	"dmconnector/internal/errcode"
+	"dmconnector/templates"
 )
 
 // A Report tells what became of a message. It holds no code and no full address.
@@ -116,11 +117,23 @@ func invalidRecipient(incident string, err error) *Error {
 	return &Error{Code: errcode.InvalidRecipient, Incident: incident, Detail: "the recipient is not one email address: " + err.Error()}
 }
 
-func composeError(incident string, err error) *Error {
-	if missing, ok := errors.AsType[*connector.MissingVariablesError](err); ok {
-		return &Error{Code: errcode.VariableMissing, Incident: incident, Detail: missing.Error(), Err: err}
+// ComposeError says why a connector could not compose a message's mail. The incident
+// is the message's id, or empty if it has none.
+func ComposeError(incident string, err error) *Error {
+	failure := &Error{Code: errcode.TemplateNotFound, Incident: incident, Detail: err.Error(), Err: err}
+	if _, ok := errors.AsType[*connector.MissingVariablesError](err); ok {
+		failure.Code = errcode.VariableMissing
+	} else if _, ok := errors.AsType[*templates.TooLargeError](err); ok {
+		failure.Code = errcode.ContentRejected
 	}
-	return &Error{Code: errcode.TemplateNotFound, Incident: incident, Detail: err.Error(), Err: err}
+	return failure
+}
+
+// isOurs reports whether the failure came before a call of the provider: its mail was
+// too large to be composed.
+func (e *Error) isOurs() bool {
+	_, ok := errors.AsType[*templates.TooLargeError](e.Err)
+	return ok
 }
 
 func unavailable(incident, detail string, cause error) *Error {

@@ -716,6 +716,9 @@ func TestStopDuringClaim(t *testing.T) {
 func TestQueuedMessageWaitsForItsConnector(t *testing.T) {
 	const neverBack = time.Hour
 	noTemplates := func(cfg *connector.Config) { cfg.Templates = nil }
+	tooLarge := func(cfg *connector.Config) {
+		cfg.Templates = []connector.Template{{UsageType: connector.Generic, Subject: "s", Content: strings.Repeat("x", 513<<10)}}
+	}
 	tests := map[string]struct {
 		outage, back time.Duration // of the provider before, and of the connector
 		change       func(*connector.Config)
@@ -726,6 +729,7 @@ func TestQueuedMessageWaitsForItsConnector(t *testing.T) {
 		"no template yet":                      {0, 20 * time.Second, noTemplates, delivery.StateSent, ""},
 		"no connector":                         {0, neverBack, nil, delivery.StateDead, "connector_not_found"},
 		"no template":                          {0, neverBack, noTemplates, delivery.StateDead, "template_not_found"},
+		"a mail that is too large":             {0, neverBack, tooLarge, delivery.StateDead, "content_rejected"},
 		"no connector yet after many attempts": {5 * time.Minute, 5 * time.Second, nil, delivery.StateSent, ""},
 		"no template yet after many attempts":  {5 * time.Minute, 5 * time.Second, noTemplates, delivery.StateSent, ""},
 		"no connector any more after a while":  {5 * time.Minute, neverBack, nil, delivery.StateDead, "connector_not_found"},
@@ -757,7 +761,7 @@ func TestQueuedMessageWaitsForItsConnector(t *testing.T) {
 					stale["mine"] = delivery.Connector{ID: "mine", Composer: connector.New(configOf(tt.change)), Sender: s}
 				}
 				c.Use(stale)
-				c.awaitCode(t, queued.ID, errcode.ConnectorNotFound, errcode.TemplateNotFound)
+				c.awaitCode(t, queued.ID, errcode.ConnectorNotFound, errcode.TemplateNotFound, errcode.ContentRejected)
 				down.Store(false)
 				time.Sleep(min(tt.back, 6*time.Minute)) //nolint:forbidigo // the clock of synctest
 				if tt.back < neverBack {

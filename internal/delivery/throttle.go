@@ -360,7 +360,7 @@ func (b *breaker) record(now time.Time, failure *Error) {
 		if b.rejected == breakAfter {
 			b.nextProbe = now.Add(probeEvery)
 		}
-	case failure == nil || failure.Code == errcode.RecipientRejected || failure.Code == errcode.ContentRejected:
+	case failure == nil, failure.Code == errcode.RecipientRejected, failure.Code == errcode.ContentRejected && !failure.isOurs():
 		b.rejected = 0 // the account is in order
 	}
 }

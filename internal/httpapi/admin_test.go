@@ -188,6 +188,9 @@ func TestAdminRequestsThatAreRefused(t *testing.T) {
 		"a preview of no config":   {"POST /api/connectors/aliyun-direct-mail/preview", `{"type":"SignIn"}`, 400, "invalid_request", "/config"},
 		"a preview of a bad one":   {"POST /api/connectors/mine/preview", `{"type":"SignIn","config":{}}`, 400, "invalid_config", "/config/accessKeyId /config/accessKeySecret /config/accountName /config/templates"},
 		"a variable is missing":    {"POST /api/connectors/aliyun-direct-mail/preview", `{"type":"SignIn","config":{"accessKeyId":"x","accessKeySecret":"x","accountName":"a@b.example","onMissing":"refuse","templates":[{"usageType":"Register","subject":"s","content":"c"},{"usageType":"SignIn","subject":"s","content":"{{nobody}}"},{"usageType":"ForgotPassword","subject":"s","content":"c"},{"usageType":"Generic","subject":"s","content":"c"}]}}`, 422, "variable_missing", ""},
+		"a preview's long value":   {"POST /api/connectors/mine/preview", `{"type":"SignIn","payload":{"code":"` + strings.Repeat("&", 1<<20) + `"}}`, 422, "content_rejected", ""},
+		"a test's long value":      {"POST /api/connectors/mine/test", `{"email":"user@example.com","payload":{"code":"` + strings.Repeat("&", 1<<20) + `"}}`, 422, "content_rejected", ""},
+		"a preview's large mail":   {"POST /api/connectors/aliyun-direct-mail/preview", `{"type":"SignIn","payload":{"code":"` + strings.Repeat("&", 4096) + `"},"config":{"accessKeyId":"x","accessKeySecret":"x","accountName":"a@b.example","templates":[{"usageType":"Register","subject":"s","content":"c"},{"usageType":"SignIn","subject":"s","content":"` + strings.Repeat("{{code}}", 10_000) + `"},{"usageType":"ForgotPassword","subject":"s","content":"c"},{"usageType":"Generic","subject":"s","content":"c"}]}}`, 422, "content_rejected", ""},
 		"templates are no list":    {"PUT /api/email-templates", `{"templates":{}}`, 400, "invalid_request", "/templates"},
 		"no templates":             {"PUT /api/email-templates", `{}`, 400, "invalid_request", "/templates"},
 		"a template is no object":  {"PUT /api/email-templates", `{"templates":[1]}`, 400, "invalid_request", "/templates/0"},
@@ -244,12 +247,16 @@ func (a answer) pointers(t *testing.T) string {
 	return strings.Join(pointers, " ")
 }
 
-// Direct Mail takes bodies of 6 MB, so that a connector may have such a template.
+// A connector may have many large templates.
 func TestBodiesOfAdminsMayBeLarge(t *testing.T) {
 	s := newService(t, "default")
 	put := func(mebibytes int) answer {
-		content := strings.Repeat("<p>0123456789</p>", mebibytes<<20/17)
-		return s.do("PUT", "/api/email-templates", adminToken, `{"templates":[{"languageTag":"en","templateType":"SignIn","details":{"subject":"s","content":"`+content+`"}}]}`)
+		content := strings.Repeat("<p>0123456789</p>", 1<<18/17)
+		var list []string
+		for i := range 4 * mebibytes {
+			list = append(list, fmt.Sprintf(`{"languageTag":"en-x-t%03d","templateType":"SignIn","details":{"subject":"s","content":%q}}`, i, content))
+		}
+		return s.do("PUT", "/api/email-templates", adminToken, `{"templates":[`+strings.Join(list, ",")+`]}`)
 	}
 	if got := put(2); got.status != 200 {
 		t.Errorf("2 MiB: %d %s", got.status, got.body[:min(len(got.body), 300)])

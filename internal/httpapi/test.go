@@ -3,7 +3,6 @@ package httpapi
 import (
 	"cmp"
 	"context"
-	"errors"
 	"maps"
 	"net/http"
 	"regexp"
@@ -166,11 +165,8 @@ func (s *Server) preview(r *request, given previewRequest) (any, error) {
 	maps.Copy(message.Payload, given.Payload)
 	message.To = cmp.Or(string(given.To), message.To)
 	mail, trace, err := target.Composer.Compose(message)
-	if missing, ok := errors.AsType[*connector.MissingVariablesError](err); ok {
-		return nil, &problem{Code: errcode.VariableMissing, Detail: missing.Error()}
-	}
 	if err != nil {
-		return nil, &problem{Code: errcode.TemplateNotFound, Detail: err.Error()}
+		return nil, delivery.ComposeError("", err)
 	}
 	return previewed{
 		To: mail.To, AccountName: mail.AccountName, FromAlias: mail.FromAlias, ReplyAddress: mail.ReplyAddress, TagName: mail.TagName,

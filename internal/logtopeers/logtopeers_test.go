@@ -209,7 +209,11 @@ func TestTemplateLanguageIsLogtos(t *testing.T) {
 		got := map[string]string{"as Logto": templates.RenderAsLogto(e.Template, e.Payload)}
 		if !e.logtoAlone {
 			template, _ := templates.Compile(templates.Source{UsageType: "Generic", Subject: "s", Content: e.Template, Escape: "none"})
-			got["raw"] = template.Render(e.Payload, templates.KeepMissing).HTML
+			out, err := template.Render(e.Payload, templates.KeepMissing)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got["raw"] = out.HTML
 		}
 		for how, text := range got {
 			if text != want {

@@ -144,7 +144,8 @@ func compare(l *Logto, here *connector.Connector, flow Flow) Result {
 	}
 	render := func(source connector.Template, missing templates.Missing) templates.Rendered {
 		compiled, _ := templates.Compile(source)
-		return compiled.Render(flow.Payload, missing)
+		rendered, _ := compiled.Render(flow.Payload, missing) // here.Compose has said if it fails
+		return rendered
 	}
 	rendered := render(t, missing)
 	// explain goes from Logto's text to the one here step by step. Each step renders

@@ -118,6 +118,12 @@ func checkDetails(pointer string, root map[string]any) (json.RawMessage, []conne
 	if kind, given := details["contentType"]; given && kind != "text/html" && kind != "text/plain" {
 		add("contentType", "must be one of: text/html, text/plain")
 	}
+	text := func(key string) string { s, _ := details[key].(string); return s }
+	for _, p := range connector.CheckTemplateSize(connector.Template{
+		Subject: text("subject"), Content: text("content"), ReplyTo: text("replyTo"), SendFrom: text("sendFrom"),
+	}) {
+		problems = append(problems, connector.Problem{Pointer: pointer + p.Pointer, Detail: p.Detail})
+	}
 	return marshal(details), problems
 }
 
