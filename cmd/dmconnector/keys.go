@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"dmconnector/internal/plaintext"
 	"dmconnector/internal/seal"
@@ -22,11 +21,11 @@ const (
 // stateOptions returns the state that the flags name, with its sealing keys.
 func stateOptions(state, data string) (store.Options, error) {
 	opts := store.Options{State: stateAddress(state, data)}
-	kind, err := store.KindOf(opts.State)
-	if err != nil || kind == store.Memory {
+	address, err := store.ParseAddress(opts.State)
+	if err != nil || address.Kind == store.Memory {
 		return opts, err
 	}
-	keys, err := secretKeys(kind, opts.State, data)
+	keys, err := secretKeys(address, data)
 	if err != nil {
 		return opts, err
 	}
@@ -47,12 +46,12 @@ func stateAddress(state, data string) string {
 
 // secretKeys returns the keys of a state that lasts: those of the environment, else for
 // SQLite those of the file in the data folder, which is created before the state.
-func secretKeys(kind store.Kind, state, folder string) ([][]byte, error) {
+func secretKeys(state store.Address, folder string) ([][]byte, error) {
 	keys, err := environmentKeys()
 	if err != nil || keys != nil {
 		return keys, err
 	}
-	if kind == store.Postgres {
+	if state.Kind == store.Postgres {
 		return nil, fmt.Errorf("set %s or %[1]s_FILE: PostgreSQL needs a sealing key, the same for all processes; create one with: openssl rand -base64 %d", keyVariable, seal.KeySize)
 	}
 	// Check this before the key: another process that creates both creates the key first.
@@ -97,8 +96,8 @@ func fileKeys(folder string) ([][]byte, error) {
 }
 
 // openingKeys returns every key that may open a state to be read.
-func openingKeys(kind store.Kind, state, folder string) ([][]byte, error) {
-	keys, err := secretKeys(kind, state, folder)
+func openingKeys(state store.Address, folder string) ([][]byte, error) {
+	keys, err := secretKeys(state, folder)
 	if err != nil {
 		return nil, err
 	}
@@ -110,13 +109,12 @@ func openingKeys(kind store.Kind, state, folder string) ([][]byte, error) {
 }
 
 // stateExists reports whether the state exists; for PostgreSQL always true.
-func stateExists(state string) bool {
-	path, isFile := strings.CutPrefix(state, "sqlite:")
-	if !isFile {
+func stateExists(state store.Address) bool {
+	if state.Kind != store.SQLite {
 		return true
 	}
-	_, err := os.Stat(path)
-	return err == nil
+	_, err := os.Stat(state.Path)
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // makeKey creates the file of a fresh key. If another process has just created one, it

@@ -23,7 +23,7 @@ func TestFirstStartsAtOnceMakeOneKey(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range made {
 		all.Go(func() {
-			keys, err := secretKeys(store.SQLite, "sqlite:"+filepath.Join(folder, "state.db"), folder)
+			keys, err := secretKeys(store.Address{Kind: store.SQLite, Path: filepath.Join(folder, "state.db")}, folder)
 			if err != nil || len(keys) != 1 {
 				t.Errorf("%d keys, %v", len(keys), err)
 				return

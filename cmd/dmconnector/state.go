@@ -30,12 +30,11 @@ func (f *stateFlags) addTo(parent *cobra.Command) {
 
 // options are those of the state, which may have to exist already.
 func (f *stateFlags) options(mustExist bool) (store.Options, error) {
-	address := stateAddress(f.state, f.data)
-	kind, err := store.KindOf(address)
+	address, err := store.ParseAddress(stateAddress(f.state, f.data))
 	switch {
 	case err != nil:
 		return store.Options{}, err
-	case kind == store.Memory:
+	case address.Kind == store.Memory:
 		return store.Options{}, errForgotten
 	case mustExist && !stateExists(address):
 		return store.Options{}, errNoState(address)
@@ -45,8 +44,9 @@ func (f *stateFlags) options(mustExist bool) (store.Options, error) {
 
 var errForgotten = errors.New("use a state that lasts: memory ends with its process, and no other process can read it")
 
-// errNoState may show the address, which is a file's.
-func errNoState(address string) error { return fmt.Errorf("there is no state at %s", address) }
+func errNoState(address store.Address) error {
+	return fmt.Errorf("there is no state at sqlite:%s", address.Path)
+}
 
 func newState() *cobra.Command {
 	var flags stateFlags
@@ -73,11 +73,15 @@ To restore it, stop the service, replace state.db with the file, and remove
 state.db-wal and state.db-shm if they exist.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			address := stateAddress(flags.state, flags.data)
-			if address != string(store.Memory) && !stateExists(address) {
+			state := stateAddress(flags.state, flags.data)
+			address, err := store.ParseAddress(state)
+			if err != nil {
+				return err
+			}
+			if !stateExists(address) {
 				return errNoState(address)
 			}
-			return store.Backup(cmd.Context(), address, args[0])
+			return store.Backup(cmd.Context(), state, args[0])
 		},
 	}
 }
@@ -117,11 +121,11 @@ func copyState(ctx context.Context, stdout io.Writer, from, to, data string) err
 	if _, err := source.options(true); err != nil {
 		return fmt.Errorf("--from: %w", err)
 	}
-	kind, err := store.KindOf(from)
+	address, err := store.ParseAddress(from)
 	if err != nil {
 		return err
 	}
-	keys, err := openingKeys(kind, from, data)
+	keys, err := openingKeys(address, data)
 	if err != nil {
 		return err
 	}
@@ -178,11 +182,11 @@ func rekey(ctx context.Context, flags *stateFlags, log *slog.Logger) (count int,
 	if err != nil {
 		return 0, err
 	}
-	kind, err := store.KindOf(opts.State)
+	address, err := store.ParseAddress(opts.State)
 	if err != nil {
 		return 0, err
 	}
-	opts.Log, opts.Shared = log, kind == store.Postgres
+	opts.Log, opts.Shared = log, address.Kind == store.Postgres
 	s, err := store.Open(ctx, opts)
 	if err != nil {
 		return 0, err

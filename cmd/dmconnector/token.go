@@ -63,7 +63,10 @@ it cannot be shown again.`,
 				return err
 			}
 			wanted := store.Token{Scope: scope, Connector: connector, Note: note, Expires: until}
-			address := stateAddress(flags.state, flags.data)
+			address, err := store.ParseAddress(stateAddress(flags.state, flags.data))
+			if err != nil {
+				return err
+			}
 			isNew := !stateExists(address)
 			return flags.withStore(cmd, false, func(ctx context.Context, s *store.Store) error {
 				made, text, err := s.CreateToken(ctx, commandLine, wanted)
@@ -73,7 +76,7 @@ it cannot be shown again.`,
 				fmt.Fprintf(cmd.ErrOrStderr(), "token %s: scope %s, connector %s, expires %s; it is not shown again\n",
 					made.ID, made.Scope, connectorOf(made), timeOrNever(made.Expires))
 				if isNew {
-					fmt.Fprintf(cmd.ErrOrStderr(), "created a new state, %s: the token is valid for a service with the same --data or --state\n", address)
+					fmt.Fprintf(cmd.ErrOrStderr(), "created a new state, sqlite:%s: the token is valid for a service with the same --data or --state\n", address.Path)
 				}
 				fmt.Fprintln(cmd.OutOrStdout(), text)
 				return nil

@@ -7,20 +7,19 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 )
 
 // Backup writes a copy of a SQLite state, as of one moment, into a new file for its owner
 // alone. A process may be serving on the state meanwhile. The copy needs the same key,
 // which it does not contain.
 func Backup(ctx context.Context, state, path string) error {
-	kind, err := KindOf(state)
+	source, err := ParseAddress(state)
 	switch {
 	case err != nil:
 		return err
-	case kind == Postgres:
+	case source.Kind == Postgres:
 		return errors.New("use PostgreSQL's own pg_dump to back up a state in PostgreSQL")
-	case kind == Memory:
+	case source.Kind == Memory:
 		return errMemory
 	}
 	// An absolute path cannot be mistaken for a URI.
@@ -32,7 +31,7 @@ func Backup(ctx context.Context, state, path string) error {
 	if err != nil {
 		return err
 	}
-	if err := backUp(ctx, strings.TrimPrefix(state, "sqlite:"), file); err != nil {
+	if err := backUp(ctx, source.Path, file); err != nil {
 		return errors.Join(fmt.Errorf("back up the state: %w", err), file.Close(), os.Remove(path))
 	}
 	return file.Close()

@@ -41,18 +41,18 @@ func Copy(ctx context.Context, from, to Options) ([]Copied, error) {
 // openAlone opens a state that no process is serving on, without changing what it holds.
 func openAlone(ctx context.Context, opts Options) (*Store, error) {
 	opts.LockWait = 0
-	kind, err := KindOf(opts.State)
+	address, err := ParseAddress(opts.State)
 	if err != nil {
 		return nil, err
 	}
-	if kind == Memory {
+	if address.Kind == Memory {
 		return nil, errMemory
 	}
 	s, err := open(ctx, opts)
 	if err != nil {
 		return nil, err
 	}
-	if kind != Postgres {
+	if address.Kind != Postgres {
 		return s, nil // its lock is held
 	}
 	now := s.engine.now()

@@ -3,12 +3,13 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,8 +29,12 @@ type postgresEngine struct {
 	log    *slog.Logger
 	heard  func(topic string)
 	ahead  atomic.Int64  // nanoseconds that the server's clock is ahead of ours
-	pooled bool          // a pooler hands out a connection for a transaction only
 	inUse  chan struct{} // holds one for each connection in use
+
+	// direct ends when the connections turn out to be those of a transaction pooler.
+	direct    context.Context //nolint:containedctx // it is no call's
+	endDirect context.CancelFunc
+	warned    sync.Once
 
 	queued    topic // the other processes are to hear of queued messages
 	stop      context.CancelFunc
@@ -45,9 +50,12 @@ const (
 
 func openPostgres(ctx context.Context, address string, log *slog.Logger, heard func(string)) (*postgresEngine, error) {
 	config, err := pgx.ParseConfig(address)
+	if file, ok := errors.AsType[*fs.PathError](err); ok {
+		return nil, file
+	}
 	if err != nil {
 		// Its text may hold a piece of the password.
-		return nil, errors.New("cannot parse --state: it must be postgres://user:password@host:port/database?options")
+		return nil, errors.New("cannot use an option of PostgreSQL's address, of its PG… environment variables or of the service file that they name")
 	}
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = 2 * time.Second
@@ -55,23 +63,77 @@ func openPostgres(ctx context.Context, address string, log *slog.Logger, heard f
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "dmconnector"
 	}
-	mode := config.DefaultQueryExecMode
 	e := &postgresEngine{
 		config: config, log: log, heard: heard, queued: newTopic(),
-		pooled: mode == pgx.QueryExecModeExec || mode == pgx.QueryExecModeSimpleProtocol,
-		db:     stdlib.OpenDB(*config),
-		inUse:  make(chan struct{}, maxConnections-1), // one is left for the clock and notifications
+		inUse: make(chan struct{}, maxConnections-1), // one is left for the clock and notifications
 	}
+	e.direct, e.endDirect = context.WithCancel(context.Background())
+	if mode := config.DefaultQueryExecMode; mode == pgx.QueryExecModeExec || mode == pgx.QueryExecModeSimpleProtocol {
+		e.endDirect()
+	}
+	config.Tracer = e
+	e.db = sql.OpenDB(e)
 	e.db.SetMaxOpenConns(maxConnections)
 	e.db.SetMaxIdleConns(maxConnections)
 	e.db.SetConnMaxLifetime(30 * time.Minute)
-	if err := e.prepare(ctx); err != nil {
+	direct := !e.pooled()
+	err = e.prepare(ctx)
+	if err != nil && direct && e.pooled() {
+		err = e.prepare(ctx)
+	}
+	if err != nil {
 		return nil, errors.Join(err, e.db.Close())
 	}
 	var running context.Context
 	running, e.stop = context.WithCancel(context.Background())
 	e.notifying.Go(func() { e.notify(running) })
 	return e, nil
+}
+
+func (e *postgresEngine) pooled() bool { return e.direct.Err() != nil }
+
+// Connect is for package sql. A connection that prepares statements does not return from
+// the pool once a transaction pooler was found.
+func (e *postgresEngine) Connect(ctx context.Context) (driver.Conn, error) {
+	config, pooled := *e.config, e.pooled()
+	if pooled && config.DefaultQueryExecMode != pgx.QueryExecModeSimpleProtocol {
+		config.DefaultQueryExecMode = pgx.QueryExecModeExec
+	}
+	reset := func(context.Context, *pgx.Conn) error {
+		if e.pooled() != pooled {
+			return driver.ErrBadConn
+		}
+		return nil
+	}
+	conn, err := stdlib.GetConnector(config, stdlib.OptionResetSession(reset)).Connect(ctx)
+	return conn, connectFailure(err)
+}
+
+// Driver is for package sql.
+func (e *postgresEngine) Driver() driver.Driver { return stdlib.GetDefaultDriver() }
+
+// TraceQueryStart is for pgx.
+func (e *postgresEngine) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
+	return ctx
+}
+
+// TraceQueryEnd is for pgx. It finds out that a transaction pooler hands out the server's
+// connections, by what only that does to prepared statements, and ends their use.
+func (e *postgresEngine) TraceQueryEnd(_ context.Context, _ *pgx.Conn, data pgx.TraceQueryEndData) {
+	if data.Err == nil || !lostPrepared(data.Err) {
+		return
+	}
+	e.warned.Do(func() {
+		e.endDirect()
+		e.log.Warn("PostgreSQL is behind a transaction pooler, using statements that are not prepared, and polling: add default_query_exec_mode=exec to the options of the state's address", "error", scrub(data.Err))
+	})
+}
+
+// lostPrepared reports whether a prepared statement was another client's (SQLSTATE
+// 42P05), or was not on this connection any more (26000).
+func lostPrepared(err error) bool {
+	refusal, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (refusal.Code == "42P05" || refusal.Code == "26000")
 }
 
 func (e *postgresEngine) prepare(ctx context.Context) error {
@@ -104,13 +166,18 @@ func (e *postgresEngine) acquire(ctx context.Context) error {
 func (e *postgresEngine) release() { <-e.inUse }
 
 func (e *postgresEngine) write(ctx context.Context, step func(*tx) error) error {
+	return e.try(ctx, mayTryAgain, func() error { return e.transact(ctx, step) })
+}
+
+// try repeats an attempt after errors that allow it, on another connection.
+func (e *postgresEngine) try(ctx context.Context, may func(error) bool, attempt func() error) error {
 	if err := e.acquire(ctx); err != nil {
 		return err
 	}
 	defer e.release()
 	for n := 1; ; n++ {
-		err := e.transact(ctx, step)
-		if err == nil || n == maxTries || ctx.Err() != nil || !mayTryAgain(err) {
+		err := attempt()
+		if err == nil || n == maxTries || ctx.Err() != nil || !may(err) {
 			return err
 		}
 	}
@@ -118,7 +185,7 @@ func (e *postgresEngine) write(ctx context.Context, step func(*tx) error) error 
 
 // mayTryAgain reports whether a transaction certainly did nothing and may succeed the
 // next time: PostgreSQL gave it up in favour of another, or its connection was one of
-// those that a restart of the server has left dead in the pool.
+// those that a restart of the server has left dead in the pool, or a pooler's.
 func mayTryAgain(err error) bool {
 	if errors.Is(err, delivery.ErrInDoubt) {
 		return false
@@ -126,7 +193,7 @@ func mayTryAgain(err error) bool {
 	if refusal, ok := errors.AsType[*pgconn.PgError](err); ok {
 		// PostgreSQL's documentation, appendix A: serialization failure, deadlock, shutdown,
 		// and shutdown after a crash.
-		return slices.Contains([]string{"40001", "40P01", "57P01", "57P02"}, refusal.Code)
+		return lostPrepared(err) || slices.Contains([]string{"40001", "40P01", "57P01", "57P02"}, refusal.Code)
 	}
 	_, network := errors.AsType[net.Error](err)
 	return network || pgconn.SafeToRetry(err) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF)
@@ -186,24 +253,18 @@ func (e *postgresEngine) notify(ctx context.Context) {
 }
 
 func (e *postgresEngine) read(ctx context.Context, step func(*tx) error) error {
-	if err := e.acquire(ctx); err != nil {
-		return err
-	}
-	defer e.release()
-	return step(&tx{ctx: ctx, run: e.db, dialect: postgresDialect})
+	return e.try(ctx, lostPrepared, func() error { return step(&tx{ctx: ctx, run: e.db, dialect: postgresDialect}) })
 }
 
 func (e *postgresEngine) snapshot(ctx context.Context, step func(*tx) error) error {
-	if err := e.acquire(ctx); err != nil {
-		return err
-	}
-	defer e.release()
-	conn, err := e.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
-	if err != nil {
-		return err
-	}
-	defer conn.Rollback() //nolint:errcheck // nothing was written
-	return step(&tx{ctx: ctx, run: conn, dialect: postgresDialect})
+	return e.try(ctx, lostPrepared, func() error {
+		conn, err := e.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
+		if err != nil {
+			return err
+		}
+		defer conn.Rollback() //nolint:errcheck // nothing was written
+		return step(&tx{ctx: ctx, run: conn, dialect: postgresDialect})
+	})
 }
 
 // now is the server's time: replicas whose clocks differ must not enlarge limits.
@@ -227,9 +288,7 @@ const clockInterval = 10 * time.Second
 
 // watch listens, and keeps the time right. Polls find out what it misses.
 func (e *postgresEngine) watch(ctx context.Context) {
-	if !e.pooled {
-		go e.listen(ctx)
-	}
+	go e.listen(ctx)
 	tick := time.NewTicker(clockInterval)
 	defer tick.Stop()
 	for {
@@ -245,26 +304,31 @@ func (e *postgresEngine) watch(ctx context.Context) {
 }
 
 // listen signals what other processes notify, over a connection of its own, until ctx
-// ends.
+// ends. Through a transaction pooler nothing would come.
 func (e *postgresEngine) listen(ctx context.Context) {
-	for ctx.Err() == nil {
-		err := e.listenOnce(ctx)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(e.direct, cancel)()
+	for failed := false; ctx.Err() == nil; failed = true {
+		listened, err := e.listenOnce(ctx)
 		if ctx.Err() != nil {
 			return
 		}
-		e.log.Warn("cannot listen for notifications of the state, polling meanwhile", "error", scrub(err))
+		if listened || !failed {
+			e.log.Warn("cannot listen for notifications of the state, polling meanwhile", "error", scrub(err))
+		}
 		sleep(ctx, time.Second)
 	}
 }
 
-func (e *postgresEngine) listenOnce(ctx context.Context) error {
+func (e *postgresEngine) listenOnce(ctx context.Context) (listened bool, err error) {
 	conn, err := pgx.ConnectConfig(ctx, e.config.Copy())
 	if err != nil {
-		return err
+		return false, connectFailure(err)
 	}
 	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // there is nothing to lose
 	if _, err := conn.Exec(ctx, "LISTEN "+channel); err != nil {
-		return err
+		return false, err
 	}
 	// Earlier notifications were missed.
 	e.heard(topicQueue)
@@ -272,7 +336,7 @@ func (e *postgresEngine) listenOnce(ctx context.Context) error {
 	for {
 		notification, err := conn.WaitForNotification(ctx)
 		if err != nil {
-			return err
+			return true, err
 		}
 		e.heard(notification.Payload)
 	}
@@ -284,15 +348,51 @@ func (e *postgresEngine) close() error {
 	return e.db.Close()
 }
 
-// scrub removes what an error of the driver says of the address, which holds a password,
-// and what the server repeats of values.
+// A connectError is an error of the driver, and another text for it: the driver's shows
+// most of the address, and the server's repeats options and names in it.
+type connectError struct {
+	text string
+	err  error
+}
+
+func (c connectError) Error() string { return c.text }
+func (c connectError) Unwrap() error { return c.err }
+
+// connectFailure returns nil without an error.
+func connectFailure(err error) error {
+	if err == nil {
+		return nil
+	}
+	if refusal, ok := errors.AsType[*pgconn.PgError](err); ok {
+		text := "PostgreSQL refuses the connection: error " + refusal.Code
+		if meaning := meanings[refusal.Code]; meaning != "" {
+			text += ", " + meaning
+		}
+		return connectError{text, err}
+	}
+	cause := err
+	if failed, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		cause = failed.Unwrap()
+	}
+	return connectError{"connect to PostgreSQL: " + cause.Error(), err}
+}
+
+// meanings of PostgreSQL's error codes, see its documentation, appendix A. Poolers use
+// 08P01 for most of theirs.
+var meanings = map[string]string{
+	"08P01": "which poolers answer for a database or an option of the address that they do not know, such as search_path: use ALTER ROLE … SET search_path instead",
+	"22023": "an option of the address has a bad value",
+	"28000": "the user may not connect from here, or not without TLS",
+	"28P01": "the user or the password is wrong",
+	"3D000": "there is no such database",
+	"42704": "an option of the address does not exist",
+	"53300": "there are too many connections",
+}
+
+// scrub removes what the server repeats of values.
 func scrub(err error) string {
 	if refusal, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return "PostgreSQL error " + refusal.Code + " " + refusal.Severity
 	}
-	before, _, found := strings.Cut(err.Error(), "postgres://")
-	if found {
-		return before + "…"
-	}
-	return before
+	return err.Error()
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -297,6 +298,80 @@ func TestBehindAPooler(t *testing.T) {
 	}
 }
 
+// logged collects the lines of a log.
+type logged struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (l *logged) Write(line []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lines = append(l.lines, string(line))
+	return len(line), nil
+}
+
+// Without the setting for it, a transaction pooler is found out, at a cost to nobody.
+func TestPoolerIsFoundOut(t *testing.T) {
+	pooled := postgrestest.Pooler(t, postgrestest.Database(t))
+	const starts = 2
+	for start := range starts {
+		var logs [2]logged
+		var stores [2]*Store
+		var opening sync.WaitGroup
+		for i := range stores {
+			opening.Go(func() {
+				var err error
+				log := slog.New(slog.NewTextHandler(&logs[i], nil))
+				stores[i], err = Open(context.Background(), Options{State: pooled, Ring: testRing(t), Log: log})
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		opening.Wait()
+		if t.Failed() {
+			t.FailNow()
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		var running, all sync.WaitGroup
+		for _, s := range stores {
+			running.Go(func() { s.Run(ctx) })
+		}
+		for i := range 400 {
+			s := stores[i%2]
+			all.Go(func() {
+				e := s.testEntry(order{charges: []delivery.Charge{s.limit("recipient", fmt.Sprint(i%7), 1000)}})
+				if _, err := s.Accept(context.Background(), e); err != nil {
+					t.Error(err)
+					return
+				}
+				if _, err := s.Complete(context.Background(), delivery.Outcome{ID: e.ID, Attempt: 1, State: delivery.StateSent}); err != nil {
+					t.Error(err)
+				}
+				if _, found, err := s.Message(context.Background(), e.ID); err != nil || !found {
+					t.Errorf("%v, %v", found, err)
+				}
+				if _, err := s.Configuration(context.Background()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		stop()
+		running.Wait()
+		for i, s := range stores {
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+			lines := strings.Join(logs[i].lines, "")
+			if len(logs[i].lines) != 1 || !strings.Contains(lines, "default_query_exec_mode=exec") {
+				t.Errorf("start %d, process %d logs %q", start, i, lines)
+			}
+		}
+	}
+}
+
 func TestLeaseOfALostReplicaIsReclaimed(t *testing.T) {
 	address := postgrestest.Database(t)
 	lost, other := openTest(t, Options{State: address, Ring: testRing(t)}), openTest(t, Options{State: address, Ring: testRing(t)})
@@ -424,11 +499,6 @@ func TestWhatStopsTheStart(t *testing.T) {
 			t.Errorf("a newer state: %v", err)
 		}
 	})
-	for _, state := range []string{"", "sqlite:", "mysql://x", "sqlite", "postgres"} {
-		if _, err := KindOf(state); err == nil {
-			t.Errorf("%q is a state", state)
-		}
-	}
 	if _, err := Open(t.Context(), Options{State: "postgres://user:hunter2@[::1", Ring: testRing(t)}); err == nil || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("a broken address: %v", err)
 	}

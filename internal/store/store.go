@@ -14,7 +14,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -61,30 +60,6 @@ type Store struct {
 	configured  topic // the configuration may have changed
 }
 
-// A Kind is a kind of state.
-type Kind string
-
-// The kinds.
-const (
-	Memory   Kind = "memory"
-	SQLite   Kind = "sqlite"
-	Postgres Kind = "postgres"
-)
-
-// KindOf returns the kind that a --state names.
-func KindOf(state string) (Kind, error) {
-	switch {
-	case state == string(Memory):
-		return Memory, nil
-	case strings.HasPrefix(state, "sqlite:") && len(state) > len("sqlite:"):
-		return SQLite, nil
-	case strings.HasPrefix(state, "postgres://"), strings.HasPrefix(state, "postgresql://"):
-		return Postgres, nil
-	}
-	// The text may hold a password.
-	return "", errors.New("--state must be sqlite:<path>, postgres://… or memory")
-}
-
 // An engine runs steps on one kind of database. When a transaction is committed, it
 // signals the transaction's topics.
 type engine interface {
@@ -117,10 +92,11 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 
 // open is [Open] without a look at what the state holds.
 func open(ctx context.Context, opts Options) (*Store, error) {
-	kind, err := KindOf(opts.State)
+	address, err := ParseAddress(opts.State)
 	if err != nil {
 		return nil, err
 	}
+	kind := address.Kind
 	s := &Store{
 		kind: kind, ring: opts.Ring, log: opts.Log, shared: opts.Shared, self: uuid.NewString(),
 		retention: opts.Retention, maxMessages: maxInMemory, due: newTopic(), configured: newTopic(),
@@ -143,9 +119,9 @@ func open(ctx context.Context, opts Options) (*Store, error) {
 	opts.Log = s.log
 	switch kind {
 	case Postgres:
-		s.engine, err = openPostgres(ctx, opts.State, s.log, s.heard)
+		s.engine, err = openPostgres(ctx, address.postgres, s.log, s.heard)
 	case SQLite:
-		s.engine, err = openSQLite(ctx, strings.TrimPrefix(opts.State, "sqlite:"), opts, s.heard)
+		s.engine, err = openSQLite(ctx, address.Path, opts, s.heard)
 	default:
 		s.engine, err = openSQLite(ctx, inMemory, opts, s.heard)
 	}
