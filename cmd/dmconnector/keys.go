@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 
 	"dmconnector/internal/plaintext"
 	"dmconnector/internal/seal"
@@ -27,10 +29,31 @@ func stateOptions(state, data string) (store.Options, error) {
 	}
 	keys, err := secretKeys(address, data)
 	if err != nil {
-		return opts, err
+		return opts, store.ExplainAccess(err, data, filepath.Join(data, keyFile))
 	}
 	opts.Ring, err = seal.NewRing(keys...)
 	return opts, err
+}
+
+// warnOfAccess logs which of a folder and its secret files other users of the machine may
+// use. It is not refused: some systems show such modes for every volume.
+func warnOfAccess(log *slog.Logger, folder string, files ...string) {
+	info, err := os.Stat(folder)
+	if err != nil || runtime.GOOS == "windows" {
+		return
+	}
+	others := fs.FileMode(0o077)
+	if info.Mode()&fs.ModeSetgid != 0 {
+		others = 0o007 // the group was chosen, as by Kubernetes' fsGroup
+	}
+	if mode := info.Mode(); mode&others&0o022 != 0 {
+		log.Warn("other users may write to the data folder: run chmod 700 "+folder, "mode", fmt.Sprintf("%04o", mode.Perm()))
+	}
+	for _, path := range files {
+		if info, err := os.Stat(path); err == nil && info.Mode()&others != 0 {
+			log.Warn("other users may use a secret file: run chmod 600 "+path, "mode", fmt.Sprintf("%04o", info.Mode().Perm()))
+		}
+	}
 }
 
 // stateAddress returns --state, or its default.

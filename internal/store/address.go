@@ -49,8 +49,8 @@ func ParseAddress(text string) (Address, error) {
 	return Address{}, errAddress
 }
 
-// options matches what other programs understand after the path of a file.
-var options = regexp.MustCompile(`\?\w+=`)
+// options matches those that drivers of SQLite understand after a path.
+var options = regexp.MustCompile(`\?(mode|cache|vfs|immutable|nolock|_\w+)=`)
 
 // sqlitePath returns the path that follows "sqlite:", which may have the two slashes of
 // a URL in front.

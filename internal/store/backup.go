@@ -32,7 +32,7 @@ func Backup(ctx context.Context, state, path string) error {
 		return err
 	}
 	if err := backUp(ctx, source.Path, file); err != nil {
-		return errors.Join(fmt.Errorf("back up the state: %w", err), file.Close(), os.Remove(path))
+		return errors.Join(fmt.Errorf("back up the state: %w", explainFile(err, source.Path)), file.Close(), os.Remove(path))
 	}
 	return file.Close()
 }

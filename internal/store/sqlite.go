@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -38,9 +39,14 @@ const (
 func openSQLite(ctx context.Context, path string, opts Options, heard func(string)) (*sqliteEngine, error) {
 	e := &sqliteEngine{log: opts.Log}
 	if err := e.open(ctx, path, opts, heard); err != nil {
-		return nil, errors.Join(err, e.closeFiles())
+		return nil, errors.Join(explainFile(err, path), e.closeFiles())
 	}
 	return e, nil
+}
+
+// explainFile is [ExplainAccess] for SQLite's files.
+func explainFile(err error, path string) error {
+	return ExplainAccess(err, filepath.Dir(path), path, path+"-wal", path+"-shm", path+".lock")
 }
 
 func (e *sqliteEngine) open(ctx context.Context, path string, opts Options, heard func(string)) error {
@@ -65,7 +71,7 @@ func (e *sqliteEngine) open(ctx context.Context, path string, opts Options, hear
 		return err
 	}
 	name := fileName(path) + "?_pragma=busy_timeout(5000)"
-	writing, err := e.openPool(name+"&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=secure_delete(1)&_pragma=wal_autocheckpoint(0)", 1)
+	writing, err := e.openPool(name+"&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=secure_delete(1)&_pragma=wal_autocheckpoint(0)&_pragma=journal_size_limit("+strconv.Itoa(maxLog*pageSize)+")", 1)
 	if err != nil {
 		return err
 	}

@@ -222,8 +222,10 @@ func (w *groupWriter) QueryRowContext(ctx context.Context, query string, args ..
 
 const (
 	checkpointInterval = 500 * time.Millisecond
-	// maxLog is in pages of 4 KiB.
-	maxLog = 8000
+	// maxLog is in pages. A reader may make the log longer; the first write after it makes
+	// the file this short again.
+	maxLog   = 8000
+	pageSize = 4096
 	// checkpoint neither waits nor makes others wait.
 	checkpoint = "PRAGMA wal_checkpoint(PASSIVE)"
 )
