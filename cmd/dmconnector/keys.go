@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 
 	"dmconnector/internal/plaintext"
 	"dmconnector/internal/seal"
@@ -35,23 +36,30 @@ func stateOptions(state, data string) (store.Options, error) {
 	return opts, err
 }
 
-// warnOfAccess logs which of a folder and its secret files other users of the machine may
-// use. It is not refused: some systems show such modes for every volume.
-func warnOfAccess(log *slog.Logger, folder string, files ...string) {
-	info, err := os.Stat(folder)
-	if err != nil || runtime.GOOS == "windows" {
-		return
+// warnOfAccess logs which of these folders other users of the machine may write to, and
+// which files they may use. It is not refused: some systems show such modes for all of a
+// volume.
+func warnOfAccess(log *slog.Logger, paths []string) {
+	if runtime.GOOS == "windows" {
+		return // it has no such modes
 	}
-	others := fs.FileMode(0o077)
-	if info.Mode()&fs.ModeSetgid != 0 {
-		others = 0o007 // the group was chosen, as by Kubernetes' fsGroup
-	}
-	if mode := info.Mode(); mode&others&0o022 != 0 {
-		log.Warn("other users may write to the data folder: run chmod 700 "+folder, "mode", fmt.Sprintf("%04o", mode.Perm()))
-	}
-	for _, path := range files {
-		if info, err := os.Stat(path); err == nil && info.Mode()&others != 0 {
-			log.Warn("other users may use a secret file: run chmod 600 "+path, "mode", fmt.Sprintf("%04o", info.Mode().Perm()))
+	slices.Sort(paths)
+	for _, path := range slices.Compact(paths) {
+		info, err := os.Stat(path)
+		folder, folderErr := os.Stat(filepath.Dir(path))
+		if err != nil || folderErr != nil {
+			continue
+		}
+		others, fix := fs.FileMode(0o077), "chmod 600 "
+		if info.IsDir() {
+			folder, others, fix = info, 0o022, "chmod 700 "
+		}
+		if folder.Mode()&fs.ModeSetgid != 0 {
+			others &= 0o007 // the group was chosen, as by Kubernetes' fsGroup
+		}
+		// In a folder such as /tmp, only a file's owner may replace it.
+		if info.Mode()&others != 0 && info.Mode()&fs.ModeSticky == 0 {
+			log.Warn("other users may read or change the state or its secrets: run "+fix+path, "mode", fmt.Sprintf("%04o", info.Mode().Perm()))
 		}
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io/fs"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -64,6 +66,48 @@ func TestReplacedKeysAreWhole(t *testing.T) {
 	}
 	if _, err := fileKeys(folder); err == nil || !strings.Contains(err.Error(), keyFile) || strings.Contains(err.Error(), "half-a-key") {
 		t.Errorf("%v", err)
+	}
+}
+
+// Modes that let other users in are warned of, with what to do.
+func TestModesAreWarnedOf(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no such modes")
+	}
+	tests := map[string]struct {
+		folder, file fs.FileMode
+		want         []string // what to run
+	}{
+		"own":                 {0o700, 0o600, nil},
+		"readable folder":     {0o755, 0o400, nil},
+		"writable by all":     {0o777, 0o600, []string{"chmod 700 data"}},
+		"writable by a group": {0o770, 0o600, []string{"chmod 700 data"}},
+		"readable by a group": {0o700, 0o640, []string{"chmod 600 data/file"}},
+		"readable by all":     {0o700, 0o604, []string{"chmod 600 data/file"}},
+		"both":                {0o777, 0o666, []string{"chmod 700 data", "chmod 600 data/file"}},
+		"Kubernetes' group":   {0o770 | fs.ModeSetgid, 0o660, nil},
+		"group, but all":      {0o777 | fs.ModeSetgid, 0o664, []string{"chmod 700 data", "chmod 600 data/file"}},
+		"like /tmp":           {0o777 | fs.ModeSticky, 0o600, nil},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Chdir(t.TempDir())
+			path := filepath.Join("data", "file")
+			err := errors.Join(os.Mkdir("data", 0o700), os.WriteFile(path, nil, 0o600), os.Chmod(path, tt.file), os.Chmod("data", tt.folder))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var log bytes.Buffer
+			warnOfAccess(slog.New(slog.NewTextHandler(&log, nil)), []string{path, "data", path, "missing"})
+			if n := strings.Count(log.String(), "run chmod"); n != len(tt.want) {
+				t.Errorf("%d warnings, want %d: %s", n, len(tt.want), log.String())
+			}
+			for _, want := range tt.want {
+				if !strings.Contains(log.String(), want+`"`) {
+					t.Errorf("no %q: %s", want, log.String())
+				}
+			}
+		})
 	}
 }
 

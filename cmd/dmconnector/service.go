@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -113,8 +114,18 @@ func (s *service) openState(ctx context.Context) error {
 		return err
 	}
 	opts.Log, opts.LockWait, opts.Retention = s.log, lockWait, s.opts.retention
-	s.state, err = store.Open(ctx, opts)
-	return err
+	if s.state, err = store.Open(ctx, opts); err != nil {
+		return err
+	}
+	var paths []string
+	if data := s.opts.data; data != "" {
+		paths = append(paths, filepath.Clean(data), filepath.Join(data, keyFile), filepath.Join(data, "send-token"), filepath.Join(data, "admin-token"))
+	}
+	if address, err := store.ParseAddress(opts.State); err == nil && address.Kind == store.SQLite {
+		paths = append(paths, filepath.Dir(address.Path), address.Path)
+	}
+	warnOfAccess(s.log, paths)
+	return nil
 }
 
 // wire creates the parts and connects them.

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"dmconnector/internal/plaintext"
+	"dmconnector/internal/store"
 )
 
 // A tokenSource is the tokens of one scope.
@@ -31,10 +32,10 @@ func callersToken(given, folder, name string) (tokenSource, error) {
 	data, err := plaintext.ReadFile(path, maxSecretFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		token := rand.Text()
-		return tokenSource{[]string{token}, true}, writeSecret(path, token)
+		return tokenSource{[]string{token}, true}, store.ExplainAccess(writeSecret(path, token), folder, path)
 	}
 	if err != nil {
-		return tokenSource{}, err
+		return tokenSource{}, store.ExplainAccess(err, folder, path)
 	}
 	return givenTokens(string(data), path)
 }

@@ -35,13 +35,15 @@ func ExplainAccess(err error, folder string, files ...string) error {
 	}
 	culprit := folder
 	for _, path := range files {
+		if _, err := os.Stat(path); err != nil {
+			continue
+		}
 		f, failed := os.OpenFile(path, os.O_RDWR, 0)
-		if failed == nil {
-			_ = f.Close()
-		} else if errors.Is(failed, fs.ErrPermission) {
+		if errors.Is(failed, fs.ErrPermission) {
 			culprit = path
 			break
 		}
+		_ = f.Close() // it may be nil
 	}
 	cure := fmt.Sprintf("as root, run: chown -R %d:%d %[3]s && chmod -R u+rwX %[3]s; in Kubernetes, set fsGroup to %[2]d", uid, gid, folder)
 	if info, err := os.Stat(folder); err != nil || info.Mode()&fs.ModeSticky != 0 || folder == filepath.Dir(folder) {

@@ -343,6 +343,43 @@ func TestLogIsMovedIntoTheDatabase(t *testing.T) {
 	mustAccept(t, s, order{})
 }
 
+// A long reader makes the log grow; after it the file becomes short again.
+func TestLogBecomesShortAfterALongReader(t *testing.T) {
+	address := addressOf(t, SQLite)
+	s := openTest(t, Options{State: address, Ring: testRing(t)})
+	const limit = maxLog * pageSize
+	size := func() int64 {
+		info, err := os.Stat(strings.TrimPrefix(address, "sqlite:") + "-wal")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info.Size()
+	}
+	n := 0
+	write := func(bytes int) {
+		t.Helper()
+		n++
+		s.run(t, `INSERT INTO secret (name, value) VALUES ($1, $2)`, fmt.Sprint("row ", n), make([]byte, bytes))
+	}
+	err := s.engine.read(t.Context(), func(x *tx) error {
+		var rows int
+		if err := x.row(`SELECT count(*) FROM secret`).Scan(&rows); err != nil {
+			return err
+		}
+		for size() < 2*limit {
+			write(4 << 20)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the log is short", func() bool {
+		write(1)
+		return size() <= limit
+	})
+}
+
 // onSlowState is called by slow_state, a function of SQLite that returns its argument.
 var onSlowState atomic.Pointer[func()]
 
