@@ -133,7 +133,7 @@ func (p *referencePage) Variables() string {
 }
 
 // What libraries and Go itself read is in nobody's source here.
-var readByLibraries = []string{"HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "PGPASSWORD", "GOMEMLIMIT"}
+var readByLibraries = []string{"HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "PGPASSWORD", "GOMEMLIMIT", "AUTOMEMLIMIT"}
 
 // Whatever variable the program's source names is among the documented ones, and
 // the other way round.

@@ -81,6 +81,9 @@ SIGHUP reloads connector files at once; changes are also found by themselves wit
 	flags.StringVar(&opts.logLevel, "log-level", "info", "lowest `level` to log: debug, info, warn or error")
 	flags.BoolVar(&opts.accessLog, "access-log", false, "log every request")
 	cmd.PreRunE = func(cmd *cobra.Command, args []string) error {
+		if err := limitMemory(); err != nil {
+			return err
+		}
 		if err := fromEnvironment(cmd, args); err != nil {
 			return err
 		}
@@ -121,6 +124,6 @@ func serve(ctx context.Context, opts serveOptions, stdout, stderr io.Writer) err
 	if s.adminListener != nil {
 		attrs = append(attrs, "admin_address", s.adminListener.Addr().String())
 	}
-	log.Info("listening", append(attrs, "connectors", len(s.registry.Connectors()), "state", string(s.state.Kind()), "version", version())...)
+	log.Info("listening", append(attrs, "connectors", len(s.registry.Connectors()), "state", string(s.state.Kind()), "memory_limit", memoryLimit(), "version", version())...)
 	return s.run(ctx)
 }

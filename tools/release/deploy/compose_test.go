@@ -35,6 +35,26 @@ func load(t *testing.T, env map[string]string) (*types.Project, error) {
 	})
 }
 
+// The chart, the compose file and the unit allow the same memory.
+func TestMemoryLimitsAgree(t *testing.T) {
+	project, err := load(t, example(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = 256 << 20
+	if got := int64(project.Services["dmconnector"].MemLimit); got != want {
+		t.Errorf("the compose file allows %d bytes", got)
+	}
+	unit, err := os.ReadFile("../../../deploy/systemd/dmconnector.service")
+	if err != nil || !strings.Contains(string(unit), "\nMemoryMax=256M\n") {
+		t.Errorf("the unit does not allow 256 MiB: %v", err)
+	}
+	manifests, err := render(t, map[string]any{"secret": map[string]any{"existing": "mail"}})
+	if err != nil || !strings.Contains(manifests, "memory: 256Mi") {
+		t.Errorf("the chart does not allow 256 MiB: %v", err)
+	}
+}
+
 func TestCompose(t *testing.T) {
 	env := example(t)
 	project, err := load(t, env)
