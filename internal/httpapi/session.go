@@ -17,10 +17,12 @@ import (
 // Sessions stores the console's sessions, for all replicas. It knows a session, and the
 // token that it was opened with, by their hashes. The store implements it.
 type Sessions interface {
-	// OpenSession returns when the session ends by itself.
-	OpenSession(ctx context.Context, session, token [sha256.Size]byte, life time.Duration) (time.Time, error)
-	// Session reports false if there is no such session, or it has ended.
-	Session(ctx context.Context, session [sha256.Size]byte) (token [sha256.Size]byte, expires time.Time, ok bool, err error)
+	// OpenSession returns when the session ends if it is not used.
+	OpenSession(ctx context.Context, session, token [sha256.Size]byte, idle time.Duration) (time.Time, error)
+	// Session reports false if there is no such session, or it has ended. This use moves
+	// its end to idle from now, but at most to life after the sign-in; if idle is 0 the
+	// session is only looked at.
+	Session(ctx context.Context, session [sha256.Size]byte, idle, life time.Duration) (token [sha256.Size]byte, expires time.Time, ok bool, err error)
 	// EndSession ends a session, if there is one.
 	EndSession(ctx context.Context, session [sha256.Size]byte) error
 }
@@ -28,6 +30,9 @@ type Sessions interface {
 const (
 	sessionCookie = "dmconnector_session"
 	sessionLife   = 12 * time.Hour
+	sessionIdle   = 2 * time.Hour
+	// backgroundHeader marks requests that a page makes while nobody uses it.
+	backgroundHeader = "Dmconnector-Background"
 	// sessionTime is how long the state may take to find a session.
 	sessionTime = 2 * time.Second
 )
@@ -45,7 +50,8 @@ func (s *Server) session(by caller, expires time.Time) session {
 	return session{by.actor, expires, s.opts.Inbox != nil, s.opts.Version, s.opts.State}
 }
 
-// openSession signs a browser in with an admin token.
+// openSession signs a browser in with an admin token. It ends the session that the
+// browser had.
 func (s *Server) openSession(w http.ResponseWriter, r *request) error {
 	var given struct {
 		Token string `json:"token" required:"an admin token"`
@@ -61,8 +67,13 @@ func (s *Server) openSession(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
+	for _, previous := range r.CookiesNamed(sessionCookie) {
+		if err := s.opts.Sessions.EndSession(r.Context(), sha256.Sum256([]byte(previous.Value))); err != nil {
+			return stateError(err)
+		}
+	}
 	secret := rand.Text()
-	expires, err := s.opts.Sessions.OpenSession(r.Context(), sha256.Sum256([]byte(secret)), token, sessionLife)
+	expires, err := s.opts.Sessions.OpenSession(r.Context(), sha256.Sum256([]byte(secret)), token, sessionIdle)
 	if err != nil {
 		return stateError(err)
 	}
@@ -116,7 +127,8 @@ func sessionSecret(r *request) string {
 }
 
 // resume returns whose session it is, and when it ends. A session is only valid while
-// the token is that it was opened with.
+// the token is that it was opened with. Pages that were left open do not keep it from
+// ending: neither their streams nor the requests that they mark are a use of it.
 func (s *Server) resume(ctx context.Context, r *request, secret string) (caller, time.Time, error) {
 	if secret == "" {
 		return caller{}, time.Time{}, &problem{Code: errcode.Unauthorized}
@@ -126,7 +138,11 @@ func (s *Server) resume(ctx context.Context, r *request, secret string) (caller,
 	}
 	ctx, cancel := context.WithTimeout(ctx, sessionTime)
 	defer cancel()
-	token, expires, ok, err := s.opts.Sessions.Session(ctx, sha256.Sum256([]byte(secret)))
+	idle := sessionIdle
+	if r.URL.Path == eventsPath || r.Header.Get(backgroundHeader) != "" {
+		idle = 0
+	}
+	token, expires, ok, err := s.opts.Sessions.Session(ctx, sha256.Sum256([]byte(secret)), idle, sessionLife)
 	if err != nil {
 		return caller{}, time.Time{}, stateError(err)
 	}

@@ -71,7 +71,7 @@ func TestSession(t *testing.T) {
 	if session.Actor != "admin-token 2" || session.Version != "1.2.3" || session.State != "memory" || !session.Sandbox {
 		t.Errorf("%+v", session)
 	}
-	if left := time.Until(session.ExpiresAt); left > 12*time.Hour || left < 12*time.Hour-time.Minute {
+	if left := time.Until(session.ExpiresAt); left > 2*time.Hour || left < 2*time.Hour-time.Minute {
 		t.Errorf("it ends in %v", left)
 	}
 	cookie, attributes, _ := strings.Cut(opened.header.Get("Set-Cookie"), "; ")
@@ -319,25 +319,36 @@ type sessions struct {
 }
 
 type openSession struct {
-	token   [sha256.Size]byte
-	expires time.Time
+	token            [sha256.Size]byte
+	created, expires time.Time
 }
 
 func newSessions() *sessions { return &sessions{open: make(map[[sha256.Size]byte]openSession)} }
 
-func (s *sessions) OpenSession(_ context.Context, session, token [sha256.Size]byte, life time.Duration) (time.Time, error) {
+func (s *sessions) OpenSession(_ context.Context, session, token [sha256.Size]byte, idle time.Duration) (time.Time, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	expires := time.Now().Add(life)
-	s.open[session] = openSession{token, expires}
-	return expires, s.fault
+	now := time.Now()
+	s.open[session] = openSession{token, now, now.Add(idle)}
+	return now.Add(idle), s.fault
 }
 
-func (s *sessions) Session(_ context.Context, session [sha256.Size]byte) (token [sha256.Size]byte, expires time.Time, ok bool, err error) {
+func (s *sessions) Session(_ context.Context, session [sha256.Size]byte, idle, life time.Duration) (token [sha256.Size]byte, expires time.Time, ok bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	now := time.Now()
 	found, ok := s.open[session]
-	return found.token, found.expires, ok && time.Now().Before(found.expires), s.fault
+	if !ok || !now.Before(found.expires) {
+		return token, expires, false, s.fault
+	}
+	if idle > 0 {
+		found.expires = now.Add(idle)
+		if last := found.created.Add(life); found.expires.After(last) {
+			found.expires = last
+		}
+		s.open[session] = found
+	}
+	return found.token, found.expires, true, s.fault
 }
 
 func (s *sessions) EndSession(_ context.Context, session [sha256.Size]byte) error {
@@ -362,15 +373,76 @@ func TestSessionLastsTwelveHours(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := newFollowed(&remembered{}, newSessions())
 		cookie := signIn(t, api, adminToken)
+		for range 11 {
+			<-time.After(time.Hour)
+			if got := ask(t, api, "GET /api/messages", "", cookie); got.status != 200 {
+				t.Fatalf("%d %s", got.status, got.body)
+			}
+		}
 		var got []int
-		for _, wait := range []time.Duration{0, 12*time.Hour - time.Second, time.Second} {
+		for _, wait := range []time.Duration{time.Hour - time.Second, time.Second} {
 			<-time.After(wait)
 			got = append(got, ask(t, api, "GET /api/messages", "", cookie).status)
 		}
-		if diff := cmp.Diff([]int{200, 200, 401}, got); diff != "" {
+		if diff := cmp.Diff([]int{200, 401}, got); diff != "" {
 			t.Error(diff)
 		}
 	})
+}
+
+// Neither a page's requests in the background nor its streams are a use of the session.
+func TestSessionEndsWhenIdle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := newFollowed(&remembered{}, newSessions())
+		used, left := signIn(t, api, adminToken), signIn(t, api, adminToken)
+		var followed *httptest.ResponseRecorder
+		streamed := make(chan struct{})
+		go func() {
+			defer close(streamed)
+			followed = httptest.NewRecorder()
+			api.ServeHTTP(followed, request(t, "GET /api/messages/events", "", left))
+		}()
+		for range 4 {
+			<-time.After(30*time.Minute - time.Second)
+			if got := ask(t, api, "GET /api/messages", "", used); got.status != 200 {
+				t.Errorf("a session in use: %d %s", got.status, got.body)
+			}
+			if got := ask(t, api, "GET /api/messages", "", left, "Dmconnector-Background: 1"); got.status != 200 {
+				t.Errorf("before its end: %d %s", got.status, got.body)
+			}
+		}
+		<-time.After(10 * time.Second)
+		for route, want := range map[string]int{used: 200, left: 401} {
+			if got := ask(t, api, "GET /api/messages", "", route); got.status != want {
+				t.Errorf("after two hours: %d %s, want %d", got.status, got.body, want)
+			}
+		}
+		<-streamed
+		if followed.Code != 200 {
+			t.Errorf("the stream: %d", followed.Code)
+		}
+	})
+}
+
+func TestSignInEndsThePreviousSession(t *testing.T) {
+	s := newService(t)
+	first, other := signIn(t, s.api, adminToken), signIn(t, s.api, adminToken)
+	if got := ask(t, s.api, "POST /api/session", `{"token":"wrong"}`, first); got.status != 401 {
+		t.Fatalf("%d %s", got.status, got.body)
+	}
+	if got := ask(t, s.api, "GET /api/session", "", first); got.status != 200 {
+		t.Errorf("after a failed sign-in: %d %s", got.status, got.body)
+	}
+	// Authorization changes nothing about whose browser it is.
+	again := ask(t, s.api, "POST /api/session", `{"token":"`+newerAdminToken+`"}`, first, "Authorization: "+adminToken)
+	if again.status != 200 || again.header.Get("Set-Cookie") == "" {
+		t.Fatalf("%d %s", again.status, again.body)
+	}
+	for cookie, want := range map[string]int{first: 401, other: 200} {
+		if got := ask(t, s.api, "GET /api/session", "", cookie); got.status != want {
+			t.Errorf("%d %s, want %d", got.status, got.body, want)
+		}
+	}
 }
 
 // Without its state nobody can be told from anybody; a token is known anyway.

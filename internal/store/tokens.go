@@ -111,34 +111,56 @@ func (s *Store) RevokeToken(ctx context.Context, by, id string) error {
 }
 
 // OpenSession stores that a browser was signed in with a token, both by their hashes. It
-// returns when the session ends by itself.
-func (s *Store) OpenSession(ctx context.Context, session, token [sha256.Size]byte, life time.Duration) (time.Time, error) {
+// returns when the session ends if it is not used.
+func (s *Store) OpenSession(ctx context.Context, session, token [sha256.Size]byte, idle time.Duration) (time.Time, error) {
 	now := s.engine.now()
-	expires := fromMicros(micros(now.Add(life)))
+	expires := fromMicros(micros(now.Add(idle)))
 	_, err := s.exec(ctx, `INSERT INTO session (hash, token, created_at, expires_at) VALUES ($1, $2, $3, $4)`,
 		session[:], token[:], micros(now), micros(expires))
 	return expires, err
 }
 
+// sessionStep is by how much a use must move the end of a session to be written, so that
+// few of the reads become writes.
+const sessionStep = time.Minute
+
 // Session returns the hash of the token that a session was opened with, and when it ends.
-// It reports false if there is no such session, or it has ended.
-func (s *Store) Session(ctx context.Context, session [sha256.Size]byte) (token [sha256.Size]byte, expires time.Time, ok bool, err error) {
+// It reports false if there is no such session, or it has ended. This use of the session
+// moves its end to idle from now, but at most to life after the sign-in. If idle is 0 the
+// session is only looked at.
+func (s *Store) Session(ctx context.Context, session [sha256.Size]byte, idle, life time.Duration) (token [sha256.Size]byte, expires time.Time, ok bool, err error) {
 	now := s.engine.now()
 	found, err := transact(ctx, s.engine.read, func(t *tx) (opened Token, err error) {
-		err = t.row(`SELECT token, expires_at FROM session WHERE hash = $1 AND expires_at > $2`, session[:], micros(now)).
-			Scan(stored{&opened.Hash}, stored{&opened.Expires})
+		err = t.row(`SELECT token, created_at, expires_at FROM session WHERE hash = $1 AND expires_at > $2`, session[:], micros(now)).
+			Scan(stored{&opened.Hash}, stored{&opened.Created}, stored{&opened.Expires})
 		return opened, err
 	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return token, time.Time{}, false, nil
 	}
-	return found.Hash, found.Expires, err == nil, err
+	if err != nil || idle == 0 {
+		return found.Hash, found.Expires, err == nil, err
+	}
+	end := now.Add(idle)
+	if last := found.Created.Add(life); end.After(last) {
+		end = last
+	}
+	if end.Sub(found.Expires) < sessionStep {
+		return found.Hash, found.Expires, true, nil
+	}
+	written, err := s.exec(ctx, `UPDATE session SET expires_at = $2 WHERE hash = $1 AND expires_at <= $3`,
+		session[:], micros(end), micros(end.Add(-sessionStep)))
+	if err == nil && written > 0 {
+		found.Expires = fromMicros(micros(end))
+	}
+	// A state that cannot be written can still be looked at.
+	return found.Hash, found.Expires, true, nil
 }
 
 // EndSession ends a session, if there is one.
 func (s *Store) EndSession(ctx context.Context, session [sha256.Size]byte) error {
 	// Anybody may call it, so it writes only if there is a session.
-	if _, _, ok, err := s.Session(ctx, session); err != nil || !ok {
+	if _, _, ok, err := s.Session(ctx, session, 0, 0); err != nil || !ok {
 		return err
 	}
 	_, err := s.exec(ctx, `DELETE FROM session WHERE hash = $1`, session[:])

@@ -34,7 +34,16 @@ export function reportSignedOut(): void {
   for (const listener of signedOut) listener();
 }
 
+// A page that was left open must not keep its session from ending, so requests without
+// a person are marked.
+const presence = 60_000;
+let used = Date.now();
+for (const kind of ["pointerdown", "pointermove", "keydown", "wheel"]) {
+  globalThis.addEventListener?.(kind, () => { used = Date.now(); }, { capture: true, passive: true });
+}
+
 export async function call(method: string, path: string, body?: unknown, headers: Record<string, string> = {}, signal?: AbortSignal): Promise<Response> {
+  if (Date.now() - used > presence) headers = { ...headers, "Dmconnector-Background": "1" };
   let response: Response;
   try {
     response = await fetch(path, {

@@ -441,7 +441,10 @@ export interface components {
         Session: {
             /** @description The owner of the token. */
             actor: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When the session ends if it is not used. A use moves it to 2 h later, but at most to 12 h after the sign-in.
+             */
             expiresAt: string;
             /** @description The sandbox is running, so there is an inbox. */
             sandbox: boolean;
