@@ -65,9 +65,6 @@ func TestRegions(t *testing.T) {
 			t.Errorf("region %d is %s", i, region.ID)
 		}
 		wantVPC := "dm-vpc." + region.ID + ".aliyuncs.com"
-		if region.Closed {
-			wantVPC = ""
-		}
 		if region.Name == "" || region.VPCEndpoint != wantVPC {
 			t.Errorf("region = %+v", region)
 		}

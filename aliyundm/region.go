@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -18,7 +19,7 @@ type Region struct {
 	ID          string
 	Name        string
 	Endpoint    string // the host that takes calls
-	VPCEndpoint string // the host for callers in a VPC of the same region; may be empty
+	VPCEndpoint string // the host for callers in a VPC of the same region
 	Closed      bool   // Direct Mail no longer takes mail here
 }
 
@@ -30,7 +31,7 @@ func Regions() []Region {
 		{"ap-southeast-1", "Singapore", "dm.ap-southeast-1.aliyuncs.com", "dm-vpc.ap-southeast-1.aliyuncs.com", false},
 		{"us-east-1", "US (Virginia)", "dm.us-east-1.aliyuncs.com", "dm-vpc.us-east-1.aliyuncs.com", false},
 		{"eu-central-1", "Germany (Frankfurt)", "dm.eu-central-1.aliyuncs.com", "dm-vpc.eu-central-1.aliyuncs.com", false},
-		{"ap-southeast-2", "Australia (Sydney)", "dm.ap-southeast-2.aliyuncs.com", "", true},
+		{"ap-southeast-2", "Australia (Sydney)", "dm.ap-southeast-2.aliyuncs.com", "dm-vpc.ap-southeast-2.aliyuncs.com", true},
 	}
 }
 
@@ -43,6 +44,35 @@ func FindRegion(id string) (Region, bool) {
 	}
 	return Region{}, false
 }
+
+// IsHost reports whether host is one of Direct Mail's own, in lower case. Only the
+// region table counts: anybody can rent a bucket, a function or a load balancer below
+// aliyuncs.com.
+func IsHost(host string) bool {
+	return slices.ContainsFunc(Regions(), func(r Region) bool { return host == r.Endpoint || host == r.VPCEndpoint })
+}
+
+// IsSTSHost reports whether host is one of STS's own, in lower case: that of all
+// regions, or a region's public or VPC host.
+func IsSTSHost(host string) bool {
+	region, ok := strings.CutSuffix(host, ".aliyuncs.com")
+	if !ok {
+		return false
+	}
+	name, region, _ := strings.Cut(region, ".")
+	return host == globalSTS || (name == "sts" || name == "sts-vpc") && slices.Contains(stsRegions, region)
+}
+
+const globalSTS = "sts.aliyuncs.com"
+
+// stsRegions have hosts of STS.
+// https://www.alibabacloud.com/help/en/ram/developer-reference/api-sts-2015-04-01-endpoint
+var stsRegions = strings.Fields(`
+	cn-qingdao cn-beijing cn-zhangjiakou cn-huhehaote cn-wulanchabu cn-hangzhou cn-shanghai cn-nanjing
+	cn-fuzhou cn-shenzhen cn-heyuan cn-guangzhou cn-chengdu cn-wuhan-lr cn-zhengzhou-jva cn-hongkong
+	cn-hangzhou-finance cn-beijing-finance-1 cn-shanghai-finance-1 cn-shenzhen-finance-1 cn-north-2-gov-1
+	ap-northeast-1 ap-northeast-2 ap-south-1 ap-southeast-1 ap-southeast-2 ap-southeast-3 ap-southeast-5
+	ap-southeast-6 ap-southeast-7 eu-central-1 eu-west-1 me-central-1 me-east-1 na-south-1 us-east-1 us-west-1`)
 
 // ParseEndpoint reads what may replace a region's host: a host
 // ("dm-vpc.cn-hangzhou.aliyuncs.com"), or a URL of nothing but scheme, host and

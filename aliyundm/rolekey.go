@@ -143,7 +143,7 @@ func (o OIDCRole) source(client *http.Client) (keySource, error) {
 	if o.RoleARN == "" || o.ProviderARN == "" || o.TokenFile == "" {
 		return nil, errors.New("OIDC role: the role, the provider and the token's file are needed")
 	}
-	u, err := ParseEndpoint(cmp.Or(o.Endpoint, "sts.aliyuncs.com"))
+	u, err := ParseEndpoint(cmp.Or(o.Endpoint, globalSTS))
 	if err != nil {
 		return nil, fmt.Errorf("STS endpoint: %w", err)
 	}

@@ -254,7 +254,7 @@ func pointerOf(namespace string) string {
 
 // checkEndpoint checks where mail goes: a region that Direct Mail is known to
 // have, or an endpoint at a host that may be trusted with the key and the codes.
-func checkEndpoint(cfg *Config, allowed []string, report *Report) {
+func checkEndpoint(cfg *Config, opts ParseOptions, report *Report) {
 	var open []string
 	for _, region := range aliyundm.Regions() {
 		if !region.Closed {
@@ -273,11 +273,13 @@ func checkEndpoint(cfg *Config, allowed []string, report *Report) {
 	case !known:
 		report.warnf("/regionId", "is not a known region of Direct Mail; mail goes to the endpoint")
 	}
-	checkHost("/endpoint", cfg.Endpoint, allowed, report)
+	own := aliyundm.IsHost
+	checkHost("/endpoint", cfg.Endpoint, own, "a host of Direct Mail such as dm.aliyuncs.com", opts, report)
 }
 
-// checkHost checks an endpoint that gets a key or codes, if there is one.
-func checkHost(pointer, endpoint string, allowed []string, report *Report) {
+// checkHost checks an endpoint that gets a key or codes, if there is one: its host must
+// be one of the service's own or one that the operator allows.
+func checkHost(pointer, endpoint string, own func(host string) bool, owns string, opts ParseOptions, report *Report) {
 	if endpoint == "" || report.covers(pointer) {
 		return
 	}
@@ -287,10 +289,17 @@ func checkHost(pointer, endpoint string, allowed []string, report *Report) {
 		report.errorf(pointer, "%s", strings.ToUpper(text[:1])+text[1:])
 		return
 	}
-	host := strings.ToLower(u.Hostname())
-	known := strings.HasSuffix(host, ".aliyuncs.com") || host == "localhost" || net.ParseIP(host).IsLoopback()
-	if !known && !slices.ContainsFunc(allowed, func(name string) bool { return strings.EqualFold(name, host) }) {
-		report.errorf(pointer, "Use a host of aliyuncs.com, or one that the operator allows with --allow-endpoint")
+	host := u.Hostname()
+	isAllowed := slices.ContainsFunc(opts.AllowedEndpoints, func(name string) bool {
+		return strings.EqualFold(name, u.Host) || strings.EqualFold(strings.Trim(name, "[]"), host)
+	})
+	isLoopback := host == "localhost" || net.ParseIP(host).IsLoopback()
+	switch {
+	case own(host) || isAllowed || isLoopback && opts.Loopback:
+	case isLoopback:
+		report.errorf(pointer, "Use %s: hosts of this machine need --sandbox, or --allow-endpoint with their name", owns)
+	default:
+		report.errorf(pointer, "Use %s, or one that the operator allows with --allow-endpoint", owns)
 	}
 }
 

@@ -102,9 +102,11 @@ type ParseOptions struct {
 	// credentials leave out. Nil refuses references and credentials, for JSON that does
 	// not come from the operator.
 	Resolve func(kind, name string) (string, error)
-	// AllowedEndpoints are hosts that endpoint may name besides those of
-	// aliyuncs.com and loopback.
+	// AllowedEndpoints are hosts that endpoints may name besides Direct Mail's and
+	// STS's own. One with a port allows only that port.
 	AllowedEndpoints []string
+	// Loopback lets endpoints name this machine.
+	Loopback bool
 }
 
 // Parse reads a connector's JSON. The error is an [*InvalidError] with all that is
@@ -147,7 +149,7 @@ func CheckTree(tree any, opts ParseOptions) (*Config, Report) {
 	readKeys(&cfg, opts.Resolve, &report)
 	checkFields(&cfg, &report)
 	checkCredentials(&cfg, opts, &report)
-	checkEndpoint(&cfg, opts.AllowedEndpoints, &report)
+	checkEndpoint(&cfg, opts, &report)
 	lint(&cfg, builtin, &report)
 	if len(report.Errors) > 0 {
 		return nil, report

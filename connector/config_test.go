@@ -39,7 +39,7 @@ func TestCheckReportsEverythingAtOnce(t *testing.T) {
 		}
 		for _, path := range paths {
 			t.Run(kind+"/"+filepath.Base(path), func(t *testing.T) {
-				cfg, report := connector.Check(read(t, path), connector.ParseOptions{Resolve: resolve})
+				cfg, report := connector.Check(read(t, path), connector.ParseOptions{Resolve: resolve, Loopback: true})
 				if (cfg != nil) != (kind == "good") || (report.Err() == nil) != (kind == "good") {
 					t.Errorf("config is nil: %v; error %v", cfg == nil, report.Err())
 				}
@@ -170,10 +170,69 @@ func TestKeysAreWhatTheyCanBe(t *testing.T) {
 	}
 }
 
-func TestAllowedEndpointsAreAllowed(t *testing.T) {
-	data := read(t, "../testdata/connectors/bad/foreign-endpoint.json")
-	if _, report := connector.Check(data, connector.ParseOptions{AllowedEndpoints: []string{"dm.attacker.example"}}); report.Err() != nil {
-		t.Error(report.Err())
+// Mail goes to Direct Mail's own hosts, or where the operator says.
+func TestEndpointsAreKnownOrAllowed(t *testing.T) {
+	const (
+		good    = ""
+		foreign = "/endpoint: Use a host of Direct Mail such as dm.aliyuncs.com, or one that the operator allows with --allow-endpoint"
+		local   = "/endpoint: Use a host of Direct Mail such as dm.aliyuncs.com: hosts of this machine need --sandbox, or --allow-endpoint with their name"
+		invalid = "/endpoint: Give a valid host, and a valid port if any"
+	)
+	named := connector.ParseOptions{AllowedEndpoints: []string{"DM.Private.example", "dm.ported.example:8443", "127.0.0.1:8025", "[::1]", "localhost"}}
+	loopback := connector.ParseOptions{Loopback: true}
+	tests := []struct {
+		endpoint string
+		opts     connector.ParseOptions
+		want     string
+	}{
+		{"dm.ap-southeast-1.aliyuncs.com", connector.ParseOptions{}, good},
+		{"dm-vpc.us-east-1.aliyuncs.com", connector.ParseOptions{}, good},
+		{"dm-vpc.ap-southeast-2.aliyuncs.com", connector.ParseOptions{}, good},
+		{"https://DM.Aliyuncs.COM:443/", connector.ParseOptions{}, good},
+		{"bucket.oss-cn-hangzhou.aliyuncs.com", connector.ParseOptions{}, foreign},
+		{"1234.cn-hangzhou.fc.aliyuncs.com", loopback, foreign},
+		{"dm.cn-mars.aliyuncs.com", connector.ParseOptions{}, foreign},
+		{"x.dm.aliyuncs.com", connector.ParseOptions{}, foreign},
+		{"dm.aliyuncs.com.evil.example", connector.ParseOptions{}, foreign},
+		{"sts.aliyuncs.com", connector.ParseOptions{}, foreign},
+		{"dm.aliyuncs.com.", connector.ParseOptions{}, invalid},
+		{"https://dm.aliyuncs.com@evil.example", connector.ParseOptions{}, "/endpoint: Remove the user name and password"},
+		{"http://127.0.0.1:8025", connector.ParseOptions{}, local},
+		{"https://127.9.9.9", connector.ParseOptions{}, local},
+		{"http://LOCALHOST", connector.ParseOptions{}, local},
+		{"http://[::1]:1", connector.ParseOptions{}, local},
+		{"http://[0:0:0:0:0:0:0:1]", connector.ParseOptions{}, local},
+		{"http://[::ffff:127.0.0.1]", connector.ParseOptions{}, local},
+		{"http://127.0.0.1:8025", loopback, good},
+		{"http://[::ffff:127.0.0.1]", loopback, good},
+		{"localhost.", loopback, invalid},
+		{"https://127.1", loopback, foreign},
+		{"https://2130706433", loopback, foreign},
+		{"https://0x7f000001", loopback, foreign},
+		{"https://0.0.0.0", loopback, foreign},
+		{"https://[::]", loopback, foreign},
+		{"https://100.100.100.200", loopback, foreign},
+		{"https://dm.private.EXAMPLE:8443", named, good},
+		{"https://x.dm.private.example", named, foreign},
+		{"https://dm.ported.example:8443", named, good},
+		{"https://dm.ported.example", named, foreign},
+		{"http://127.0.0.1:8025", named, good},
+		{"http://127.0.0.1:80", named, local},
+		{"http://[::1]:8025", named, good},
+		{"http://localhost:1", named, good},
+	}
+	for _, tt := range tests {
+		t.Run(tt.endpoint, func(t *testing.T) {
+			data := `{"accessKeyId":"k","accessKeySecret":"s","accountName":"noreply@mail.example.com","templates":"builtin","endpoint":"` + tt.endpoint + `"}`
+			_, report := connector.Check([]byte(data), tt.opts)
+			got := ""
+			if report.Err() != nil {
+				got = report.Err().Error()
+			}
+			if got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
 	}
 }
 

@@ -21,7 +21,7 @@ func Example() {
 		"accessKeyId": "LTAI5tExample", "accessKeySecret": "example-secret",
 		"accountName": "noreply@mail.example.com", "templates": "builtin",
 		"endpoint": "`+server.URL+`"
-	}`), connector.ParseOptions{})
+	}`), connector.ParseOptions{Loopback: true})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -48,7 +48,7 @@ func ExampleParse() {
 		"accessKeyId": "LTAI5tExample",
 		"accountName": "mail.example.com",
 		"templates": "builtin"
-	}`), connector.ParseOptions{})
+	}`), connector.ParseOptions{Loopback: true})
 	if invalid, ok := errors.AsType[*connector.InvalidError](err); ok {
 		for _, problem := range invalid.Problems {
 			fmt.Println(problem.Pointer)
@@ -63,7 +63,7 @@ func ExampleCheck() {
 	_, report := connector.Check([]byte(`{
 		"accessKeyId": "LTAI5tExample", "accessKeySecret": "example-secret", "regionId": "ap-southeast-2",
 		"accountName": "noreply@mail.example.com", "templates": "builtin"
-	}`), connector.ParseOptions{})
+	}`), connector.ParseOptions{Loopback: true})
 	for _, warning := range report.Warnings {
 		fmt.Println(warning.Pointer)
 	}
@@ -74,7 +74,7 @@ func ExampleConnector_Compose() {
 	cfg, err := connector.Parse([]byte(`{
 		"accessKeyId": "LTAI5tExample", "accessKeySecret": "example-secret",
 		"accountName": "noreply@mail.example.com", "templates": "builtin"
-	}`), connector.ParseOptions{})
+	}`), connector.ParseOptions{Loopback: true})
 	if err != nil {
 		fmt.Println(err)
 		return

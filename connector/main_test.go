@@ -44,7 +44,7 @@ func golden(t *testing.T, path, got string) {
 
 func parse(t *testing.T, data []byte) *connector.Config {
 	t.Helper()
-	cfg, report := connector.Check(data, connector.ParseOptions{Resolve: resolve})
+	cfg, report := connector.Check(data, connector.ParseOptions{Resolve: resolve, Loopback: true})
 	if err := report.Err(); err != nil {
 		t.Fatal(err)
 	}

@@ -91,6 +91,31 @@ func TestRoleIsCompletedFromTheEnvironment(t *testing.T) {
 	}
 }
 
+// The identity provider's token goes to STS's own hosts, or where the operator says.
+func TestSTSEndpointsAreKnownOrAllowed(t *testing.T) {
+	resolve := func(_, name string) (string, error) {
+		return map[string]string{"ALIBABA_CLOUD_STS_REGION": "cn-mars"}[name], nil
+	}
+	for endpoint, ok := range map[string]bool{
+		"sts.aliyuncs.com": true, "sts.ap-southeast-3.aliyuncs.com": true, "https://sts-vpc.cn-hangzhou.aliyuncs.com": true,
+		"": false, "sts-vpc.aliyuncs.com": false, "sts.oss-cn-hangzhou.aliyuncs.com": false, "x.sts.cn-hangzhou.aliyuncs.com": false,
+		"sts.cn-hangzhou.aliyuncs.com.evil.example": false, "dm.aliyuncs.com": false, "aliyuncs.com": false, "sts.private.example": true,
+		"http://127.0.0.1": true,
+	} {
+		t.Run(endpoint, func(t *testing.T) {
+			data := `{"accountName":"noreply@mail.example.com","templates":"builtin","credentials":{"type":"oidc_role_arn","roleArn":"acs:ram::1:role/mail",
+				"oidcProviderArn":"acs:ram::1:oidc-provider/ack","oidcTokenFile":"/token","stsEndpoint":"` + endpoint + `"}}`
+			_, report := connector.Check([]byte(data), connector.ParseOptions{Resolve: resolve, Loopback: true, AllowedEndpoints: []string{"sts.private.example"}})
+			if len(report.Errors) == 0 != ok {
+				t.Error(report.Err())
+			}
+			if !ok && !strings.HasPrefix(report.Err().Error(), "/credentials/stsEndpoint: Use a host of STS such as sts.cn-hangzhou.aliyuncs.com, or") {
+				t.Error(report.Err())
+			}
+		})
+	}
+}
+
 func TestRoleIsRefusedWithoutAnEnvironment(t *testing.T) {
 	_, report := connector.Check(read(t, "../testdata/connectors/good/role-ecs.json"), connector.ParseOptions{})
 	if len(report.Errors) != 1 || report.Errors[0].Pointer != "/credentials" || !strings.Contains(report.Errors[0].Detail, "only be used in connector files") {

@@ -143,7 +143,7 @@ func (s *service) wire(ctx context.Context) error {
 	})
 	s.messages = delivery.New(delivery.Options{Store: s.metrics.Store(s.state), Volatile: volatile, Log: s.log, Observe: s.metrics.Observe, Tracer: s.tracing.Tracer()})
 	options := registry.Options{
-		Path: s.opts.connectors, Resolve: resolve, AllowedEndpoints: s.opts.allowEndpoints,
+		Path: s.opts.connectors, Resolve: resolve, AllowedEndpoints: s.opts.allowEndpoints, Loopback: s.opts.sandbox,
 		ReservedIDs: []string{httpapi.FactoryID}, Volatile: volatile,
 		Store: s.state, NewSender: newSender, Apply: s.apply, Log: s.log,
 	}

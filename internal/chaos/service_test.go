@@ -98,7 +98,7 @@ func start(t *testing.T, l launch) *service {
 func begin(t *testing.T, l launch) *service {
 	t.Helper()
 	s := &service{log: new(output), first: make(chan string, 1), ended: make(chan struct{})}
-	s.cmd = exec.Command(program(), append([]string{"serve", "--listen", "127.0.0.1:0"}, l.args...)...)
+	s.cmd = exec.Command(program(), append([]string{"serve", "--listen", "127.0.0.1:0", "--allow-endpoint", "127.0.0.1"}, l.args...)...)
 	s.cmd.Dir = t.TempDir()
 	s.cmd.Env = append([]string{
 		"DMCONNECTOR_SEND_TOKEN=" + sendToken, "DMCONNECTOR_ADMIN_TOKEN=" + adminToken, "GORACE=halt_on_error=0",

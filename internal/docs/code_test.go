@@ -88,7 +88,7 @@ func checkConnector(text string) error {
 	if !slices.ContainsFunc([]string{"accessKeySecret", "credentials", "accountName", "templates"}, isConnectors) {
 		return nil
 	}
-	_, err := connector.Parse([]byte(text), connector.ParseOptions{Strict: true, Resolve: anyValue})
+	_, err := connector.Parse([]byte(text), connector.ParseOptions{Strict: true, Resolve: anyValue, Loopback: true})
 	return err
 }
 

@@ -85,7 +85,7 @@ func TestTestOfAStoredConnectorTakesItsMask(t *testing.T) {
 	if got := s.do("POST", testRoute, adminToken, test); got.code(t) != "invalid_config" || got.pointers(t) != "/config/accessKeySecret" {
 		t.Errorf("for no stored one: %d %s", got.status, got.body)
 	}
-	elsewhere := strings.Replace(test, `"accessKeyId"`, `"endpoint":"http://127.0.0.1:1","accessKeyId"`, 1)
+	elsewhere := strings.Replace(test, `"accessKeyId"`, `"endpoint":"dm-vpc.cn-hangzhou.aliyuncs.com","accessKeyId"`, 1)
 	if got := s.do("POST", "/api/connectors/mine/test", adminToken, elsewhere); got.code(t) != "invalid_config" || got.pointers(t) != "/config/accessKeySecret" {
 		t.Errorf("to another endpoint: %d %s", got.status, got.body)
 	}

@@ -66,7 +66,7 @@ func (d *Draft) Connector(config, emailTemplates string) (c *connector.Connector
 	}
 	// References are looked up by the service, not here.
 	resolve := func(string, string) (string, error) { return "reference", nil }
-	cfg, report := connector.Check(data, connector.ParseOptions{Resolve: resolve})
+	cfg, report := connector.Check(data, connector.ParseOptions{Resolve: resolve, Loopback: true})
 	lines := func(problems []connector.Problem, prefix string) (list []string) {
 		for _, p := range problems {
 			file := config

@@ -144,7 +144,7 @@ func TestMaskIsForTheSameKeyAndEndpoint(t *testing.T) {
 	masked := func(more ...string) string {
 		return strings.Replace(connectorJSON("A", more...), secret, "***", 1)
 	}
-	const host = `"endpoint": "https://dm.vpc.aliyuncs.com"`
+	const host = `"endpoint": "https://dm-vpc.cn-hangzhou.aliyuncs.com"`
 	tests := map[string]struct {
 		before, config string
 		pointers       string
@@ -154,7 +154,7 @@ func TestMaskIsForTheSameKeyAndEndpoint(t *testing.T) {
 		"an empty endpoint":    {connectorJSON("A"), masked(`"endpoint": ""`), ""},
 		"another key":          {connectorJSON("A"), strings.Replace(masked(), "LTAI5tExample", "LTAI5tOther", 1), "/accessKeySecret"},
 		"another endpoint":     {connectorJSON("A"), masked(host), "/accessKeySecret"},
-		"a loopback endpoint":  {connectorJSON("A"), masked(`"endpoint": "http://127.0.0.1:1"`), "/accessKeySecret"},
+		"a loopback endpoint":  {connectorJSON("A"), masked(`"endpoint": "http://127.0.0.1:1"`), "/endpoint /accessKeySecret"},
 		"no endpoint any more": {connectorJSON("A", host), masked(), "/accessKeySecret"},
 		"a token":              {connectorJSON("A", `"securityToken": "sts"`), strings.Replace(masked(`"securityToken": "***"`), "LTAI5tExample", "LTAI5tOther", 1), "/accessKeySecret /securityToken"},
 		"a token not there":    {connectorJSON("A"), masked(`"securityToken": "***"`), "/securityToken"},

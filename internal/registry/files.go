@@ -55,6 +55,7 @@ func (f *File) parse(read func() (string, error), parse connector.ParseOptions, 
 		f.Report.Errors = []connector.Problem{{Detail: "cannot be read: " + err.Error()}}
 		return err
 	}
+	parse.Loopback = true // the file is the operator's
 	if resolve != nil {
 		parse.Resolve = func(kind, name string) (string, error) {
 			return f.take(func() (string, error) { return resolve(filepath.Dir(f.Path), kind, name) })

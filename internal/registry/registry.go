@@ -31,6 +31,9 @@ type Options struct {
 	// Resolve looks up ${env:NAME} and ${file:PATH} in files.
 	Resolve          Resolver
 	AllowedEndpoints []string
+	// Loopback lets endpoints of stored connectors name this machine. Those in files may
+	// anyway.
+	Loopback bool
 	// ReservedIDs are ids that no connector may have, such as a factory's.
 	ReservedIDs []string
 	// Volatile means that the state is lost when the program ends, so that no
@@ -199,7 +202,7 @@ func (r *Registry) SharedTemplates() []connector.EmailTemplate {
 }
 
 func (r *Registry) parseOptions() connector.ParseOptions {
-	return connector.ParseOptions{AllowedEndpoints: r.opts.AllowedEndpoints}
+	return connector.ParseOptions{AllowedEndpoints: r.opts.AllowedEndpoints, Loopback: r.opts.Loopback}
 }
 
 // load prepares a connector for sending. If its config says the same as the former
