@@ -17,6 +17,7 @@ import (
 
 	"dmconnector/aliyundm"
 	"dmconnector/internal/plaintext"
+	"dmconnector/internal/words"
 )
 
 const (
@@ -187,7 +188,7 @@ func checkFields(cfg *Config, report *Report) {
 		case "max":
 			report.errorf(pointer, "Shorten it to %s characters: it has %d", field.Param(), utf8.RuneCountInString(value))
 		case "oneof":
-			report.errorf(pointer, "Use one of: %s", strings.ReplaceAll(field.Param(), " ", ", "))
+			oneOf(pointer, value, strings.Fields(field.Param()), report)
 		default:
 			report.errorf(pointer, "%s", fieldRules[tag](value))
 		}
@@ -242,6 +243,11 @@ func countPlaceholders(t Template) int {
 	return n
 }
 
+// oneOf reports a word that is none of the known ones.
+func oneOf(pointer, word string, known []string, report *Report) {
+	report.errorf(pointer, "Use one of: %s%s", strings.Join(known, ", "), words.DidYouMean(word, known))
+}
+
 // pointerOf turns validator's "Config.templates[0].subject" into a JSON pointer.
 func pointerOf(namespace string) string {
 	_, path, _ := strings.Cut(namespace, ".")
@@ -269,12 +275,12 @@ func checkEndpoint(cfg *Config, opts ParseOptions, report *Report) {
 	case known && region.Closed:
 		report.warnf("/regionId", "Use one of %s: %s is closed, Direct Mail no longer takes mail there", regions, id)
 	case !known && cfg.Endpoint == "":
-		report.errorf("/regionId", "Use one of %s, or enter the endpoint as well: it is not a region of Direct Mail", regions)
+		report.errorf("/regionId", "Use one of %s, or enter the endpoint as well: it is not a region of Direct Mail%s", regions, words.DidYouMean(id, open))
 	case !known:
 		report.warnf("/regionId", "is not a known region of Direct Mail; mail goes to the endpoint")
 	}
 	own := aliyundm.IsHost
-	checkHost("/endpoint", cfg.Endpoint, own, "a host of Direct Mail such as dm.aliyuncs.com", opts, report)
+	checkHost("/endpoint", cfg.Endpoint, own, "Direct Mail such as dm.aliyuncs.com", opts, report)
 }
 
 // checkHost checks an endpoint that gets a key or codes, if there is one: its host must
@@ -297,9 +303,9 @@ func checkHost(pointer, endpoint string, own func(host string) bool, owns string
 	switch {
 	case own(host) || isAllowed || isLoopback && opts.Loopback:
 	case isLoopback:
-		report.errorf(pointer, "Use %s: hosts of this machine need --sandbox, or --allow-endpoint with their name", owns)
+		report.errorf(pointer, "Use a host of %s: hosts of this machine need --sandbox, or --allow-endpoint with their name", owns)
 	default:
-		report.errorf(pointer, "Use %s, or one that the operator allows with --allow-endpoint", owns)
+		report.errorf(pointer, "Use a host of %s, or one that the operator allows with --allow-endpoint", owns)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"dmconnector/aliyundm"
 	"dmconnector/internal/strictjson"
+	"dmconnector/internal/words"
 	"dmconnector/templates"
 )
 
@@ -76,7 +77,7 @@ type Rate struct {
 func ParseRate(s string) (Rate, error) {
 	count, per, ok := strings.Cut(s, "/")
 	n, err := strconv.Atoi(count)
-	d, derr := time.ParseDuration(per)
+	d, derr := words.Duration(per)
 	if !ok || err != nil || derr != nil || n < 1 || n > 1_000_000 || d < time.Second || d > 24*time.Hour {
 		return Rate{}, fmt.Errorf("%q is not a rate such as 10/10m", s)
 	}
@@ -86,7 +87,7 @@ func ParseRate(s string) (Rate, error) {
 // ParseLifetime reads how long a code is valid, one minute to 24 hours, such as
 // "10m".
 func ParseLifetime(s string) (time.Duration, error) {
-	d, err := time.ParseDuration(s)
+	d, err := words.Duration(s)
 	if err != nil || d < time.Minute || d > 24*time.Hour {
 		return 0, fmt.Errorf("%q is not a time from 1m to 24h", s)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/text/language"
 
+	"dmconnector/internal/words"
 	"dmconnector/templates"
 )
 
@@ -93,7 +94,7 @@ func lintUsageType(pointer, usageType string, report *Report) {
 	if usageType == "" || slices.Contains(UsageTypes(), usageType) {
 		return
 	}
-	if near := nearest(usageType, UsageTypes()); near != "" {
+	if near := words.Nearest(usageType, UsageTypes()); near != "" {
 		report.warnf(pointer, "is not a usage type that Logto sends; did you mean %q?", near)
 	}
 }
@@ -135,7 +136,7 @@ func lintVariables(pointer, usageType string, uses []templates.Use, report *Repo
 			continue
 		}
 		hint := "it may send " + strings.Join(u.Variables, ", ")
-		if near := nearest(use.Variable, known); near != "" {
+		if near := words.Nearest(use.Variable, known); near != "" {
 			hint = "did you mean {{" + near + "}}?"
 		} else if use.Asks || slices.ContainsFunc(strings.Fields(use.Under), func(asked string) bool { return !u.MayHave(asked) }) {
 			continue // it is never shown

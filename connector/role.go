@@ -75,7 +75,7 @@ func checkCredentials(cfg *Config, opts ParseOptions, report *Report) {
 	}
 	if types := []string{ECSRole, OIDCRole}; !slices.Contains(types, role.Type) {
 		if !report.covers("/credentials/type") {
-			report.errorf("/credentials/type", "Use one of: %s", strings.Join(types, ", "))
+			oneOf("/credentials/type", role.Type, types, report)
 		}
 		return
 	}
@@ -102,7 +102,7 @@ func checkCredentials(cfg *Config, opts ParseOptions, report *Report) {
 		}
 		role.STSEndpoint = cmp.Or(role.STSEndpoint, host+region+".aliyuncs.com")
 	}
-	checkHost("/credentials/stsEndpoint", role.STSEndpoint, aliyundm.IsSTSHost, "a host of STS such as sts.cn-hangzhou.aliyuncs.com", opts, report)
+	checkHost("/credentials/stsEndpoint", role.STSEndpoint, aliyundm.IsSTSHost, "STS such as sts.cn-hangzhou.aliyuncs.com", opts, report)
 }
 
 // check fills in the member's default, and reports what is wrong with it.

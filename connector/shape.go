@@ -7,6 +7,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"dmconnector/internal/words"
 )
 
 // A shape fills a Go value from decoded JSON and reports what does not fit.
@@ -62,10 +64,7 @@ func (s shape) object(v reflect.Value, object map[string]any, pointer string) {
 		if slices.Contains(known, key) || pointer == "" && key == "$schema" { // which editors put there
 			continue
 		}
-		detail := "is not a key of a connector and has no effect"
-		if near := nearest(key, known); near != "" {
-			detail += fmt.Sprintf("; did you mean %q?", near)
-		}
+		detail := "is not a key of a connector and has no effect" + words.DidYouMean(key, known)
 		if s.strict {
 			s.report.errorf(child(pointer, key), "%s", detail)
 		} else {
@@ -103,39 +102,4 @@ func jsonType(v any) string {
 func jsonName(field reflect.StructField) string {
 	name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 	return name
-}
-
-// nearest returns the known word that key was probably meant to be, or "".
-func nearest(key string, known []string) string {
-	best, least := "", 3 // three slips and more are another word
-	for _, word := range known {
-		if max(len(key), len(word))-min(len(key), len(word)) >= least {
-			continue
-		}
-		if d := slips(strings.ToLower(key), strings.ToLower(word)); d < least && d < len(word)/2 {
-			best, least = word, d
-		}
-	}
-	return best
-}
-
-// slips counts the letters to insert, delete or replace to make b from a.
-func slips(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			replaced := diagonal
-			if a[i] != b[j] {
-				replaced++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(replaced, row[j]+1, diagonal+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -24,6 +24,7 @@ export const sentences: [RegExp, string, string][] = [
   [/^Shorten it to (\d+) characters: it has (\d+)$/, "请缩短至 $1 个字符以内（现有 $2 个）", "$1 文字以内に短縮してください（現在 $2 文字）"],
   [/^Shorten it to (\d+) characters besides its variables: it has (\d+)$/, "请将变量以外的部分缩短至 $1 个字符以内（现有 $2 个）", "変数を除いて $1 文字以内に短縮してください（現在 $2 文字）"],
   [/^Shorten it to (\d+) bytes: it has (\d+)$/, "请缩短至 $1 字节以内（现有 $2 字节）", "$1 バイト以内に短縮してください（現在 $2 バイト）"],
+  [/^Use one of: (.*); did you mean "(.+)"\?$/, "请用以下之一：$1。是否想写 $2？", "次のいずれかにしてください：$1。$2 のことですか？"],
   [/^Use one of: (.*)$/, "请用以下之一：$1", "次のいずれかにしてください：$1"],
   [/^Use one of (.*), or enter the endpoint as well: .*$/, "不是邮件推送的地域：请用 $1 之一，或同时填写接入点", "Direct Mail のリージョンではありません。$1 のいずれかにするか、エンドポイントも指定してください"],
   [/^Use one of (.*): (\S+) is closed, .*$/, "$2 已关闭，请用 $1 之一", "$2 は閉鎖されました。$1 のいずれかにしてください"],
