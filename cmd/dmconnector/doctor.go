@@ -63,9 +63,9 @@ usage or an unreadable file.`,
 			return err
 		},
 	}
-	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print the report as JSON")
-	cmd.Flags().StringSliceVar(&allow, "allow-endpoint", nil, "additional `hosts` for a connector's endpoint, besides aliyuncs.com and loopback")
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError{suggestFlag(cmd, err)} })
+	boolVar(cmd.Flags(), &asJSON, "json", "print the report as JSON")
+	endpointsVar(cmd.Flags(), &allow, "")
 	return cmd
 }
 

@@ -22,9 +22,9 @@ func readConnector(path string, opts connector.ParseOptions) (registry.File, err
 // resolve looks up a reference of a connector's file.
 func resolve(folder, kind, name string) (string, error) {
 	if kind == "env" {
-		value, ok := os.LookupEnv(name)
-		if !ok {
-			return "", fmt.Errorf("the environment variable %s is not set", name)
+		value := os.Getenv(name)
+		if value == "" {
+			return "", fmt.Errorf("the environment variable %s is not set, or empty", name)
 		}
 		return value, nil
 	}

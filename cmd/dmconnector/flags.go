@@ -12,7 +12,6 @@ import (
 	"golang.org/x/text/language"
 
 	"dmconnector/aliyundm"
-	"dmconnector/connector"
 	"dmconnector/internal/words"
 )
 
@@ -89,7 +88,7 @@ func listVar(flags *pflag.FlagSet, target *[]string, name, usage string, parse f
 
 // endpointsVar adds --allow-endpoint.
 func endpointsVar(flags *pflag.FlagSet, target *[]string, more string) {
-	usage := "additional `hosts` that an endpoint may name, such as dm.example.com or 127.0.0.1:8025, besides those of Direct Mail and STS" + more + "; no patterns"
+	usage := "additional `hosts` that an endpoint may name besides Direct Mail's and STS's own, such as dm.example.com or 127.0.0.1:8025; no patterns" + more
 	listVar(flags, target, "allow-endpoint", usage, func(text string) (string, error) {
 		u, err := aliyundm.ParseEndpoint(text)
 		if err != nil {
@@ -109,20 +108,6 @@ func languageTag(text string) (string, error) {
 
 func languageVar(flags *pflag.FlagSet, target *string, name, value, usage string) {
 	parsedVar(flags, target, "string", name, value, usage, languageTag)
-}
-
-// checkUsageType returns an error for a usage type that neither Logto sends nor a
-// template is for: a misspelt one would be sent with Generic's template.
-func checkUsageType(usageType string, cfg *connector.Config) error {
-	known := connector.UsageTypes()
-	for _, t := range cfg.Templates {
-		known = append(known, t.UsageType)
-	}
-	if _, ok := connector.FindUsageType(usageType); ok || slices.Contains(known, usageType) {
-		return nil
-	}
-	return fmt.Errorf("--type %q: no template is for it and Logto does not send it; use one of %s%s",
-		usageType, strings.Join(connector.UsageTypes(), ", "), words.DidYouMean(usageType, known))
 }
 
 // suggestFlag adds the flag that was probably meant to the error about an unknown one.

@@ -45,8 +45,8 @@ serve.`,
 	flags := cmd.Flags()
 	flags.StringVar(&listen, "listen", "127.0.0.1:8080", "--listen `address` of serve")
 	flags.StringVar(&tlsCert, "tls-cert", "", "--tls-cert `file` of serve; if set, use HTTPS")
-	flags.BoolVar(&ready, "ready", false, "check that it can send, not only that it is alive")
-	flags.DurationVar(&timeout, "timeout", 5*time.Second, "`duration` to wait for an answer")
+	boolVar(flags, &ready, "ready", "check that it can send, not only that it is alive")
+	durationVar(flags, &timeout, "timeout", "5s", "`duration` to wait for an answer")
 	return cmd
 }
 

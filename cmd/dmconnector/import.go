@@ -20,6 +20,7 @@ type importFlags struct {
 	languages                        []string
 	templates, escape, against       string
 	format, out                      string
+	allow                            []string
 }
 
 func newImport() *cobra.Command {
@@ -42,25 +43,19 @@ The exit status is 1 if a recipient would see a difference.`,
 	}
 	flag := cmd.Flags()
 	flag.StringVar(&flags.emailTemplates, "email-templates", "", "`file` with Logto's email templates")
-	flag.StringVar(&flags.fallbackLanguage, "fallback-language", "en", "`tag` of the sign-in experience's default language")
-	flag.StringSliceVar(&flags.languages, "languages", nil, "comma-separated language `tags` to compare (default: those of Logto's sign-in page and of the templates)")
-	flag.StringVar(&flags.templates, "templates", "folded", "`where` the email templates go: folded into the connector, or shared (left to /api/email-templates)")
-	flag.StringVar(&flags.escape, "escape", "", "`how` values go into HTML: html (escaped, the default) or none (unescaped, as in Logto)")
+	languageVar(flag, &flags.fallbackLanguage, "fallback-language", "en", "`tag` of the sign-in experience's default language")
+	listVar(flag, &flags.languages, "languages", "comma-separated language `tags` to compare (default: those of Logto's sign-in page and of the templates)", languageTag)
+	wordVar(flag, &flags.templates, "templates", "folded", "`where` the email templates go: folded into the connector, or shared (left to /api/email-templates)", "folded", "shared")
+	wordVar(flag, &flags.escape, "escape", "", "`how` values go into HTML: html (escaped, the default) or none (unescaped, as in Logto)", "html", "none")
 	flag.StringVar(&flags.against, "against", "", "compare with the connector in this `file` instead of the imported one")
-	flag.StringVar(&flags.format, "format", "text", "`format` of the output: text or json")
+	formatVar(flag, &flags.format)
+	endpointsVar(flag, &flags.allow, "")
 	flag.StringVar(&flags.out, "out", "", "write the connector to a new `file` with mode 0600; - prints it with the secret masked instead of the report")
 	return cmd
 }
 
 func (f *importFlags) run(cmd *cobra.Command, path string) error {
-	switch {
-	case f.templates != "folded" && f.templates != "shared":
-		return fmt.Errorf("--templates %q is not folded or shared", f.templates)
-	case f.escape != "" && f.escape != "html" && f.escape != "none":
-		return fmt.Errorf("--escape %q is not html or none", f.escape)
-	case f.format != "text" && f.format != "json":
-		return fmt.Errorf("--format %q is not text or json", f.format)
-	case f.against != "" && f.out != "":
+	if f.against != "" && f.out != "" {
 		return errors.New("use --against or --out, not both: --out writes the connector that import makes, --against compares with another one")
 	}
 	logto := &migrate.Logto{FallbackLanguage: f.fallbackLanguage}
@@ -83,7 +78,7 @@ func (f *importFlags) run(cmd *cobra.Command, path string) error {
 	here, warnings, err := draft.Connector(path, f.emailTemplates)
 	if f.against != "" {
 		var cfg *connector.Config
-		if cfg, err = readValid(cmd, f.against, nil); err == nil {
+		if cfg, err = readValid(cmd, f.against, f.allow); err == nil {
 			here, warnings = connector.New(cfg, draft.Shared...), nil
 		}
 	}

@@ -100,13 +100,10 @@ func secretKeys(state store.Address, folder string) ([][]byte, error) {
 // environmentKeys returns the keys in the environment, or nil.
 func environmentKeys() ([][]byte, error) {
 	text, ok, err := lookUp(keyVariable, true)
-	if err == nil && !ok {
-		return nil, nil
+	if err != nil || !ok {
+		return nil, err
 	}
-	var keys [][]byte
-	if err == nil {
-		keys, err = seal.ParseKeys(text)
-	}
+	keys, err := seal.ParseKeys(text)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", keyVariable, err)
 	}

@@ -1,11 +1,11 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"log/slog"
 
 	"dmconnector/internal/tracing"
+	"dmconnector/internal/words"
 )
 
 // newLog writes JSON lines, at level info and above.
@@ -15,10 +15,13 @@ func newLeveledLog(w io.Writer, level *slog.LevelVar) *slog.Logger {
 	return slog.New(tracing.Logged(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})))
 }
 
-func parseLevel(name string) (slog.Level, error) {
-	level, ok := map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}[name]
-	if !ok {
-		return level, fmt.Errorf("--log-level %q is not debug, info, warn or error", name)
+// parseLevel reads a level in any case.
+func parseLevel(text string) (slog.Level, error) {
+	name, err := words.Level(text)
+	if err != nil {
+		return 0, err
 	}
-	return level, nil
+	var level slog.Level
+	err = level.UnmarshalText([]byte(name))
+	return level, err
 }

@@ -45,6 +45,7 @@ Try it without an Aliyun account:  dmconnector serve --sandbox`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
+	root.SetFlagErrorFunc(suggestFlag)
 	root.AddCommand(
 		newServe(), newValidate(), newPreview(), newSendTest(), newDoctor(), newImport(),
 		newSandbox(), newTemplates(), newSchema(), newToken(), newState(), newVersion(),

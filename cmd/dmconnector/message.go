@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -11,6 +12,7 @@ import (
 	"dmconnector/connector"
 	"dmconnector/internal/plaintext"
 	"dmconnector/internal/strictjson"
+	"dmconnector/internal/words"
 )
 
 // messageFlags describe a message on the command line.
@@ -20,14 +22,17 @@ type messageFlags struct {
 
 func (m *messageFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&m.usageType, "type", connector.Generic, "usage `type`: "+strings.Join(connector.UsageTypes(), ", "))
-	flags.StringVar(&m.locale, "locale", "", "recipient's language `tag`, such as zh-CN")
-	flags.StringVar(&m.uiLocales, "ui-locales", "", "more language `tags`, separated by spaces")
+	languageVar(flags, &m.locale, "locale", "", "recipient's language `tag`, such as zh-CN")
+	parsedVar(flags, &m.uiLocales, "string", "ui-locales", "", "more language `tags`, separated by spaces", languageTags)
 	flags.StringVar(&m.payload, "payload", "", "variables as a JSON `object`, or @FILE; they override sample values")
 }
 
-// message is what Logto would send: sample values of the usage type, overridden by the
-// flags.
-func (m *messageFlags) message() (connector.Message, error) {
+// message is what Logto would send through a connector: sample values of the usage type,
+// overridden by the flags.
+func (m *messageFlags) message(cfg *connector.Config) (connector.Message, error) {
+	if err := checkUsageType(m.usageType, cfg); err != nil {
+		return connector.Message{}, err
+	}
 	message := connector.SampleMessage(m.usageType)
 	if m.payload != "" {
 		payload, err := readPayload(m.payload)
@@ -43,6 +48,29 @@ func (m *messageFlags) message() (connector.Message, error) {
 		message.Payload["uiLocales"] = m.uiLocales
 	}
 	return message, nil
+}
+
+// checkUsageType returns an error for a usage type that neither Logto sends nor a
+// template is for: a misspelt one would be sent with Generic's template.
+func checkUsageType(usageType string, cfg *connector.Config) error {
+	known := connector.UsageTypes()
+	for _, t := range cfg.Templates {
+		known = append(known, t.UsageType)
+	}
+	if _, ok := connector.FindUsageType(usageType); ok || slices.Contains(known, usageType) {
+		return nil
+	}
+	return fmt.Errorf("--type %q: use %s, or a type that the connector has a template for%s",
+		usageType, strings.Join(connector.UsageTypes(), ", "), words.DidYouMean(usageType, known))
+}
+
+func languageTags(text string) (string, error) {
+	for tag := range strings.FieldsSeq(text) {
+		if _, err := languageTag(tag); err != nil {
+			return "", err
+		}
+	}
+	return text, nil
 }
 
 func readPayload(text string) (map[string]any, error) {

@@ -22,6 +22,7 @@ func newPreview() *cobra.Command {
 		flags  messageFlags
 		open   bool
 		format string
+		allow  []string
 	)
 	cmd := &cobra.Command{
 		Use:   "preview FILE",
@@ -32,11 +33,11 @@ payload, and why this template was chosen. It sends nothing.`,
   dmconnector preview connector.json --type OrganizationInvitation --payload '{"inviter":null}' --open`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := readValid(cmd, args[0], nil)
+			cfg, err := readValid(cmd, args[0], allow)
 			if err != nil {
 				return err
 			}
-			message, err := flags.message()
+			message, err := flags.message(cfg)
 			if err != nil {
 				return err
 			}
@@ -49,17 +50,16 @@ payload, and why this template was chosen. It sends nothing.`,
 				return openMail(cmd, mail)
 			case format == "json":
 				return printJSON(cmd.OutOrStdout(), previewed{mail.Subject, mail.HTMLBody, mail.TextBody, mail.FromAlias, mail.ReplyAddress, trace})
-			case format == "text":
+			default:
 				printMail(cmd.OutOrStdout(), mail, trace)
 				return nil
-			default:
-				return fmt.Errorf("--format %q is not text or json", format)
 			}
 		},
 	}
 	flags.register(cmd.Flags())
-	cmd.Flags().BoolVar(&open, "open", false, "write the body to an HTML file and open it in a browser")
-	cmd.Flags().StringVar(&format, "format", "text", "`format` of the output: text or json")
+	boolVar(cmd.Flags(), &open, "open", "write the body to an HTML file and open it in a browser")
+	formatVar(cmd.Flags(), &format)
+	endpointsVar(cmd.Flags(), &allow, "")
 	return cmd
 }
 

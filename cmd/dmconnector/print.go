@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
-	"strings"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"dmconnector"
+	"dmconnector/connector"
+	"dmconnector/internal/words"
 	"dmconnector/templates"
 )
 
@@ -36,7 +38,7 @@ JSON. A connector with "templates": "builtin" uses all of them.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var chosen []templates.Source
 			for _, source := range templates.Builtin() {
-				if wanted(languages, source.LanguageTag) && wanted(types, source.UsageType) {
+				if (languages == nil || slices.Contains(languages, source.LanguageTag)) && (types == nil || slices.Contains(types, source.UsageType)) {
 					chosen = append(chosen, source)
 				}
 			}
@@ -46,19 +48,19 @@ JSON. A connector with "templates": "builtin" uses all of them.`,
 			return printJSON(cmd.OutOrStdout(), chosen)
 		},
 	}
-	cmd.Flags().StringSliceVar(&languages, "language", nil, "only these comma-separated `languages`, such as en,zh-CN")
-	cmd.Flags().StringSliceVar(&types, "type", nil, "only these comma-separated usage `types`, such as SignIn,Register")
+	listVar(cmd.Flags(), &languages, "language", "only these comma-separated `languages`, such as en,zh-CN", builtinLanguage)
+	wordsVar(cmd.Flags(), &types, "type", "only these comma-separated usage `types`, such as SignIn,Register", connector.UsageTypes()...)
 	return cmd
 }
 
-// wanted reports whether the list has the value, or is empty.
-func wanted(list []string, value string) bool {
-	for _, item := range list {
-		if strings.EqualFold(item, value) {
-			return true
+func builtinLanguage(text string) (string, error) {
+	var known []string
+	for _, source := range templates.Builtin() {
+		if !slices.Contains(known, source.LanguageTag) {
+			known = append(known, source.LanguageTag)
 		}
 	}
-	return len(list) == 0
+	return words.Choose(text, known...)
 }
 
 func newVersion() *cobra.Command {

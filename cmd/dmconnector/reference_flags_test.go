@@ -49,7 +49,7 @@ func defaultOf(f *pflag.Flag) string {
 	case "", "[]", "false":
 		return ""
 	default:
-		return " (default: " + asCode(strings.Replace(f.DefValue, "h0m0s", "h", 1)) + ")"
+		return " (default: " + asCode(f.DefValue) + ")"
 	}
 }
 

@@ -36,7 +36,10 @@ Every flag can also be set by an environment variable, DMCONNECTOR_SANDBOX_<FLAG
 For the secret and the token, a variable with _FILE appended names a file.`,
 		Args:        cobra.NoArgs,
 		Annotations: withEnvironment("DMCONNECTOR_SANDBOX_"),
-		PreRunE:     fromEnvironment,
+		PreRunE: func(cmd *cobra.Command, args []string) error {
+			warnOfVariables(cmd)
+			return fromEnvironment(cmd, args)
+		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if account.AccessKeyID == "" || account.AccessKeySecret == "" {
 				return errors.New("set --access-key-id and --access-key-secret: the sandbox checks signatures with them")
@@ -73,8 +76,12 @@ For the secret and the token, a variable with _FILE appended names a file.`,
 	flags.StringVar(&account.AccessKeyID, "access-key-id", "", "AccessKey `ID` that the sandbox accepts")
 	secret(flags, &account.AccessKeySecret, "access-key-secret", "AccessKey `secret`")
 	flags.StringVar(&sender, "account-name", "", "sender `address` that the sandbox accepts (default: any)")
-	flags.StringVar(&account.Region, "region", "", "`region` that has the sender (default: all)")
-	flags.BoolVar(&account.SendOnly, "send-only", false, "allow the key only to send, not to query account, senders and domains")
+	var regions []string
+	for _, region := range aliyundm.Regions() {
+		regions = append(regions, region.ID)
+	}
+	wordVar(flags, &account.Region, "region", "", "`region` that has the sender (default: all)", regions...)
+	boolVar(flags, &account.SendOnly, "send-only", "allow the key only to send, not to query account, senders and domains")
 	secret(flags, &token, "token", "`token` for /inbox and /faults; required unless --listen is loopback")
 	return cmd
 }

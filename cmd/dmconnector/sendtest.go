@@ -32,7 +32,7 @@ The exit status is 1 if the mail was not accepted.`,
 			if err != nil {
 				return err
 			}
-			message, err := flags.message()
+			message, err := flags.message(cfg)
 			if err != nil {
 				return err
 			}
@@ -52,7 +52,7 @@ The exit status is 1 if the mail was not accepted.`,
 	}
 	flags.register(cmd.Flags())
 	cmd.Flags().StringVar(&to, "to", "", "recipient `address`")
-	cmd.Flags().StringSliceVar(&allow, "allow-endpoint", nil, "additional `hosts` for a connector's endpoint, besides aliyuncs.com and loopback")
+	endpointsVar(cmd.Flags(), &allow, "")
 	_ = cmd.MarkFlagRequired("to") // it has just been defined
 	return cmd
 }

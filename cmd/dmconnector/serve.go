@@ -26,8 +26,9 @@ type serveOptions struct {
 	sendTokens, adminTokens string
 	allowEndpoints          []string
 	tlsCert, tlsKey         string
-	logLevel                string
+	logLevel                slog.Level
 	accessLog               bool
+	unknownVariables        []unknownVariable
 }
 
 func newServe() *cobra.Command {
@@ -61,6 +62,7 @@ SIGHUP reloads connector files at once; changes are also found by themselves wit
 			if os.Getenv("GOGC") == "" {
 				debug.SetGCPercent(200)
 			}
+			opts.unknownVariables = unknownVariables(cmd.Root(), os.Environ())
 			return serve(cmd.Context(), opts, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
@@ -70,16 +72,16 @@ SIGHUP reloads connector files at once; changes are also found by themselves wit
 	flags.StringVar(&opts.connectors, "connectors", "", "connector JSON `file`, or a folder of them; the file name without .json is the connector's id, and a single file is \"default\"")
 	secret(flags, &opts.state, "state", "`address` of the state: sqlite:<path>, postgres://… for several processes, or memory (default: state.db in --data)")
 	flags.StringVar(&opts.data, "data", "./data", "`folder` for the state, its key and tokens")
-	flags.DurationVar(&opts.retention, "retention", 30*24*time.Hour, "`duration` to keep messages, at least 24h")
-	flags.BoolVar(&opts.sandbox, "sandbox", false, "send all mail to a simulated Direct Mail in this process; without --connectors use an example connector, and without --data and --state keep everything in memory")
+	durationVar(flags, &opts.retention, "retention", "30d", "`duration` to keep messages, such as 30d or 12w; at least 24h")
+	boolVar(flags, &opts.sandbox, "sandbox", "send all mail to a simulated Direct Mail in this process; without --connectors use an example connector, and without --data and --state keep everything in memory")
 	flags.StringVar(&opts.sandboxListen, "sandbox-listen", "127.0.0.1:8025", "`address` for the sandbox of --sandbox to listen on")
 	secret(flags, &opts.sendTokens, "send-token", "comma-separated `tokens` for sending (default: created in --data at the first start)")
 	secret(flags, &opts.adminTokens, "admin-token", "comma-separated `tokens` for administration (default: created in --data at the first start)")
-	flags.StringSliceVar(&opts.allowEndpoints, "allow-endpoint", nil, "additional `hosts` for a connector's endpoint, besides aliyuncs.com and loopback")
+	endpointsVar(flags, &opts.allowEndpoints, "; for connectors made over the API, loopback needs this or --sandbox")
 	flags.StringVar(&opts.tlsCert, "tls-cert", "", "PEM `file` with the certificate for HTTPS; reloaded when it changes")
 	flags.StringVar(&opts.tlsKey, "tls-key", "", "PEM `file` with the private key of --tls-cert")
-	flags.StringVar(&opts.logLevel, "log-level", "info", "lowest `level` to log: debug, info, warn or error")
-	flags.BoolVar(&opts.accessLog, "access-log", false, "log every request")
+	parsedVar(flags, &opts.logLevel, "string", "log-level", "info", "lowest `level` to log: debug, info, warn or error", parseLevel)
+	boolVar(flags, &opts.accessLog, "access-log", "log every request")
 	cmd.PreRunE = func(cmd *cobra.Command, args []string) error {
 		if err := limitMemory(); err != nil {
 			return err
@@ -99,20 +101,22 @@ SIGHUP reloads connector files at once; changes are also found by themselves wit
 const leastRetention = 24 * time.Hour
 
 func serve(ctx context.Context, opts serveOptions, stdout, stderr io.Writer) error {
-	started, err := parseLevel(opts.logLevel)
-	if err != nil {
-		return err
-	}
 	level := new(slog.LevelVar)
-	level.Set(started)
+	level.Set(opts.logLevel)
 	log := newLeveledLog(stderr, level)
 	if opts.retention < leastRetention {
 		log.Warn("--retention is too short: messages are kept for 24h, like Idempotency-Keys", "retention", opts.retention.String())
 		opts.retention = leastRetention
 	}
-	s := &service{opts: opts, log: log, level: level, started: started}
+	s := &service{opts: opts, log: log, level: level}
 	defer s.close()
-	if err := s.open(ctx); err != nil {
+	err := s.open(ctx)
+	for _, v := range opts.unknownVariables {
+		if !s.referenced[v.name] {
+			v.warn(log)
+		}
+	}
+	if err != nil {
 		return err
 	}
 	// Free what the start used, so that the collector does not take it for live heap.

@@ -31,8 +31,8 @@ type service struct {
 	opts        serveOptions
 	log         *slog.Logger
 	level       *slog.LevelVar // of log; nil if it cannot be changed
-	started     slog.Level
 	send, admin tokenSource
+	referenced  map[string]bool // environment variables that connector files name; written by the registry alone once it runs
 
 	listener net.Listener
 	// adminListener is nil without --admin-listen.
@@ -142,8 +142,15 @@ func (s *service) wire(ctx context.Context) error {
 		Backlog:         s.state.Backlog, Expired: s.state.Expired,
 	})
 	s.messages = delivery.New(delivery.Options{Store: s.metrics.Store(s.state), Volatile: volatile, Log: s.log, Observe: s.metrics.Observe, Tracer: s.tracing.Tracer()})
+	s.referenced = make(map[string]bool)
+	lookUp := func(folder, kind, name string) (string, error) {
+		if kind == "env" {
+			s.referenced[name] = true
+		}
+		return resolve(folder, kind, name)
+	}
 	options := registry.Options{
-		Path: s.opts.connectors, Resolve: resolve, AllowedEndpoints: s.opts.allowEndpoints, Loopback: s.opts.sandbox,
+		Path: s.opts.connectors, Resolve: lookUp, AllowedEndpoints: s.opts.allowEndpoints, Loopback: s.opts.sandbox,
 		ReservedIDs: []string{httpapi.FactoryID}, Volatile: volatile,
 		Store: s.state, NewSender: newSender, Apply: s.apply, Log: s.log,
 	}

@@ -26,7 +26,7 @@ func (s *service) followSignals(ctx context.Context) {
 			}
 			level := slog.LevelDebug
 			if s.level.Level() == slog.LevelDebug {
-				level = s.started
+				level = s.opts.logLevel
 			}
 			s.level.Set(level)
 			s.log.Warn("SIGUSR1: log level changed", "level", level.String())

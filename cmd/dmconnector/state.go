@@ -19,13 +19,16 @@ type stateFlags struct{ state, data string }
 
 // addTo adds the flags to all commands below parent.
 func (f *stateFlags) addTo(parent *cobra.Command) {
-	parent.Args = cobra.NoArgs
+	parent.Args = onlySubcommands
 	parent.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	flags := parent.PersistentFlags()
 	secret(flags, &f.state, "state", "`address` of the state: sqlite:<path> or postgres://… (default: state.db in --data)")
 	flags.StringVar(&f.data, "data", "./data", "`folder` for state and keys")
 	parent.Annotations = withEnvironment("DMCONNECTOR_")
-	parent.PersistentPreRunE = func(_ *cobra.Command, args []string) error { return fromEnvironment(parent, args) }
+	parent.PersistentPreRunE = func(_ *cobra.Command, args []string) error {
+		warnOfVariables(parent)
+		return fromEnvironment(parent, args)
+	}
 }
 
 // options are those of the state, which may have to exist already.

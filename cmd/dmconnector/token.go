@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -12,6 +14,7 @@ import (
 
 	"dmconnector/internal/registry"
 	"dmconnector/internal/store"
+	"dmconnector/internal/words"
 )
 
 // commandLine is the actor of changes made here, in the audit trail.
@@ -55,7 +58,7 @@ func newTokenCreate(flags *stateFlags) *cobra.Command {
 		Short: "Create a token and print it, once only",
 		Long: `create creates a token and prints it alone on a line. The state keeps only its hash, so
 it cannot be shown again.`,
-		Example: `  dmconnector token create --scope send --connector default --expires 8760h --note Logto`,
+		Example: `  dmconnector token create --scope send --connector default --expires 365d --note Logto`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			until, err := parseExpiry(expires, time.Now())
@@ -70,6 +73,9 @@ it cannot be shown again.`,
 			isNew := !stateExists(address)
 			return flags.withStore(cmd, false, func(ctx context.Context, s *store.Store) error {
 				made, text, err := s.CreateToken(ctx, commandLine, wanted)
+				if err == nil && connector != "" {
+					err = warnOfConnector(ctx, cmd.ErrOrStderr(), s, connector)
+				}
 				if err != nil {
 					return err
 				}
@@ -83,26 +89,42 @@ it cannot be shown again.`,
 			})
 		},
 	}
-	cmd.Flags().StringVar(&scope, "scope", "", "`scope`: send or admin")
+	wordVar(cmd.Flags(), &scope, "scope", "", "`scope`: send or admin", "send", "admin")
 	cmd.Flags().StringVar(&connector, "connector", "", "`id` of the only connector it may use (default: any)")
-	cmd.Flags().StringVar(&expires, "expires", "never", "`time` when it expires: after a duration such as 720h, at an RFC 3339 time, or never")
+	cmd.Flags().StringVar(&expires, "expires", "never", "`time` when it expires: after a duration such as 30d, at an RFC 3339 time, or never")
 	cmd.Flags().StringVar(&note, "note", "", "`note`, such as who uses the token")
 	// The flag has just been defined, so that it cannot be missing.
 	_ = cmd.MarkFlagRequired("scope")
 	return cmd
 }
 
+// warnOfConnector warns if the state has no connector with the id. A file may have it.
+func warnOfConnector(ctx context.Context, stderr io.Writer, s *store.Store, id string) error {
+	configuration, err := s.Configuration(ctx)
+	if err != nil {
+		return err
+	}
+	known := []string{"default"} // of a single file
+	for _, c := range configuration.Connectors {
+		known = append(known, c.ID)
+	}
+	if !slices.Contains(known, id) {
+		fmt.Fprintf(stderr, "warning: the state has no connector %q: the token works only if a connector file has this id%s\n", id, words.DidYouMean(id, known))
+	}
+	return nil
+}
+
 // parseExpiry returns the zero time for never.
 func parseExpiry(text string, now time.Time) (time.Time, error) {
-	if text == "never" {
+	if strings.EqualFold(text, "never") {
 		return time.Time{}, nil
 	}
-	if lifetime, err := time.ParseDuration(text); err == nil {
+	if lifetime, err := words.Duration(text); err == nil {
 		return now.Add(lifetime), nil
 	}
 	at, err := time.Parse(time.RFC3339, text)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("--expires %q: use a duration such as 720h, an RFC 3339 time such as 2030-01-31T00:00:00Z, or never", text)
+		return time.Time{}, fmt.Errorf("--expires %q: use a duration such as 30d, an RFC 3339 time such as 2030-01-31T00:00:00Z, or never", text)
 	}
 	return at, nil
 }
@@ -114,9 +136,9 @@ func newTokenList(flags *stateFlags) *cobra.Command {
 		Short: "List tokens, without their values",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			write, ok := map[string]func(io.Writer, []store.Token) error{"text": printTokens, "json": printTokensJSON}[format]
-			if !ok {
-				return fmt.Errorf("--format %q is not text or json", format)
+			write := printTokens
+			if format == "json" {
+				write = printTokensJSON
 			}
 			return flags.withStore(cmd, true, func(ctx context.Context, s *store.Store) error {
 				list, err := s.Tokens(ctx)
@@ -127,7 +149,7 @@ func newTokenList(flags *stateFlags) *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().StringVar(&format, "format", "text", "`format` of the output: text or json")
+	formatVar(cmd.Flags(), &format)
 	return cmd
 }
 

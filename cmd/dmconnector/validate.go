@@ -25,9 +25,9 @@ JSON pointer) and its fix. Warnings are for what is allowed but probably a mista
 exit status is 1 if a file has errors.`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			write, ok := map[string]func(io.Writer, []registry.File) error{"text": printReports, "json": printReportsJSON}[format]
-			if !ok {
-				return fmt.Errorf("--format %q is not text or json", format)
+			write := printReports
+			if format == "json" {
+				write = printReportsJSON
 			}
 			files := make([]registry.File, len(args))
 			for i, path := range args {
@@ -45,9 +45,9 @@ exit status is 1 if a file has errors.`,
 			return nil
 		},
 	}
-	cmd.Flags().BoolVar(&strict, "strict", false, "treat unknown keys as errors")
-	cmd.Flags().StringVar(&format, "format", "text", "`format` of the output: text or json")
-	cmd.Flags().StringSliceVar(&allow, "allow-endpoint", nil, "additional `hosts` for a connector's endpoint, besides aliyuncs.com and loopback")
+	boolVar(cmd.Flags(), &strict, "strict", "treat unknown keys as errors")
+	formatVar(cmd.Flags(), &format)
+	endpointsVar(cmd.Flags(), &allow, "")
 	return cmd
 }
 
