@@ -67,6 +67,9 @@ func setFlag(cmd *cobra.Command, flag *pflag.Flag) (err error) {
 		if value, given, err = lookUp(name, isSecret); err != nil {
 			return err
 		}
+		if given && os.Getenv(name) == "" {
+			origin += "_FILE"
+		}
 	}
 	if !given {
 		err = flag.Value.Set(flag.DefValue)
@@ -107,9 +110,6 @@ func lookUp(name string, mayBeFile bool) (string, bool, error) {
 		return "", false, fmt.Errorf("%s and %[1]s_FILE are set: use one of them", name)
 	}
 	data, err := plaintext.ReadFile(path, maxSecretFile)
-	if err == nil && len(data) == 0 {
-		err = fmt.Errorf("%s is empty", path)
-	}
 	if err != nil {
 		return "", false, fmt.Errorf("environment variable %s_FILE: %w", name, err)
 	}
