@@ -110,6 +110,9 @@ func lookUp(name string, mayBeFile bool) (string, bool, error) {
 		return "", false, fmt.Errorf("%s and %[1]s_FILE are set: use one of them", name)
 	}
 	data, err := plaintext.ReadFile(path, maxSecretFile)
+	if err == nil && strings.TrimSpace(string(data)) == "" {
+		err = fmt.Errorf("%s is empty", path)
+	}
 	if err != nil {
 		return "", false, fmt.Errorf("environment variable %s_FILE: %w", name, err)
 	}
