@@ -139,7 +139,7 @@ func (s *service) wire(ctx context.Context) error {
 		Version: version(), State: string(s.state.Kind()),
 		Loads:           func() []delivery.Load { return s.messages.Loads() },
 		PendingOutcomes: func() (int, int64) { return s.messages.PendingOutcomes() },
-		Backlog:         s.state.Backlog, Expired: s.state.Expired,
+		Backlog:         s.state.Backlog, QueueUse: s.state.QueueUse, Expired: s.state.Expired,
 	})
 	s.messages = delivery.New(delivery.Options{Store: s.metrics.Store(s.state), Volatile: volatile, Log: s.log, Observe: s.metrics.Observe, Tracer: s.tracing.Tracer()})
 	s.referenced = make(map[string]bool)

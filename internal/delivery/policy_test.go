@@ -230,7 +230,7 @@ func TestUnreadableClientIsWarnedOf(t *testing.T) {
 		for n := range 5 {
 			d.post(post{code: fmt.Sprint(n), ip: "nonsense"})
 		}
-		time.Sleep(61 * time.Second)
+		time.Sleep(61 * time.Second) //nolint:forbidigo // the clock of synctest
 		d.post(post{code: "6", ip: "nonsense"})
 		if got := log.String(); strings.Count(got, warning) != 3 || !strings.Contains(got, "count=4") || strings.Contains(got, "nonsense") {
 			t.Errorf("the log has %s", got)
@@ -271,7 +271,7 @@ func TestLogOfRejectedMessagesIsBounded(t *testing.T) {
 				for n := range 100 {
 					d.post(tt.post(n))
 				}
-				time.Sleep(time.Minute)
+				time.Sleep(time.Minute) //nolint:forbidigo // the clock of synctest
 				synctest.Wait()
 				for text, want := range tt.lines {
 					if got := strings.Count(log.String(), text); got != want {

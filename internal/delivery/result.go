@@ -148,6 +148,13 @@ func overloaded(incident string, wait time.Duration) *Error {
 	return &Error{Code: errcode.Overloaded, Incident: incident, Detail: "it could not have been sent in time", RetryAfter: wait}
 }
 
+// fullRetryAfter is when a full queue is counted again, and may have room.
+const fullRetryAfter = 5 * time.Second
+
+func queueFull(incident string) *Error {
+	return &Error{Code: errcode.Overloaded, Incident: incident, Detail: "the connector's queue is full", RetryAfter: fullRetryAfter}
+}
+
 // internalError is for a panic: its value may hold a part of the message.
 func internalError(incident string, cause any) *Error {
 	detail := fmt.Sprintf("panic of type %T", cause)

@@ -295,6 +295,8 @@ func (d *Delivery) accept(ctx, caller context.Context, e *Entry, report *Report)
 	case accepted.Exceeded != nil:
 		report.State, report.Steps = StateFailed, e.Rejected(accepted.Exceeded, accepted.Wait).Steps
 		return limited(e.ID, accepted.Exceeded, accepted.Wait)
+	case accepted.Full:
+		return d.reject(e, report, queueFull(e.ID))
 	}
 	return nil
 }

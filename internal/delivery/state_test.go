@@ -35,6 +35,7 @@ type faultyStore struct {
 	late             error        // after an acceptance that was committed
 	replicas         atomic.Int64 // 0: as many as there are
 	superseded       atomic.Bool  // elsewhere
+	full             atomic.Bool  // the queue
 	poison           string       // the message whose outcome cannot be recorded
 	completes        atomic.Int64
 	acceptTime       atomic.Int64 // before it accepts
@@ -63,6 +64,9 @@ func (k *faultyStore) Accept(ctx context.Context, e *delivery.Entry) (delivery.A
 		if err := sleep(ctx, took); err != nil {
 			return delivery.Acceptance{}, err
 		}
+	}
+	if k.full.Load() {
+		return delivery.Acceptance{Full: true}, nil
 	}
 	a, err := k.Store.Accept(ctx, e)
 	k.mu.Lock()
@@ -257,6 +261,29 @@ func TestAcceptanceInDoubt(t *testing.T) {
 			c.stop()
 		})
 	}
+}
+
+// A message for which the queue has no room is rejected, and its key may be used again.
+func TestFullQueue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var calls atomic.Int64
+		c := openQueueing(t, answers(&calls, nil), nil)
+		c.store.full.Store(true)
+		report, failure := c.post(post{async: true, key: "k"})
+		if code(failure) != "overloaded" || failure.RetryAfter <= 0 || failure.Incident != report.ID {
+			t.Fatalf("%+v, %+v", report, failure)
+		}
+		time.Sleep(time.Minute) //nolint:forbidigo // the clock of synctest
+		if r := c.message(t, report.ID); r.State != delivery.StateFailed || r.Code != "overloaded" || r.Steps.Detail != "the connector's queue is full" || calls.Load() != 0 {
+			t.Errorf("it is %+v, %d calls", r, calls.Load())
+		}
+		c.store.full.Store(false)
+		c.queue(t, post{key: "k"})
+		c.stop()
+		if calls.Load() != 1 {
+			t.Errorf("%d calls", calls.Load())
+		}
+	})
 }
 
 // A mail that Aliyun accepted is not reported as failed when the store cannot be

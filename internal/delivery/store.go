@@ -150,9 +150,11 @@ type Acceptance struct {
 	// before, or the same request is queued. Nothing was stored.
 	Known *Record
 	// Exceeded is the limit that is used up, and Wait how long until it has one more.
-	// The entry was stored as failed, and nothing was superseded.
+	// The entry ended as failed, and nothing was superseded.
 	Exceeded *Charge
 	Wait     time.Duration
+	// Full says that the connector's queue has no room. Nothing was stored.
+	Full bool
 	// Superseded are the ids of messages being sent that the entry supersedes.
 	Superseded []string
 }

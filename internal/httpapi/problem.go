@@ -139,5 +139,5 @@ func (s *Server) logProblem(r *request, p *problem) {
 	if p.err != nil {
 		attrs = append(attrs, slog.String("error", p.err.Error()))
 	}
-	s.sampled.LogAttrs(r.Context(), string(p.Code)+" "+r.routeLabel(), errcode.Of(p.Code).Level, "request rejected", attrs...)
+	s.sampled.LogAttrs(r.Context(), string(p.Code), errcode.Of(p.Code).Level, "request rejected", attrs...)
 }

@@ -29,7 +29,9 @@ type Options struct {
 	// Backlog returns what is queued, and Expired how many queued messages have
 	// expired.
 	Backlog func(context.Context) (delivery.Backlog, error)
-	Expired func() int64
+	// QueueUse returns which share of its queue each connector uses.
+	QueueUse func() map[string]float64
+	Expired  func() int64
 }
 
 // Metrics are safe for concurrent use.
@@ -93,6 +95,7 @@ func New(opts Options) *Metrics {
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		newLoads(opts.Loads),
 		m.newBacklog(opts.Backlog),
+		m.newQueueUse(opts.QueueUse),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: namespace + "queue_expired_total", Help: "Queued messages that expired before they could be sent."},
 			func() float64 { return float64(opts.Expired()) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: namespace + "pending_outcomes", Help: "Outcomes that could not be recorded yet and are being retried."},

@@ -225,6 +225,17 @@ func TestSeriesEndWithTheirConnector(t *testing.T) {
 	s.scrape(t).want(t, map[string]string{`messages_total{code="",connector="",mode="direct",state="sent",type="SignIn"}`: "1"})
 }
 
+// The queue of a connector that was deleted has no series, and an empty one has 0.
+func TestQueueUse(t *testing.T) {
+	t.Parallel()
+	s := open(t, "memory")
+	s.use(off(), "mine", "yours")
+	s.queueUse = map[string]float64{"mine": 0.25, "gone": 1}
+	s.scrape(t).want(t, map[string]string{
+		`queue_use_ratio{connector="mine"}`: "0.25", `queue_use_ratio{connector="yours"}`: "0", `queue_use_ratio{connector="gone"}`: "",
+	})
+}
+
 // Callers cannot create series.
 func TestLabelsDoNotGrow(t *testing.T) {
 	t.Parallel()
@@ -256,7 +267,7 @@ func TestLabelsDoNotGrow(t *testing.T) {
 func plain(backlog func(context.Context) (delivery.Backlog, error)) *metrics.Metrics {
 	return metrics.New(metrics.Options{
 		Loads: func() []delivery.Load { return nil }, Backlog: backlog, Expired: func() int64 { return 7 },
-		PendingOutcomes: func() (int, int64) { return 3, 2 },
+		PendingOutcomes: func() (int, int64) { return 3, 2 }, QueueUse: func() map[string]float64 { return nil },
 	})
 }
 

@@ -68,6 +68,19 @@ func (m *Metrics) newBacklog(read func(context.Context) (delivery.Backlog, error
 	}}
 }
 
+// newQueueUse collects how full the queues of the active connectors are.
+func (m *Metrics) newQueueUse(read func() map[string]float64) collector {
+	use := describe("queue_use_ratio", "Share of the connector's queue in use: of 100,000 messages or of 256 MiB, whichever is more. At 1, queued messages are rejected as overloaded.", "connector")
+	return collector{[]*prometheus.Desc{use}, func(c chan<- prometheus.Metric) {
+		found := read()
+		m.mu.RLock()
+		defer m.mu.RUnlock()
+		for id := range m.known {
+			c <- gauge(use, found[id], id)
+		}
+	}}
+}
+
 const (
 	// backlogFor is how long a read backlog is served to all scrapes.
 	backlogFor = 5 * time.Second

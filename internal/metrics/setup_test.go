@@ -27,6 +27,7 @@ type setup struct {
 	delivery *delivery.Delivery
 	api      *httpapi.Server
 	answer   func() error // of the provider
+	queueUse map[string]float64
 }
 
 const sendToken = "send-token-0123456789"
@@ -42,7 +43,7 @@ func open(t *testing.T, where string) *setup {
 	s.metrics = metrics.New(metrics.Options{
 		Version: "v1.2.3", State: "sqlite", Loads: func() []delivery.Load { return s.delivery.Loads() },
 		PendingOutcomes: func() (int, int64) { return s.delivery.PendingOutcomes() },
-		Backlog:         state.Backlog, Expired: state.Expired,
+		Backlog:         state.Backlog, QueueUse: func() map[string]float64 { return s.queueUse }, Expired: state.Expired,
 	})
 	log := slog.New(slog.DiscardHandler)
 	s.delivery = delivery.New(delivery.Options{Store: s.metrics.Store(state), Log: log, Observe: s.metrics.Observe})

@@ -43,14 +43,14 @@ func TestFirstLinesAndTheNumberOfOthers(t *testing.T) {
 		lines("a", 5)
 		lines("b", 2)
 		want("level=WARN msg=rejected of=a n=0\n", "level=WARN msg=rejected of=a n=1\n", "level=WARN msg=rejected of=b n=0\n", "level=WARN msg=rejected of=b n=1\n")
-		time.Sleep(9 * time.Second)
+		time.Sleep(9 * time.Second) //nolint:forbidigo // the clock of synctest
 		lines("a", 1)
 		want()
-		time.Sleep(time.Second)
+		time.Sleep(time.Second) //nolint:forbidigo // the clock of synctest
 		want("level=WARN msg=\"log lines left out\" message=rejected kind=a count=4 seconds=10\n")
 		lines("a", 1)
 		want("level=WARN msg=rejected of=a n=0\n")
-		time.Sleep(time.Minute)
+		time.Sleep(time.Minute) //nolint:forbidigo // the clock of synctest
 		want()
 	})
 }
@@ -63,7 +63,7 @@ func TestLinesBelowTheLevel(t *testing.T) {
 		for range 5 {
 			l.LogAttrs(t.Context(), "a", slog.LevelWarn, "rejected")
 		}
-		time.Sleep(2 * time.Second)
+		time.Sleep(2 * time.Second) //nolint:forbidigo // the clock of synctest
 		synctest.Wait()
 		if out.Len() > 0 {
 			t.Errorf("the log has\n%s", &out)
@@ -84,7 +84,7 @@ func TestNumberIsExactUnderConcurrency(t *testing.T) {
 			})
 		}
 		all.Wait()
-		time.Sleep(2 * time.Second)
+		time.Sleep(2 * time.Second) //nolint:forbidigo // the clock of synctest
 		synctest.Wait()
 		if got := out.String(); strings.Count(got, "msg=x") != 10 || !strings.Contains(got, "count=790") {
 			t.Errorf("the log has\n%s", got)

@@ -24,10 +24,12 @@ const (
 )
 
 // Run maintains the state until ctx ends: it expires messages, reclaims those of
-// processes that are gone, signals when messages may be due, and deletes what is old.
+// processes that are gone, signals when messages may be due, counts what is queued, and
+// deletes what is old.
 func (s *Store) Run(ctx context.Context) {
 	var watching sync.WaitGroup
 	watching.Go(func() { s.engine.watch(ctx) })
+	watching.Go(func() { s.watchQueue(ctx) })
 	defer watching.Wait()
 	poll, expire := time.NewTicker(pollInterval), time.NewTicker(expireInterval)
 	heartbeat, sweep := time.NewTicker(heartbeatInterval), time.NewTicker(sweepInterval)
@@ -112,10 +114,11 @@ WHERE id IN (SELECT id FROM message WHERE payload IS NOT NULL AND expires_at <= 
 	return err
 }
 
-// Statements that delete at most $2 rows.
+// Statements that delete at most so many rows as their last argument says.
 const (
 	deleteMessages = `DELETE FROM message WHERE id IN (SELECT id FROM message WHERE id < $1 AND state NOT IN ('queued', 'sending') ORDER BY id LIMIT $2)`
 	deleteAudit    = `DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE id < $1 ORDER BY id LIMIT $2)`
+	deleteUnsent   = `DELETE FROM message WHERE id IN (SELECT id FROM message` + unsentMessages + ` AND connector = $1 AND id <= $2 ORDER BY id LIMIT $3)`
 	deleteSessions = `DELETE FROM session WHERE hash IN (SELECT hash FROM session WHERE expires_at <= $1 ORDER BY hash LIMIT $2)`
 )
 
@@ -136,12 +139,15 @@ func (s *Store) sweep(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := s.keepNewestUnsent(ctx); err != nil {
+		return err
+	}
 	return s.sweepLimits(ctx, now)
 }
 
-func (s *Store) deleteAll(ctx context.Context, statement string, bound any) error {
+func (s *Store) deleteAll(ctx context.Context, statement string, bounds ...any) error {
 	for ctx.Err() == nil {
-		deleted, err := s.exec(ctx, statement, bound, chunk)
+		deleted, err := s.exec(ctx, statement, append(bounds, chunk)...)
 		if err != nil || deleted < chunk {
 			return err
 		}
@@ -164,6 +170,36 @@ func (s *Store) keepNewest(ctx context.Context) error {
 		return err
 	}
 	return s.deleteAll(ctx, deleteMessages, oldest)
+}
+
+// maxUnsent is how many messages that were not sent are kept of a connector, which callers
+// can cause at will. Those that may have been sent are mails, which Aliyun's rate bounds.
+const maxUnsent = 250_000
+
+const unsentMessages = ` WHERE state <> 'sent' AND state IN ('failed', 'expired', 'dead')`
+
+// keepNewestUnsent deletes all but each connector's newest messages that were not sent.
+func (s *Store) keepNewestUnsent(ctx context.Context) error {
+	connectors, err := transact(ctx, s.engine.read, func(t *tx) ([]string, error) {
+		return collect(t, func(row scanner) (id string, err error) { return id, row.Scan(&id) },
+			`SELECT connector FROM `+t.messages("message_unsent")+unsentMessages+` GROUP BY connector HAVING count(*) > $1`, s.maxUnsent)
+	})
+	if err != nil {
+		return err
+	}
+	for _, connector := range connectors {
+		newest, err := transact(ctx, s.engine.read, func(t *tx) (string, error) {
+			return value[string](t, `SELECT id FROM `+t.messages("message_unsent")+unsentMessages+` AND connector = $1 ORDER BY id DESC LIMIT 1 OFFSET $2`,
+				connector, s.maxUnsent)
+		})
+		if err != nil {
+			return err
+		}
+		if err := s.deleteAll(ctx, deleteUnsent, connector, newest); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // sweepLimits deletes limits whose whole allowance is available. There is no index of

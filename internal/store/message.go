@@ -35,12 +35,10 @@ const (
 // Accept stores a new message within its limits. See [delivery.Store].
 func (s *Store) Accept(ctx context.Context, e *delivery.Entry) (delivery.Acceptance, error) {
 	now := s.engine.now()
-	// Repeated requests over a limit do not each reach the database.
-	if e.Idempotency == nil {
-		if exceeded, wait := s.exceeded.find(now, e.Charges); exceeded != nil {
-			s.RecordRejected(e, e.Rejected(exceeded, wait))
-			return delivery.Acceptance{Exceeded: exceeded, Wait: wait}, nil
-		}
+	exceeded, wait := s.exceeded.find(now, e.Charges)
+	full := exceeded == nil && e.Mode == delivery.Queued && !s.queued.reserve(e)
+	if exceeded != nil || full {
+		return s.reject(ctx, e, delivery.Acceptance{Exceeded: exceeded, Wait: wait, Full: full}, now)
 	}
 	row, err := s.messageRow(e, now)
 	if err != nil {
@@ -50,7 +48,25 @@ func (s *Store) Accept(ctx context.Context, e *delivery.Entry) (delivery.Accepta
 	if a.Exceeded != nil {
 		s.exceeded.add(now, *a.Exceeded, a.Wait)
 	}
+	if e.Mode == delivery.Queued && (err != nil || a.Known != nil || a.Exceeded != nil) {
+		s.queued.release(e)
+	}
 	return a, err
+}
+
+// reject rejects a message without a wait for the disk, as callers can cause any number of
+// rejections. What repeats an accepted message is answered as that one.
+func (s *Store) reject(ctx context.Context, e *delivery.Entry, a delivery.Acceptance, now time.Time) (delivery.Acceptance, error) {
+	if e.Idempotency != nil || a.Full {
+		known, err := transact(ctx, s.engine.read, func(t *tx) (*delivery.Record, error) { return findRepeated(t, e, now) })
+		if err != nil || known != nil {
+			return delivery.Acceptance{Known: known}, err
+		}
+	}
+	if a.Exceeded != nil {
+		s.RecordRejected(e, e.Rejected(a.Exceeded, a.Wait))
+	}
+	return a, nil
 }
 
 // accept inserts the message, supersedes older ones and charges the limits. If one of
@@ -144,10 +160,23 @@ func number(b bool) int {
 	return 0
 }
 
+// findRepeated returns the message that an entry repeats, or nil: that with its key, or
+// without a key the same request, if that is queued.
+func findRepeated(t *tx, e *delivery.Entry, now time.Time) (*delivery.Record, error) {
+	if e.Idempotency == nil {
+		return findMessage(t, `body = $1 AND state = 'queued' AND idempotency_key IS NULL LIMIT 1`, e.Body[:])
+	}
+	known, err := findMessage(t, `idempotency_key = $1`, e.Idempotency[:])
+	if known != nil && now.Sub(known.Created) >= keyLifetime {
+		known = nil
+	}
+	return known, err
+}
+
 // insert inserts the message, or returns the one that it repeats.
 func insert(t *tx, e *delivery.Entry, row []any, now time.Time) (*delivery.Record, error) {
 	if e.Mode == delivery.Queued && e.Idempotency == nil {
-		known, err := findMessage(t, `body = $1 AND state = 'queued' AND idempotency_key IS NULL LIMIT 1`, e.Body[:])
+		known, err := findRepeated(t, e, now)
 		if err != nil || known != nil {
 			return known, err
 		}

@@ -32,8 +32,10 @@ const (
 
 // RecordRejected stores a message that was rejected. See [delivery.Store].
 func (s *Store) RecordRejected(e *delivery.Entry, o delivery.Outcome) {
+	kept := *e
+	kept.Idempotency, kept.Supersede, kept.Payload = nil, nil, nil
 	select {
-	case s.rejected.waiting <- rejected{e, o}:
+	case s.rejected.waiting <- rejected{&kept, o}:
 	default:
 	}
 }
@@ -90,9 +92,7 @@ func (s *Store) writeRejected(ctx context.Context, first rejected) {
 	now := s.engine.now()
 	err := s.write(ctx, func(t *tx) error {
 		for _, r := range list {
-			entry := *r.entry
-			entry.Idempotency, entry.Supersede = nil, nil
-			row, err := s.messageRow(&entry, now)
+			row, err := s.messageRow(r.entry, now)
 			if err != nil {
 				return err
 			}

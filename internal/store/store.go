@@ -51,8 +51,10 @@ type Store struct {
 
 	retention   time.Duration
 	maxMessages int // in memory
+	maxUnsent   int // of a connector
 	exceeded    exceededCache
 	rejected    rejectedLog
+	queued      *queueSizes
 	replicas    atomic.Int64
 	expired     atomic.Int64 // queued messages
 	health      health
@@ -99,7 +101,7 @@ func open(ctx context.Context, opts Options) (*Store, error) {
 	kind := address.Kind
 	s := &Store{
 		kind: kind, ring: opts.Ring, log: opts.Log, shared: opts.Shared, self: uuid.NewString(),
-		retention: opts.Retention, maxMessages: maxInMemory, due: newTopic(), configured: newTopic(),
+		retention: opts.Retention, maxMessages: maxInMemory, maxUnsent: maxUnsent, queued: newQueueSizes(), due: newTopic(), configured: newTopic(),
 	}
 	s.replicas.Store(1)
 	if s.retention == 0 {
