@@ -279,6 +279,7 @@ func TestFullQueue(t *testing.T) {
 		}
 		c.store.full.Store(false)
 		c.queue(t, post{key: "k"})
+		time.Sleep(time.Second) //nolint:forbidigo // the clock of synctest
 		c.stop()
 		if calls.Load() != 1 {
 			t.Errorf("%d calls", calls.Load())
