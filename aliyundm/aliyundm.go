@@ -41,6 +41,14 @@ type Mail struct {
 	TagName      string // a tag that exists in the console
 }
 
+// MaxEncodedSize returns how many bytes a call with the mail has at most, besides its
+// key: form encoding makes up to three of one.
+func (m *Mail) MaxEncodedSize() int {
+	const otherParameters = 1 << 10
+	return otherParameters + 3*(len(m.AccountName)+len(m.FromAlias)+len(m.To)+len(m.Subject)+
+		len(m.HTMLBody)+len(m.TextBody)+len(m.ReplyAddress)+len(m.TagName))
+}
+
 // A Receipt says that Direct Mail accepted a mail, not that it was delivered.
 type Receipt struct {
 	EnvID     string `json:"envId"`     // names the mail in Direct Mail's delivery events

@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
+	"golang.org/x/sync/semaphore"
 
 	"dmconnector/aliyundm"
 	"dmconnector/connector"
@@ -26,9 +27,13 @@ const (
 	confirmTime = time.Second
 )
 
-// A turn waits until an attempt may begin, at the earliest after a pause, and
-// returns what ends it.
-type turn func(ctx context.Context, pause time.Duration) (release func(), failure *Error)
+// A turn waits until an attempt may begin, at the earliest after a pause, with a mail of
+// at most size bytes as encoded. It returns what ends the attempt.
+type turn func(ctx context.Context, pause time.Duration, size int) (release func(), failure *Error)
+
+// keptMail is how large a mail may be, as encoded, to be kept while it waits. A larger
+// one is composed again, so that those that wait do not fill the memory.
+const keptMail = 48 << 10
 
 // deliver sends a message through its connector in its turn, unless the breaker is
 // open.
@@ -52,19 +57,26 @@ func attempts(ctx context.Context, c Connector, req Request, report *Report, nex
 	if err != nil {
 		return ComposeError(report.ID, err)
 	}
+	size := mail.MaxEncodedSize()
 	var last *Error
 	for n := range maxAttempts {
+		if size > keptMail {
+			mail = nil
+		}
 		pause := backoff(n, last)
 		deadline, _ := ctx.Deadline()
 		if last != nil && time.Until(deadline) < pause+leastTime {
 			return last
 		}
-		release, failure := waitFor(ctx, next, pause)
+		release, failure := waitFor(ctx, next, pause, size)
 		if failure != nil && failure.Code == errcode.Overloaded && last != nil {
 			return last // that is why there is no time left
 		}
 		if failure != nil {
 			return failure
+		}
+		if mail == nil {
+			mail, _, _ = c.Composer.Compose(req.Message) // as before
 		}
 		last = attempt(ctx, c, mail, report, release, req.Progress)
 		switch {
@@ -96,10 +108,10 @@ func compose(ctx context.Context, c Connector, m connector.Message) (*aliyundm.M
 }
 
 // waitFor waits for a turn, in a span of its own.
-func waitFor(ctx context.Context, next turn, pause time.Duration) (release func(), failure *Error) {
+func waitFor(ctx context.Context, next turn, pause time.Duration, size int) (release func(), failure *Error) {
 	ctx, span := partSpan(ctx, "wait")
 	defer func() { endPart(span, failure) }()
-	return next(ctx, pause)
+	return next(ctx, pause, size)
 }
 
 // attempt calls the provider once, ends its turn, and reports when the call begins
@@ -196,7 +208,7 @@ type outgoing struct {
 // message that cannot be sent in time fails at once, one that no user is blocked on
 // before others.
 func (d *Delivery) turn(out *outbound, m outgoing) turn {
-	return func(ctx context.Context, pause time.Duration) (func(), *Error) {
+	return func(ctx context.Context, pause time.Duration, size int) (func(), *Error) {
 		begun := time.Now()
 		deadline, _ := ctx.Deadline()
 		most := time.Until(deadline) - sendTime
@@ -212,7 +224,7 @@ func (d *Delivery) turn(out *outbound, m outgoing) turn {
 			failure.Limit = "connector"
 			return nil, failure
 		}
-		release, err := d.acquire(ctx, out, m, place)
+		release, err := d.acquire(ctx, out, m, place, size)
 		if err == nil {
 			if err = d.confirm(ctx, m, time.Since(begun) > time.Millisecond); err != nil {
 				release()
@@ -226,9 +238,9 @@ func (d *Delivery) turn(out *outbound, m outgoing) turn {
 	}
 }
 
-// acquire waits for a reserved place in the rate, and for one among those that are
-// sent at once.
-func (d *Delivery) acquire(ctx context.Context, out *outbound, m outgoing, place *reservation) (func(), error) {
+// acquire waits for a reserved place in the rate, for one among those that are sent at
+// once, and for the memory that the call needs.
+func (d *Delivery) acquire(ctx context.Context, out *outbound, m outgoing, place *reservation, size int) (func(), error) {
 	select {
 	case <-place.ready:
 	case <-m.superseded:
@@ -236,16 +248,42 @@ func (d *Delivery) acquire(ctx context.Context, out *outbound, m outgoing, place
 	case <-ctx.Done():
 		return nil, errNoPlace
 	}
-	if m.queued {
-		return func() {}, nil
-	}
 	deadline, _ := ctx.Deadline()
 	waiting, cancel := context.WithDeadline(ctx, deadline.Add(-sendTime))
 	defer cancel()
-	if err := d.concurrency.acquire(waiting, out.ID, urgent(m.usageType), m.superseded); err != nil {
+	release := func() {}
+	if !m.queued {
+		if err := d.concurrency.acquire(waiting, out.ID, urgent(m.usageType), m.superseded); err != nil {
+			return nil, err
+		}
+		release = func() { d.concurrency.release(out.ID, false) }
+	}
+	free, err := acquireMemory(waiting, size, out.memory, d.memory)
+	if err != nil {
+		release()
 		return nil, err
 	}
-	return func() { d.concurrency.release(out.ID, false) }, nil
+	return func() { free(); release() }, nil
+}
+
+// acquireMemory waits for memory, of a connector and of the process. Those that wait for
+// the same are served in order.
+func acquireMemory(ctx context.Context, size int, limits ...*semaphore.Weighted) (free func(), err error) {
+	n := int64(size)
+	for i, limit := range limits {
+		if limit.TryAcquire(n) || limit.Acquire(ctx, n) == nil {
+			continue
+		}
+		for _, held := range limits[:i] {
+			held.Release(n)
+		}
+		return nil, errNoPlace
+	}
+	return func() {
+		for _, limit := range limits {
+			limit.Release(n)
+		}
+	}, nil
 }
 
 // confirm makes sure that the message is still this attempt's, and the newest. What

@@ -24,6 +24,7 @@ import (
 	"github.com/google/uuid"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
+	"golang.org/x/sync/semaphore"
 
 	"dmconnector/aliyundm"
 	"dmconnector/connector"
@@ -65,6 +66,7 @@ type outbound struct {
 	Connector
 	limits  limits
 	limiter *rateLimiter
+	memory  *semaphore.Weighted // bytes of its calls
 	breaker breaker
 }
 
@@ -110,6 +112,7 @@ type Delivery struct {
 	connectors  atomic.Pointer[map[string]*outbound]
 	calls       *inFlight
 	concurrency *concurrency
+	memory      *semaphore.Weighted // bytes of all calls
 	pending     pendingOutcomes
 	running     sync.WaitGroup // sends, pending outcomes, and Work
 	giveUp      context.CancelFunc
@@ -121,6 +124,7 @@ func New(opts Options) *Delivery {
 		store: opts.Store, volatile: opts.Volatile, log: opts.Log, observer: opts.Observe, tracer: opts.Tracer,
 		calls:       &inFlight{joined: make(map[Hash]*call), byID: make(map[string]*call)},
 		concurrency: &concurrency{freed: make(chan struct{}, 1), connectors: make(map[string]*places)},
+		memory:      semaphore.NewWeighted(processMemory),
 	}
 	d.sampled = sampling.New(opts.Log, 10, 10*time.Second)
 	d.warnings = sampling.New(opts.Log, 1, time.Minute)
@@ -143,10 +147,13 @@ func (d *Delivery) Use(connectors map[string]Connector) {
 		if old != nil && old.Composer == c.Composer {
 			active[id] = old
 		} else {
-			out := &outbound{Connector: c, limits: limitsOf(c.Composer.Config())}
+			out := &outbound{Connector: c, limits: limitsOf(c.Composer.Config()), memory: semaphore.NewWeighted(connectorMemory)}
 			out.limiter = &rateLimiter{rate: out.limits.connector, replicas: d.store.Replicas}
 			if old != nil && old.limits.connector == out.limits.connector {
 				out.limiter = old.limiter
+			}
+			if old != nil {
+				out.memory = old.memory
 			}
 			active[id] = out
 		}
@@ -407,7 +414,7 @@ func (d *Delivery) Test(ctx context.Context, c Connector, req Request, tester st
 	if invalid != nil {
 		failure = d.reject(entry, &report, invalidRecipient(entry.ID, invalid))
 	} else if failure = d.accept(sending, ctx, entry, &report); failure == nil {
-		failure = attempts(sending, c, req, &report, atOnce(report.ID))
+		failure = attempts(sending, c, req, &report, atOnce(report.ID, d.memory))
 		d.complete(kept, req.Arrived, directOutcome(entry, &report, failure))
 	}
 	d.observe(ctx, entry, req, report, failure)
@@ -428,13 +435,20 @@ func Try(ctx context.Context, c Connector, req Request) (Report, error) {
 	return report, attempts(sending, c, req, &report, atOnce(report.ID)).orNil()
 }
 
-// atOnce is the turn of test mails, which wait for nobody.
-func atOnce(id string) turn {
-	return func(ctx context.Context, pause time.Duration) (func(), *Error) {
+// atOnce is the turn of test mails, which wait for memory only.
+func atOnce(id string, memory ...*semaphore.Weighted) turn {
+	return func(ctx context.Context, pause time.Duration, size int) (func(), *Error) {
 		if err := sleep(ctx, pause, nil); err != nil {
 			return nil, waitError(id, err)
 		}
-		return func() {}, nil
+		deadline, _ := ctx.Deadline()
+		waiting, cancel := context.WithDeadline(ctx, deadline.Add(-sendTime))
+		defer cancel()
+		free, err := acquireMemory(waiting, size, memory...)
+		if err != nil {
+			return nil, waitError(id, err)
+		}
+		return free, nil
 	}
 }
 

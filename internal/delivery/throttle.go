@@ -19,6 +19,10 @@ const (
 	mostConcurrency  = 128
 	// maxWaiting bounds the sends that wait for one of a connector's to end.
 	maxWaiting = 1024
+	// processMemory and connectorMemory bound the mails that are signed and sent at once,
+	// in bytes as encoded: a few connectors whose calls hang hold up no other.
+	processMemory   = 48 << 20
+	connectorMemory = 16 << 20
 	// rateMargin is added to the limiter's period: mails that leave exactly a second
 	// apart may arrive at Aliyun a little closer.
 	rateMargin = 25 * time.Millisecond
