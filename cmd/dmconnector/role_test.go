@@ -18,8 +18,8 @@ import (
 )
 
 const (
-	roleAdmin = "admin-token-0123456789"
-	roleSend  = "send-token-0123456789"
+	roleAdmin = "admin-token-5d0c9e27b1"
+	roleSend  = "send-token-5d0c9e27b1"
 )
 
 // A roleService is a service whose one connector, "role", sends as a role.

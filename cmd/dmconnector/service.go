@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -76,6 +78,11 @@ func (s *service) readTokens() error {
 	}
 	if s.admin, err = callersToken(s.opts.adminTokens, s.opts.data, "admin-token"); err != nil {
 		return err
+	}
+	for _, token := range s.send.values {
+		if slices.Contains(s.admin.values, token) {
+			return errors.New("--send-token and --admin-token have a token in common: Logto must not have the admin's; make another one with openssl rand -hex 32")
+		}
 	}
 	if s.opts.data != "" && (s.send.made || s.admin.made) {
 		s.log.Info("created tokens in the data folder", "folder", s.opts.data, "send_token", s.send.made, "admin_token", s.admin.made)

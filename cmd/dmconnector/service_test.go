@@ -16,7 +16,7 @@ func TestServiceHasTheConsole(t *testing.T) {
 	if err := writeCertificate(certFile, keyFile, "localhost"); err != nil {
 		t.Fatal(err)
 	}
-	const token = "admin-token-0123456789"
+	const token = "admin-token-5d0c9e27b1"
 	tests := map[string]struct {
 		opts    serveOptions
 		secure  bool
@@ -65,14 +65,14 @@ func TestServiceHasTheConsole(t *testing.T) {
 // What serve runs tells Prometheus of itself, without a token.
 func TestServiceHasMetrics(t *testing.T) {
 	opts := serveOptions{listen: "127.0.0.1:0", sandbox: true, sandboxListen: "127.0.0.1:0", state: "memory"}
-	opts.sendTokens, opts.adminTokens = "send-token-0123456789", "admin-token-0123456789"
+	opts.sendTokens, opts.adminTokens = "send-token-5d0c9e27b1", "admin-token-5d0c9e27b1"
 	s := &service{opts: opts, log: slog.New(slog.DiscardHandler)}
 	defer s.close()
 	if err := s.open(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	send := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/api/send", strings.NewReader(`{"to":"user@example.com","type":"SignIn","payload":{"code":"123456"}}`))
-	send.Header.Set("Authorization", "send-token-0123456789")
+	send.Header.Set("Authorization", "send-token-5d0c9e27b1")
 	s.api.ServeHTTP(httptest.NewRecorder(), send)
 	s.api.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/api/send", nil))
 	scrape := httptest.NewRecorder()

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"dmconnector/internal/plaintext"
@@ -47,12 +48,37 @@ func givenTokens(list, origin string) (tokenSource, error) {
 		if err != nil {
 			return tokenSource{}, fmt.Errorf("%s: copy token %d again: %w", origin, len(source.values)+1, err)
 		}
-		if len(token) < 16 {
-			return tokenSource{}, fmt.Errorf("%s: a token needs at least 16 characters", origin)
+		if reason := guessable(token); reason != "" {
+			return tokenSource{}, fmt.Errorf("%s: token %d can be guessed: %s; make one with openssl rand -hex 32", origin, len(source.values)+1, reason)
 		}
 		source.values = append(source.values, token)
 	}
 	return source, nil
+}
+
+// sampleText is what examples, placeholders and the worst passwords have. Nothing random
+// has it.
+var sampleText = regexp.MustCompile(`(?i)change.?me|replace.?me|your.?(own|send|admin|token|secret)|example|passw|12345678|87654321|abcdefgh|qwerty`)
+
+// guessable returns why a token is too easy to guess, or "". It is meant for mistakes: only
+// a random token is good.
+func guessable(token string) string {
+	distinct := make(map[rune]bool)
+	for _, c := range token {
+		distinct[c] = true
+	}
+	switch {
+	case len(token) < 16:
+		return "it has fewer than 16 characters"
+	case len(distinct) < 6:
+		return "it has fewer than 6 different characters"
+	case strings.Contains((token + token)[1:2*len(token)-1], token):
+		return "it repeats a shorter text"
+	case sampleText.MatchString(token):
+		return "it has the text of an example"
+	default:
+		return ""
+	}
 }
 
 // writeSecret creates the file, and its folder, readable by their owner only.

@@ -126,8 +126,8 @@ func cpuTime(process *exec.Cmd) time.Duration {
 
 // What the load, the programs and the upstream agree on.
 const (
-	token       = "bench-send-token-0123456789"
-	adminToken  = "bench-admin-token-0123456789"
+	token       = "bench-send-token-5d0c9e27b1"
+	adminToken  = "bench-admin-token-5d0c9e27b1"
 	sender      = "noreply@mail.example.com"
 	alias       = "Example"
 	subject     = "Your verification code"

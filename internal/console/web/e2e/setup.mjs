@@ -6,8 +6,8 @@ import { createRequire } from "node:module";
 import { createServer } from "node:net";
 import { chromium } from "playwright-core";
 
-export const adminToken = "admin-token-of-the-tests-0123456789";
-export const sendToken = "send-token-of-the-tests-0123456789";
+export const adminToken = "admin-token-of-the-tests-5d0c9e27b1";
+export const sendToken = "send-token-of-the-tests-5d0c9e27b1";
 
 const program = process.env.DMCONNECTOR;
 if (!program) throw new Error("DMCONNECTOR must name the program: run make e2e");
