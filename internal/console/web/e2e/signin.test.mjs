@@ -27,6 +27,20 @@ test("a wrong token is rejected, and so is a send token", async () => {
   await context.close();
 });
 
+test("a sign-in behind a proxy that changes Host names the rule", async () => {
+  const { page, context } = await openPage(browser, service.url);
+  await page.getByLabel("Admin token").waitFor();
+  // As over plain HTTP, where the browser does not say that the page is the service's own.
+  await page.route("**/api/session", async (route) => {
+    const { "sec-fetch-site": _, ...headers } = await route.request().allHeaders();
+    const response = await fetch(`${service.url}api/session`, { method: "POST", body: route.request().postData(), headers: { ...headers, origin: "http://mail.example.com" } });
+    await route.fulfill({ status: response.status, contentType: response.headers.get("content-type"), body: await response.text() });
+  });
+  await signIn(page);
+  await page.getByText("it must pass the Host header unchanged").first().waitFor();
+  await context.close();
+});
+
 test("the session is a cookie that no script can read, and sign-out ends it", async () => {
   const { page, context, complaints } = await openPage(browser, service.url);
   await signIn(page);
