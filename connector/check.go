@@ -85,6 +85,10 @@ func readKeys(cfg *Config, look func(kind, name string) (string, error), report 
 		}
 		*field.value = key
 	}
+}
+
+// checkKeys checks that the parts of the access key belong together.
+func checkKeys(cfg *Config, report *Report) {
 	if cfg.Credentials != nil {
 		return // which bring keys of their own
 	}
@@ -92,9 +96,9 @@ func readKeys(cfg *Config, look func(kind, name string) (string, error), report 
 	switch {
 	case report.touches("/accessKeyId") || report.touches("/securityToken"):
 	case temporary && cfg.SecurityToken == "":
-		report.errorf("/securityToken", "Enter the security token of the key: accessKeyId begins with STS., so that the key is a temporary one")
+		report.errorf("/securityToken", "Enter the security token issued with the key: keys that begin with STS. are temporary and need it")
 	case !temporary && cfg.SecurityToken != "" && cfg.AccessKeyID != "":
-		report.warnf("/securityToken", "belongs to a temporary key only, whose accessKeyId begins with STS.")
+		report.warnf("/securityToken", "Remove it, or check accessKeyId: only temporary keys, which begin with STS., have a security token")
 	}
 	if keyIDPattern.MatchString(string(cfg.AccessKeySecret)) {
 		report.errorf("/accessKeySecret", "Enter the AccessKey secret: this is an AccessKey ID")

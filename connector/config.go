@@ -148,6 +148,7 @@ func CheckTree(tree any, opts ParseOptions) (*Config, Report) {
 		cfg.Templates = BuiltinTemplates()
 	}
 	readKeys(&cfg, opts.Resolve, &report)
+	checkKeys(&cfg, &report)
 	checkFields(&cfg, &report)
 	checkCredentials(&cfg, opts, &report)
 	checkEndpoint(&cfg, opts, &report)

@@ -170,6 +170,16 @@ func TestKeysAreWhatTheyCanBe(t *testing.T) {
 	}
 }
 
+func TestSecurityTokenOfALastingKeyIsDoubtful(t *testing.T) {
+	for id, want := range map[string]int{"STS.id": 0, "LTAI5tExample": 1} {
+		data := `{"accessKeyId":"` + id + `","accessKeySecret":"secret","securityToken":"token","accountName":"noreply@mail.example.com","templates":"builtin"}`
+		cfg, report := connector.Check([]byte(data), connector.ParseOptions{})
+		if cfg == nil || len(report.Warnings) != want || want > 0 && report.Warnings[0].Pointer != "/securityToken" {
+			t.Errorf("%s: %v", id, report)
+		}
+	}
+}
+
 // Mail goes to Direct Mail's own hosts, or where the operator says.
 func TestEndpointsAreKnownOrAllowed(t *testing.T) {
 	const (

@@ -48,7 +48,8 @@ func TestRoleIsCompletedFromTheEnvironment(t *testing.T) {
 			}, "",
 		},
 		"an invisible character": {
-			`{"type":"oidc_role_arn","roleArn":"acs:ram::2:role/ot\u200bher"}`, rrsa, connector.Role{},
+			`{"type":"oidc_role_arn","roleArn":"acs:ram::2:role/ot\u200bher"}`, rrsa,
+			connector.Role{},
 			"/credentials/roleArn: Copy it again: character 19 is a zero width space (U+200B)",
 		},
 		"marks and line ends are dropped": {

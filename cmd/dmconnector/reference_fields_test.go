@@ -157,16 +157,17 @@ func (p *referencePage) nameOfField(pointer, name string, object *schemaNode) st
 
 // patterns says in words what a text must look like.
 var patterns = map[string]string{
-	`^\$\{.+\}$|^[!#-&(-_a-~]*$`:                                                       "ASCII without blanks and quotes",
-	`^[A-Za-z0-9.-]{0,64}$`:                                                            "up to 64 letters, digits, dots and hyphens",
-	`^[A-Za-z0-9_-]{0,128}$`:                                                           "up to 128 letters, digits, underscores and hyphens",
-	`^$|^/|^[A-Za-z]:`:                                                                 "an absolute path",
-	`^$|^[A-Za-z0-9.@_-]{2,64}$`:                                                       "2 to 64 letters, digits, dots, hyphens, underscores and @",
-	`^$|^acs:ram::[0-9]+:role/[A-Za-z0-9._/-]+$`:                                       "an ARN such as acs:ram::1234567890123456:role/mail",
-	`^$|^acs:ram::[0-9]+:oidc-provider/[A-Za-z0-9._-]+$`:                               "an ARN such as acs:ram::1234567890123456:oidc-provider/ack-rrsa",
-	`^$|^([0-9]+(\.[0-9]+)?(w|d|h|m|s|ms))+$`:                                          `a duration such as "90s" or "1h30m"`,
-	`^$|^off$|^[0-9]{1,7}/([0-9]+(\.[0-9]+)?(w|d|h|m|s|ms))+$`:                         `a rate, or "off"`,
-	`^$|^[A-Za-z]{1,8}([-_][A-Za-z0-9]{1,8})*$`:                                        `a language tag such as "zh-CN"`,
+	`^\$\{.+\}$|^[!#-&(-_a-~]*$`:                               "ASCII without blanks and quotes",
+	`^[A-Za-z0-9.-]{0,64}$`:                                    "up to 64 letters, digits, dots and hyphens",
+	`^[A-Za-z0-9_-]{0,128}$`:                                   "up to 128 letters, digits, underscores and hyphens",
+	`^$|^/|^[A-Za-z]:`:                                         "an absolute path",
+	`^$|^[A-Za-z0-9.@_-]{2,64}$`:                               "2 to 64 letters, digits, dots, hyphens, underscores and @",
+	`^$|^acs:ram::[0-9]+:role/[A-Za-z0-9._/-]+$`:               "an ARN such as acs:ram::1234567890123456:role/mail",
+	`^$|^acs:ram::[0-9]+:oidc-provider/[A-Za-z0-9._-]+$`:       "an ARN such as acs:ram::1234567890123456:oidc-provider/ack-rrsa",
+	`^$|^([0-9]+(\.[0-9]+)?(w|d|h|m|s|ms))+$`:                  `a duration such as "90s" or "1h30m"`,
+	`^$|^off$|^[0-9]{1,7}/([0-9]+(\.[0-9]+)?(w|d|h|m|s|ms))+$`: `a rate, or "off"`,
+	`^$|^[A-Za-z]{1,8}([-_][A-Za-z0-9]{1,8})*$`:                `a language tag such as "zh-CN"`,
+
 	"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[^@\\s]+\\.[^@\\s.]*[^@\\s.0-9][^@\\s.]*$": "one email address, without a name",
 }
 
