@@ -99,9 +99,10 @@ func isPath(flag *pflag.Flag) bool {
 // lookUp returns a variable's value, or the content of the file that the variable with
 // _FILE appended names. It reports false if neither is set.
 func lookUp(name string, mayBeFile bool) (string, bool, error) {
-	value, path := strings.TrimSuffix(os.Getenv(name), "\r"), "" // of a Windows line end in a file of variables
+	// A file of variables may have Windows line ends.
+	value, path := strings.TrimSuffix(os.Getenv(name), "\r"), ""
 	if mayBeFile {
-		path = os.Getenv(name + "_FILE")
+		path = strings.TrimSuffix(os.Getenv(name+"_FILE"), "\r")
 	}
 	switch {
 	case path == "":
