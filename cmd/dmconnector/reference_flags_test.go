@@ -46,7 +46,7 @@ func (p *referencePage) Flags(path string) (string, error) {
 // defaultOf tells a flag's default, if it is not empty or off.
 func defaultOf(f *pflag.Flag) string {
 	switch f.DefValue {
-	case "", "[]", "false":
+	case "", "[]", "false", "0":
 		return ""
 	default:
 		return " (default: " + asCode(f.DefValue) + ")"

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	_ "embed"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -26,6 +27,7 @@ type serveOptions struct {
 	sendTokens, adminTokens string
 	allowEndpoints          []string
 	tlsCert, tlsKey         string
+	maxConnections          int
 	logLevel                slog.Level
 	accessLog               bool
 	unknownVariables        []unknownVariable
@@ -80,6 +82,7 @@ SIGHUP reloads connector files at once; changes are also found by themselves wit
 	endpointsVar(flags, &opts.allowEndpoints, "; for connectors made over the API, loopback needs this or --sandbox")
 	flags.StringVar(&opts.tlsCert, "tls-cert", "", "PEM `file` with the certificate for HTTPS; reloaded when it changes")
 	flags.StringVar(&opts.tlsKey, "tls-key", "", "PEM `file` with the private key of --tls-cert")
+	flags.IntVar(&opts.maxConnections, "max-connections", 0, "`number` of callers' connections; when all are open, the one that has been idle longest, and for more than 6 s, closes for a new one, which otherwise waits (default: at most 10,000, one for each 64 KiB of the memory limit, and 64 fewer than the limit of open files)")
 	parsedVar(flags, &opts.logLevel, "string", "log-level", "info", "lowest `level` to log: debug, info, warn or error", parseLevel)
 	boolVar(flags, &opts.accessLog, "access-log", "log every request")
 	cmd.PreRunE = func(cmd *cobra.Command, args []string) error {
@@ -89,6 +92,12 @@ SIGHUP reloads connector files at once; changes are also found by themselves wit
 		if err := fromEnvironment(cmd, args); err != nil {
 			return err
 		}
+		switch {
+		case !flags.Changed("max-connections"):
+			opts.maxConnections = defaultMaxConnections(debug.SetMemoryLimit(-1), fileLimit())
+		case opts.maxConnections < 1:
+			return fmt.Errorf("--max-connections %d: use at least 1, or omit the flag", opts.maxConnections)
+		}
 		// Trying the sandbox leaves no files behind.
 		if opts.sandbox && !flags.Changed("data") && !flags.Changed("state") {
 			opts.data, opts.state = "", "memory"
@@ -96,6 +105,13 @@ SIGHUP reloads connector files at once; changes are also found by themselves wit
 		return nil
 	}
 	return cmd
+}
+
+// defaultMaxConnections is how many connections the memory and the limit of open files
+// allow. The state, connectors' files and calls to Aliyun need files too.
+func defaultMaxConnections(memory, files int64) int {
+	const most, each, reserved = 10_000, 64 << 10, 64
+	return int(max(1, min(most, memory/each, max(files-reserved, files/4))))
 }
 
 const leastRetention = 24 * time.Hour

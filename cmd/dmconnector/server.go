@@ -5,27 +5,44 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
 	"dmconnector/internal/plaintext"
+	"dmconnector/internal/sampling"
 )
 
-// newHTTPServer limits the time of the header only. A deadline for the answer would drop
-// connections, and Logto shows the code of a dropped request to the browser.
-func newHTTPServer(handler http.Handler, log *slog.Logger) *http.Server {
+// newHTTPServer limits the header. Package httpapi limits the rest: a deadline for the
+// answer would drop connections, and Logto shows the code of a dropped request to the
+// browser.
+func newHTTPServer(handler http.Handler, logger *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: 5 * time.Second,
 		IdleTimeout:       120 * time.Second,
-		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		MaxHeaderBytes:    12 << 10, // and 4 KiB that net/http adds
+		ErrorLog:          log.New(serverLog{newSampled(logger)}, "", 0),
 	}
+}
+
+// newSampled returns a log of what callers can cause at will.
+func newSampled(logger *slog.Logger) *sampling.Logger {
+	return sampling.New(logger, 10, time.Minute)
+}
+
+// A serverLog logs what an http.Server says.
+type serverLog struct{ *sampling.Logger }
+
+func (l serverLog) Write(line []byte) (int, error) {
+	l.LogAttrs(context.Background(), "http", slog.LevelWarn, "HTTP server", slog.String("detail", strings.TrimSpace(string(line))))
+	return len(line), nil
 }
 
 // listen opens the address, or uses the socket passed by a supervisor (sd_listen_fds(3)),
@@ -194,11 +211,10 @@ func (c *certificate) filesStamp() string {
 	return fmt.Sprint(stamp...)
 }
 
-// listener speaks TLS on the connections of another listener.
-func (c *certificate) listener(inner net.Listener) net.Listener {
-	return tls.NewListener(inner, &tls.Config{
+func (c *certificate) config() *tls.Config {
+	return &tls.Config{
 		MinVersion:     tls.VersionTLS12,
 		GetCertificate: c.get,
 		NextProtos:     []string{"http/1.1"},
-	})
+	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -39,6 +40,7 @@ type service struct {
 	listener net.Listener
 	// adminListener is nil without --admin-listen.
 	adminListener net.Listener
+	tls           *tls.Config // nil for plain HTTP
 	scheme        string
 	sandbox       *localSandbox // nil without --sandbox
 	state         *store.Store
@@ -108,10 +110,7 @@ func (s *service) listen(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.listener, s.scheme = certificate.listener(s.listener), "https"
-	if s.adminListener != nil {
-		s.adminListener = certificate.listener(s.adminListener)
-	}
+	s.tls, s.scheme = certificate.config(), "https"
 	return nil
 }
 
@@ -203,7 +202,10 @@ func (s *service) run(ctx context.Context) error {
 	defer stopKeeping()
 	defer stopWork()
 
-	var connections httpapi.Connections
+	handshakes := newSampled(s.log)
+	connections := &httpapi.Connections{Max: s.opts.maxConnections, TLS: s.tls, HandshakeFailed: func(cause string) {
+		handshakes.LogAttrs(ctx, "tls", slog.LevelWarn, "TLS handshake failed", slog.String("cause", cause))
+	}}
 	server := newHTTPServer(s.api, s.log)
 	server.ConnContext, server.ConnState = connections.Context, connections.State
 	listeners := []net.Listener{connections.Listener(s.listener)}

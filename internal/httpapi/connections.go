@@ -1,97 +1,141 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
+	"crypto/tls"
 	"net"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
-// Connections follows a server's connections: when a request's first byte arrived, from
-// which its deadlines count, and when all connections are closed. The server accepts
-// from Listener; State and Context are its ConnState and ConnContext.
+// Connections accepts a server's connections and follows them: it bounds how many are
+// open, knows when a request's first byte arrived, and when all connections are closed.
+// The server accepts from Listener; State and Context are its ConnState and ConnContext.
 type Connections struct {
+	// Max is how many connections may be open. 0 means any number.
+	Max int
+	// TLS is nil for plain HTTP.
+	TLS *tls.Config
+	// HandshakeFailed is told why TLS failed, in words without the caller's own. It may
+	// be nil.
+	HandshakeFailed func(cause string)
+
+	times connectionTimes // zero: those of the constants; for tests
+
 	mu   sync.Mutex
-	open map[net.Conn]time.Time // until when to wait for a request; zero during a request
+	open map[*conn]struct{}
 }
 
-// Listener returns a listener whose connections are followed.
-func (c *Connections) Listener(inner net.Listener) net.Listener { return watchedListener{inner} }
+type connectionTimes struct{ reuse, write, linger time.Duration }
 
-type watchedListener struct{ net.Listener }
+const (
+	// reuseTime is how long an idle connection stays open for a caller that does not
+	// know yet that it will close. Node's HTTP agent, which Logto uses, reuses
+	// connections for 5 s.
+	reuseTime = 6 * time.Second
+	// unusedTime is the same for a connection without any request when the program
+	// stops: Go's client keeps some that it did not need.
+	unusedTime = 2 * time.Second
+	openEvery  = 20 * time.Millisecond
+)
 
-func (l watchedListener) Accept() (net.Conn, error) {
-	conn, err := l.Listener.Accept()
+// Listener returns a listener of followed connections. When Max are open, a new one
+// waits for another to close.
+func (c *Connections) Listener(inner net.Listener) net.Listener {
+	return &listener{Listener: inner, connections: c, closed: make(chan struct{})}
+}
+
+type listener struct {
+	net.Listener
+	connections *Connections
+	closing     sync.Once
+	closed      chan struct{}
+}
+
+func (l *listener) Accept() (net.Conn, error) {
+	tcp, err := l.Listener.Accept()
 	if err != nil {
 		return nil, err
 	}
-	return &watchedConn{Conn: conn}, nil
-}
-
-// A watchedConn notes when the first byte after an idle time arrives. The server itself
-// reports a request only when its header is complete.
-type watchedConn struct {
-	net.Conn
-	began atomic.Int64 // nanoseconds since 1970; 0 while idle
-}
-
-func (c *watchedConn) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p)
-	if n > 0 {
-		c.began.CompareAndSwap(0, time.Now().UnixNano())
+	accepted := newConn(tcp, l.connections)
+	for !l.connections.add(accepted, false) {
+		select {
+		case <-time.After(openEvery):
+		case <-l.closed:
+			// A stop resets the connections that still wait in the backlog, but this
+			// one would not even be refused.
+			l.connections.add(accepted, true)
+			return accepted, nil
+		}
 	}
-	return n, err
+	return accepted, nil
 }
 
-// CloseWrite lets the server close a connection without losing its last answer.
-func (c *watchedConn) CloseWrite() error {
-	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
-		return half.CloseWrite()
+func (l *listener) Close() error {
+	l.closing.Do(func() { close(l.closed) })
+	return l.Listener.Close()
+}
+
+// add follows a connection, unless too many are open. It first closes the one that has
+// been idle for longest, if its caller is not likely to be using it just now.
+func (c *Connections) add(accepted *conn, always bool) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.open == nil {
+		c.open = make(map[*conn]struct{})
 	}
-	return nil
+	now := time.Now()
+	if c.Max > 0 && len(c.open) >= c.Max && !always {
+		var idlest *conn
+		longest := cmp.Or(c.times.reuse, reuseTime)
+		for known := range c.open {
+			if idle := known.idleFor(now); idle > longest {
+				idlest, longest = known, idle
+			}
+		}
+		if idlest == nil {
+			return false
+		}
+		_ = idlest.tcp.Close()
+		delete(c.open, idlest)
+	}
+	accepted.idle = now
+	c.open[accepted] = struct{}{}
+	return true
+}
+
+func (c *Connections) remove(closed *conn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.open, closed)
 }
 
 type connKey struct{}
 
 // Context makes the connection known to its requests.
-func (c *Connections) Context(ctx context.Context, conn net.Conn) context.Context {
-	return context.WithValue(ctx, connKey{}, conn)
+func (c *Connections) Context(ctx context.Context, accepted net.Conn) context.Context {
+	return context.WithValue(ctx, connKey{}, accepted)
 }
 
 // State notes a connection's new state.
-func (c *Connections) State(conn net.Conn, state http.ConnState) {
+func (c *Connections) State(changed net.Conn, state http.ConnState) {
+	known, ok := changed.(*conn)
+	if !ok {
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.open == nil {
-		c.open = map[net.Conn]time.Time{}
-	}
 	switch state {
-	case http.StateNew:
-		c.open[conn] = time.Now().Add(unusedTime)
 	case http.StateActive:
-		c.open[conn] = time.Time{}
+		known.idle, known.used = time.Time{}, true
 	case http.StateIdle:
-		c.open[conn] = time.Now().Add(reuseTime)
-		if watched, ok := conn.(*watchedConn); ok {
-			watched.began.Store(0)
-		}
-	case http.StateClosed, http.StateHijacked:
-		delete(c.open, conn)
+		known.idle = time.Now()
+		known.began.Store(nil)
+	case http.StateNew, http.StateClosed, http.StateHijacked:
 	}
 }
-
-const (
-	// reuseTime is how long an idle connection stays open for a caller that does not
-	// know of the stop yet. Node's HTTP agent, which Logto uses, reuses connections for
-	// 5 s.
-	reuseTime = 6 * time.Second
-	// unusedTime is the same for a connection without any request: Go's client keeps
-	// some that it did not need.
-	unusedTime = 2 * time.Second
-	openEvery  = 20 * time.Millisecond
-)
 
 // Wait closes connections that are not likely to be used again, and returns when none
 // is open, or when ctx ends. The server must have stopped accepting.
@@ -112,12 +156,14 @@ func (c *Connections) Wait(ctx context.Context) error {
 func (c *Connections) closeIdle() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for conn, until := range c.open {
-		if watched, ok := conn.(*watchedConn); ok && watched.began.Load() != 0 {
-			continue // a request has just begun
+	now := time.Now()
+	for known := range c.open {
+		longest := cmp.Or(c.times.reuse, reuseTime)
+		if !known.used && known.began.Load() == nil {
+			longest = unusedTime
 		}
-		if !until.IsZero() && !time.Now().Before(until) {
-			_ = conn.Close() // its State follows
+		if known.idleFor(now) >= longest {
+			_ = known.tcp.Close() // the server removes it
 		}
 	}
 	return len(c.open)
@@ -125,9 +171,9 @@ func (c *Connections) closeIdle() int {
 
 // arrival is when the request's first byte arrived, or now if that is not known.
 func arrival(r *http.Request) time.Time {
-	if watched, ok := r.Context().Value(connKey{}).(*watchedConn); ok {
-		if began := watched.began.Load(); began != 0 {
-			return time.Unix(0, began)
+	if known, ok := r.Context().Value(connKey{}).(*conn); ok {
+		if began := known.began.Load(); began != nil {
+			return *began
 		}
 	}
 	return time.Now()

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
 	"go.opentelemetry.io/otel/trace"
 
 	"dmconnector/connector"
@@ -112,7 +113,7 @@ func (s *Server) Split() (callers, admin http.Handler) {
 // routes returns a handler of the health checks, and of callers' and admins' routes.
 func (s *Server) routes(callers, admins bool) http.Handler {
 	r := chi.NewRouter()
-	r.Use(s.observe, s.recoverPanic, s.before(s.prepare))
+	r.Use(s.observe, s.recoverPanic, s.before(s.prepare), middleware.GetHead)
 	r.NotFound(s.handle(notFound))
 	r.MethodNotAllowed(s.handle(methodNotAllowed(r)))
 	r.Get("/healthz", s.answer(health))
@@ -128,7 +129,7 @@ func (s *Server) routes(callers, admins bool) http.Handler {
 
 // callerRoutes are for Logto and other backends, with a send token.
 func (s *Server) callerRoutes(r chi.Router) {
-	send := r.With(s.before(s.authenticate(ScopeSend), s.acceptsSends, readBody(sendBody)))
+	send := r.With(s.before(s.authenticate(ScopeSend), s.acceptsSends, s.readBody(sendBody)))
 	send.Post("/api/send", s.answer(s.send))
 	send.Post("/api/connectors/{id}/send", s.answer(s.send))
 }
@@ -143,17 +144,16 @@ func (s *Server) adminRoutes(r chi.Router) {
 	if s.opts.Console != nil {
 		for _, pattern := range []string{"/", "/assets/*"} {
 			r.Method(http.MethodGet, pattern, s.opts.Console)
-			r.Method(http.MethodHead, pattern, s.opts.Console)
 		}
 	}
 	if s.opts.Sessions != nil {
 		r.Get("/api/session", s.answer(s.readSession))
-		r.With(s.before(sameOrigin, readBody(sessionBody))).Post("/api/session", s.handle(s.openSession))
+		r.With(s.before(sameOrigin, s.readBody(sessionBody))).Post("/api/session", s.handle(s.openSession))
 		r.With(s.before(sameOrigin)).Delete("/api/session", s.handle(s.endSession))
 	}
 
 	// Admins, with a token or a session of the console.
-	admin := r.With(s.before(s.authenticate(ScopeAdmin), readBody(adminBody)))
+	admin := r.With(s.before(s.authenticate(ScopeAdmin), s.readBody(adminBody)))
 	ifMatch := admin.With(s.before(readVersion))
 	if s.opts.Registry != nil {
 		admin.Get("/api/connector-factories", s.answer(s.listFactories))
@@ -167,7 +167,7 @@ func (s *Server) adminRoutes(r chi.Router) {
 		ifMatch.Patch("/api/connectors/{id}", s.answer(decoding(lenient, s.patchConnector)))
 		ifMatch.Delete("/api/connectors/{id}", s.answer(s.deleteConnector))
 		admin.Post("/api/connectors/{id}/preview", s.answer(decoding(strict, s.preview)))
-		r.With(s.before(s.authenticate(ScopeAdmin), s.acceptsSends, readBody(testBody))).
+		r.With(s.before(s.authenticate(ScopeAdmin), s.acceptsSends, s.readBody(testBody))).
 			Post("/api/connectors/{id}/test", s.handle(s.test))
 		if s.opts.Examine != nil {
 			admin.Post("/api/connectors/{id}/doctor", s.answer(decoding(strict, s.examine)))

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -32,6 +33,7 @@ type request struct {
 	arrived  time.Time // its first byte
 	by       caller    // of an authenticated route
 	body     []byte    // whole, if the route takes one
+	unread   bool      // the body, or its rest, is still to come
 	version  int64     // the only one to change or delete; 0 means any
 	incident string    // the id of its message or error; empty if it has none
 	route    string    // of a method that the route does not have; chi knows the others
@@ -114,7 +116,7 @@ func (s *Server) before(steps ...func(http.ResponseWriter, *request) error) func
 // query may hold secrets and addresses.
 func (s *Server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, httpRequest *http.Request) {
-		r := &request{arrived: arrival(httpRequest)}
+		r := &request{arrived: arrival(httpRequest), unread: httpRequest.Body != http.NoBody}
 		ctx, span := s.startSpan(httpRequest)
 		r.Request = httpRequest.WithContext(context.WithValue(ctx, requestKey{}, r))
 		answer := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
@@ -125,6 +127,11 @@ func (s *Server) observe(next http.Handler) http.Handler {
 			}
 		}()
 		next.ServeHTTP(answer, r.Request)
+		if r.unread {
+			// The server must not wait for the rest: its connection receives some of it
+			// after the answer.
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now())
+		}
 	})
 }
 
@@ -222,7 +229,8 @@ func (s *Server) prepare(w http.ResponseWriter, r *request) error {
 	if s.opts.TLS {
 		h.Set("Strict-Transport-Security", "max-age=31536000")
 	}
-	if s.draining.Load() != nil {
+	// With an unread body the server would otherwise wait for it before it answers.
+	if r.unread || s.draining.Load() != nil {
 		h.Set("Connection", "close")
 	}
 	ok := plain(r.URL.Path)
@@ -245,10 +253,13 @@ func notFound(http.ResponseWriter, *request) error { return &problem{Code: errco
 func methodNotAllowed(routes chi.Routes) func(http.ResponseWriter, *request) error {
 	return func(w http.ResponseWriter, r *request) error {
 		path := r.URL.EscapedPath()
-		for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
 			if route := routes.Find(chi.NewRouteContext(), method, path); route != "" {
 				r.route = route
 				w.Header().Add("Allow", method)
+				if method == http.MethodGet {
+					w.Header().Add("Allow", http.MethodHead)
+				}
 			}
 		}
 		if r.route == "" {
@@ -279,50 +290,77 @@ func (s *Server) authenticate(want Scope) func(http.ResponseWriter, *request) er
 
 // A bodyLimit is what a request's body may take.
 type bodyLimit struct {
-	mebibytes int
-	time      time.Duration // from the request's arrival until the body is whole
+	bytes int
+	time  time.Duration // from the request's arrival until the body is whole
 }
 
-// Logto's requests have well under 10 kB. A connector's JSON includes its templates,
-// of which Direct Mail takes 6 MB.
-var (
-	sendBody    = bodyLimit{1, 2 * time.Second}
-	testBody    = bodyLimit{8, 2 * time.Second} // the mail must still be sent in time
-	adminBody   = bodyLimit{8, 10 * time.Second}
-	sessionBody = bodyLimit{1, 2 * time.Second}
+const (
+	kibibyte = 1 << 10
+	mebibyte = 1 << 20
 )
 
-// maxDrain is how much of a body that is too large is read and discarded, so that the
-// caller reads the answer.
-const maxDrain = 8 << 20
+// Logto's requests have well under 10 kB. A connector's JSON includes its templates.
+var (
+	sendBody    = bodyLimit{64 * kibibyte, 2 * time.Second}
+	testBody    = bodyLimit{8 * mebibyte, 2 * time.Second} // the mail must still be sent in time
+	adminBody   = bodyLimit{8 * mebibyte, 10 * time.Second}
+	sessionBody = bodyLimit{4 * kibibyte, 2 * time.Second}
+)
+
+func (l bodyLimit) size() string {
+	if l.bytes%mebibyte == 0 {
+		return fmt.Sprintf("%d MiB", l.bytes/mebibyte)
+	}
+	return fmt.Sprintf("%d KiB", l.bytes/kibibyte)
+}
 
 // readBody reads the whole body within its limit.
-func readBody(limit bodyLimit) func(http.ResponseWriter, *request) error {
+func (s *Server) readBody(limit bodyLimit) func(http.ResponseWriter, *request) error {
 	return func(w http.ResponseWriter, r *request) (err error) {
-		if r.Body == http.NoBody {
+		if !r.unread {
 			return nil
 		}
-		control := http.NewResponseController(w)
 		// Recorders in tests have no deadlines; a real connection always does.
-		_ = control.SetReadDeadline(r.arrived.Add(limit.time))
-		size := limit.mebibytes << 20
-		r.body, err = io.ReadAll(io.LimitReader(r.Body, int64(size)+1))
-		tooLarge := len(r.body) > size
-		if tooLarge {
-			_, _ = io.CopyN(io.Discard, r.Body, maxDrain)
-		}
-		_ = control.SetReadDeadline(time.Time{})
-		if err == nil && !tooLarge {
+		_ = http.NewResponseController(w).SetReadDeadline(r.arrived.Add(limit.time))
+		r.body, err = io.ReadAll(io.LimitReader(r.Body, int64(limit.bytes)+1))
+		if err == nil && len(r.body) <= limit.bytes {
+			s.bodyIsRead(w, r)
 			return nil
 		}
 		r.body = nil
-		// The rest of the body must not be read as the next request.
-		w.Header().Set("Connection", "close")
-		p := &problem{Code: errcode.InvalidRequest, Status: http.StatusRequestTimeout, err: err}
-		p.Detail = fmt.Sprintf("the body did not arrive within %v", limit.time)
-		if tooLarge {
-			p.Status, p.Detail = http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is larger than %d MiB", limit.mebibytes)
+		if err == nil {
+			return &problem{Code: errcode.InvalidRequest, Status: http.StatusRequestEntityTooLarge, Detail: "the body is larger than " + limit.size()}
 		}
-		return p
+		return &problem{
+			Code: errcode.InvalidRequest, Status: http.StatusRequestTimeout, err: err,
+			Detail: fmt.Sprintf("the body did not arrive within %v", limit.time),
+		}
+	}
+}
+
+// bodyIsRead lets the connection take further requests. The server itself ends the
+// deadline of a body that is read.
+func (s *Server) bodyIsRead(w http.ResponseWriter, r *request) {
+	r.unread = false
+	if s.draining.Load() == nil {
+		w.Header().Del("Connection")
+	}
+}
+
+const (
+	// discardTime is how long a rejected request waits for the body that was sent with
+	// it, so that a rejection does not cost the connection.
+	discardTime = 20 * time.Millisecond
+	maxDiscard  = 64 * kibibyte
+)
+
+// discardBody reads a body that has arrived, or is about to.
+func (s *Server) discardBody(w http.ResponseWriter, r *request) {
+	if r.Header.Get("Expect") != "" || r.ContentLength > maxDiscard {
+		return // its caller has not sent it, or not all of it
+	}
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(discardTime))
+	if _, err := io.CopyN(io.Discard, r.Body, maxDiscard+1); errors.Is(err, io.EOF) {
+		s.bodyIsRead(w, r)
 	}
 }

@@ -85,6 +85,9 @@ func inConfig(problems []connector.Problem) []connector.Problem {
 func (s *Server) fail(w http.ResponseWriter, r *request, err error) {
 	p := problemOf(err)
 	r.incident = p.Incident
+	if r.unread && p.Status != http.StatusRequestTimeout && p.Status != http.StatusRequestEntityTooLarge {
+		s.discardBody(w, r)
+	}
 	if !p.logged {
 		s.logProblem(r, p)
 	}

@@ -300,7 +300,7 @@ func TestWithoutTokensNobodyMaySend(t *testing.T) {
 }
 
 func TestBadRequestsGetAProblemThatRepeatsNothing(t *testing.T) {
-	deep := strings.Repeat(`{"marked":`, 10_000)
+	deep := strings.Repeat(`{"m":`, 10_000)
 	tests := map[string]struct {
 		body   string
 		status int

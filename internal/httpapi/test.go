@@ -121,7 +121,6 @@ func (s *Server) streamTest(w http.ResponseWriter, r *request, target delivery.C
 	}
 	r.incident = report.ID
 	send("done", testTrace{report, problemOf(err)})
-	stream.extendDeadline()
 	return nil
 }
 
