@@ -120,6 +120,9 @@ func reason(ctx context.Context, class Class, err error) (string, error) {
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return "the caller gave up", context.Canceled
 	}
+	if errors.Is(err, errProxy) {
+		return errProxy.Error(), errProxy
+	}
 	if dns, ok := errors.AsType[*net.DNSError](err); ok && ctx.Err() == nil {
 		return "the endpoint's name could not be looked up", &net.DNSError{
 			Err: "lookup failed", IsNotFound: dns.IsNotFound, IsTimeout: dns.IsTimeout, IsTemporary: dns.IsTemporary,

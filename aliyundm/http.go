@@ -2,8 +2,11 @@ package aliyundm
 
 import (
 	"crypto/tls"
+	"errors"
 	"net"
 	"net/http"
+	"net/url"
+	"strings"
 	"time"
 )
 
@@ -31,7 +34,7 @@ func NewHTTPClient() *http.Client {
 		Timeout:       callTimeout,
 		CheckRedirect: noRedirect,
 		Transport: &http.Transport{
-			Proxy:               http.ProxyFromEnvironment, // leaves loopback out
+			Proxy:               proxy,
 			DialContext:         (&net.Dialer{Timeout: connectTimeout}).DialContext,
 			TLSHandshakeTimeout: connectTimeout,
 			// Resumption makes up for connections given up early.
@@ -44,6 +47,19 @@ func NewHTTPClient() *http.Client {
 			WriteBufferSize:        32 << 10, // most mails leave in one write
 		},
 	}
+}
+
+// errProxy says nothing of the proxy's address, which may have a password.
+var errProxy = errors.New("the proxy's address in the environment is not a URL: percent-encode the user and the password in it (@ as %40, / as %2F, # as %23)")
+
+// proxy is [http.ProxyFromEnvironment], which leaves loopback out. It refuses an address
+// of which a piece of the password would be taken for the host.
+func proxy(r *http.Request) (*url.URL, error) {
+	u, err := http.ProxyFromEnvironment(r)
+	if err != nil || u != nil && (strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "") {
+		return nil, errProxy
+	}
+	return u, nil
 }
 
 // noRedirect makes a redirect an answer: a mail goes to the configured host only.

@@ -2,7 +2,9 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"regexp"
@@ -113,6 +115,9 @@ func lookUp(name string, mayBeFile bool) (string, bool, error) {
 	data, err := plaintext.ReadFile(path, maxSecretFile)
 	if err == nil && strings.TrimSpace(string(data)) == "" {
 		err = fmt.Errorf("%s is empty", path)
+	}
+	if failed, ok := errors.AsType[*fs.PathError](err); ok {
+		err = fmt.Errorf("cannot read the file that it names: %w", failed.Err) // it may hold the secret itself
 	}
 	if err != nil {
 		return "", false, fmt.Errorf("environment variable %s_FILE: %w", name, err)

@@ -6,8 +6,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -23,7 +25,7 @@ func main() {
 	}
 	// errReported: the command has already said what is wrong.
 	if !errors.Is(err, errReported) {
-		fmt.Fprintln(os.Stderr, "dmconnector:", err)
+		fmt.Fprintln(os.Stderr, "dmconnector:", textOf(err))
 	}
 	if _, ok := errors.AsType[usageError](err); ok {
 		os.Exit(2)
@@ -33,6 +35,25 @@ func main() {
 
 // errReported ends the program with status 1 and no further output.
 var errReported = errors.New("reported")
+
+// textOf returns an error's text. A path that cannot be one is left out of it: it may be
+// the content of a file, given in place of its path, such as a key.
+func textOf(err error) string {
+	failed, ok := errors.AsType[*fs.PathError](err)
+	if !ok || !strings.ContainsAny(failed.Path, "\n{@") && !strings.Contains(failed.Path, "-----BEGIN") {
+		return err.Error()
+	}
+	return strings.ReplaceAll(err.Error(), failed.Path, "(give the path of a file, not its content)")
+}
+
+// noArguments is cobra.NoArgs without their text: one may be a piece of a secret that was
+// not quoted.
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("%s takes no arguments: put a value with blanks in quotation marks", cmd.CommandPath())
+	}
+	return nil
+}
 
 func newRoot() *cobra.Command {
 	root := &cobra.Command{

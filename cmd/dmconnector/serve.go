@@ -56,7 +56,7 @@ SIGHUP reloads connector files at once; changes are also found by themselves wit
 		Example: `  dmconnector serve --sandbox
   dmconnector serve --connectors connector.json --listen 0.0.0.0:8080
   dmconnector serve --state postgres://dmconnector@db/dmconnector`,
-		Args:        cobra.NoArgs,
+		Args:        noArguments,
 		Annotations: withEnvironment("DMCONNECTOR_"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			// The heap is a few MB: with Go's default of 100 garbage collection would

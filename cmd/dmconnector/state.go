@@ -104,7 +104,7 @@ and sealed with the key that serve would use for the new state. Pass an address 
 password in DMCONNECTOR_FROM or DMCONNECTOR_TO, or in a file named by the same
 variable with _FILE appended.`,
 		Example:     `  dmconnector state copy --from sqlite:data/state.db --to postgres://dmconnector@db/dmconnector`,
-		Args:        cobra.NoArgs,
+		Args:        noArguments,
 		Annotations: withEnvironment("DMCONNECTOR_"),
 		PreRunE:     fromEnvironment,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -163,7 +163,7 @@ If the key is DMCONNECTOR_SECRET_KEY, set it to NEW,OLD: rekey seals everything 
 the first key, and the others are no longer needed. With PostgreSQL the service can
 keep running if every process has both keys: restart each with OLD,NEW first, then
 each with NEW,OLD, so that all can open what any of them seals.`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			count, err := rekey(cmd.Context(), flags, newLog(cmd.ErrOrStderr()))
 			if err != nil {
