@@ -59,7 +59,7 @@ func warnOfAccess(log *slog.Logger, paths []string) {
 		}
 		// In a folder such as /tmp, only a file's owner may replace it.
 		if info.Mode()&others != 0 && info.Mode()&fs.ModeSticky == 0 {
-			log.Warn("other users may read or change the state or its secrets: run "+fix+path, "mode", fmt.Sprintf("%04o", info.Mode().Perm()))
+			log.Warn("other users of the machine may read or change the state or its secrets", "fix", fix+path, "mode", fmt.Sprintf("%04o", info.Mode().Perm()))
 		}
 	}
 }

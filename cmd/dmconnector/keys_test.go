@@ -99,11 +99,11 @@ func TestModesAreWarnedOf(t *testing.T) {
 			}
 			var log bytes.Buffer
 			warnOfAccess(slog.New(slog.NewTextHandler(&log, nil)), []string{path, "data", path, "missing"})
-			if n := strings.Count(log.String(), "run chmod"); n != len(tt.want) {
+			if n := strings.Count(log.String(), "fix="); n != len(tt.want) {
 				t.Errorf("%d warnings, want %d: %s", n, len(tt.want), log.String())
 			}
 			for _, want := range tt.want {
-				if !strings.Contains(log.String(), want+`"`) {
+				if !strings.Contains(log.String(), `fix="`+want+`"`) {
 					t.Errorf("no %q: %s", want, log.String())
 				}
 			}

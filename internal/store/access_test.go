@@ -49,14 +49,22 @@ func TestFilesOfAnotherUserAreNamed(t *testing.T) {
 		"folder":        {[]file{{"data", other, 0o755}}, []string{"/data, which belongs to 4321:4321 with mode 0755", "runs as 0:0", cure}},
 		"database":      {[]file{{"data", service, 0o700}, {"data/state.db", other, 0o644}}, []string{"/data/state.db, which belongs to 4321:4321 with mode 0644", cure, "fsGroup"}},
 		"lock":          {[]file{{"data", service, 0o700}, {"data/state.db.lock", other, 0o600}}, []string{"/state.db.lock, which belongs to 4321:4321 with mode 0600", cure}},
-		"log": {[]file{{"data", service, 0o700}, {"data/state.db", service, 0o600}, {"data/state.db-wal", other, 0o600}},
-			[]string{"/state.db-wal, which belongs to 4321:4321 with mode 0600", cure}},
-		"index": {[]file{{"data", service, 0o700}, {"data/state.db", service, 0o600}, {"data/state.db-shm", other, 0o600}},
-			[]string{"/state.db-shm, which belongs to 4321:4321 with mode 0600", cure}},
-		"log in a closed folder": {[]file{{"data", other, 0o755}, {"data/state.db", service, 0o600}, {"data/state.db.lock", service, 0o600}},
-			[]string{"/data, which belongs to 4321:4321", cure}},
-		"folder of everybody": {[]file{{"data", other, 0o777 | fs.ModeSticky}, {"data/state.db", other, 0o600}},
-			[]string{"/data/state.db, which belongs to 4321:4321", "use a folder of its own"}},
+		"log": {
+			[]file{{"data", service, 0o700}, {"data/state.db", service, 0o600}, {"data/state.db-wal", other, 0o600}},
+			[]string{"/state.db-wal, which belongs to 4321:4321 with mode 0600", cure},
+		},
+		"index": {
+			[]file{{"data", service, 0o700}, {"data/state.db", service, 0o600}, {"data/state.db-shm", other, 0o600}},
+			[]string{"/state.db-shm, which belongs to 4321:4321 with mode 0600", cure},
+		},
+		"log in a closed folder": {
+			[]file{{"data", other, 0o755}, {"data/state.db", service, 0o600}, {"data/state.db.lock", service, 0o600}},
+			[]string{"/data, which belongs to 4321:4321", cure},
+		},
+		"folder of everybody": {
+			[]file{{"data", other, 0o777 | fs.ModeSticky}, {"data/state.db", other, 0o600}},
+			[]string{"/data/state.db, which belongs to 4321:4321", "use a folder of its own"},
+		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -65,7 +73,7 @@ func TestFilesOfAnotherUserAreNamed(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { _ = os.RemoveAll(base) })
-			if err := os.Chmod(base, 0o755); err != nil { //nolint:gosec // as above
+			if err := os.Chmod(base, 0o755); err != nil {
 				t.Fatal(err)
 			}
 			path := filepath.Join(base, "data", "state.db")

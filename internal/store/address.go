@@ -62,7 +62,7 @@ func sqlitePath(text string) (string, error) {
 	case path == ":memory:":
 		return "", errors.New("write memory, without sqlite:, for a state in memory")
 	case strings.HasPrefix(path, "file:"):
-		return "", errors.New("write sqlite:<path>, without file:")
+		return "", errors.New("write the path of the state without file: in front")
 	case options.MatchString(path):
 		return "", errors.New("sqlite: takes a path without options: remove the question mark and what follows")
 	}

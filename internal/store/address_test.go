@@ -39,7 +39,7 @@ func TestAddresses(t *testing.T) {
 		"sqlite:":                   {want: "needs the path"},
 		"sqlite://":                 {want: "needs the path"},
 		"sqlite::memory:":           {want: "write memory"},
-		"sqlite:file:x.db":          {want: "without file:"},
+		"sqlite:file:x.db":          {want: "without file: in front"},
 		"sqlite:x.db?mode=rwc":      {want: "without options"},
 		"file:x.db":                 {want: "must be sqlite:<path>"},
 		"./x.db":                    {want: "write sqlite: before"},
