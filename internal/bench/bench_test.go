@@ -27,7 +27,7 @@ import (
 )
 
 func newBench(samples map[string][]time.Duration) *bench {
-	b := &bench{Plan: newPlan(false), Kinds: []string{memory, sqlite, postgres}, Samples: samples, PeakMemory: make(map[string]float64)}
+	b := &bench{Plan: newPlan(false), Kinds: []string{memory, sqlite, postgres}, Samples: samples, PeakMemory: make(map[string]float64), Growth: make(map[string]float64)}
 	if samples == nil {
 		b.Samples = make(map[string][]time.Duration)
 	}
@@ -175,6 +175,7 @@ func missed() *bench {
 		b.Samples["answered empty "+kind], b.Samples["answered full "+kind] = ms(100), ms(121)
 	}
 	b.PeakMemory[sqlite] = 40.1
+	b.Growth["state"], b.Growth["log"], b.Growth["memory"], b.Growth["queued"] = 350.6, 0.1006, 200.1, 4500
 	return b
 }
 
@@ -200,7 +201,7 @@ func verdicts(document string) (cells []string) {
 
 func TestDocumentSaysWhatIsNotMet(t *testing.T) {
 	b := missed()
-	want := slices.Repeat([]string{"**no**"}, 14)
+	want := slices.Repeat([]string{"**no**"}, 17)
 	if diff := cmp.Diff(want, verdicts(document(t, b))); diff != "" {
 		t.Errorf("the last column (-want +got):\n%s", diff)
 	}
@@ -210,6 +211,7 @@ func TestDocumentSaysWhatIsNotMet(t *testing.T) {
 	b.Samples["latency SQLite"][0] = 10 * time.Millisecond
 	b.Samples["latency PostgreSQL"][0] = 25 * time.Millisecond
 	b.PeakMemory[sqlite] = 40
+	b.Growth["state"], b.Growth["log"], b.Growth["memory"] = 350, 0.1, 200
 	b.Samples["answered direct"][0] = time.Second / 1501
 	b.Samples["CPU scrape"][0] = 3 * time.Millisecond
 	for _, kind := range []string{sqlite, postgres} {
@@ -230,8 +232,8 @@ func TestDocumentWithoutPostgres(t *testing.T) {
 	b := missed()
 	b.Kinds = b.Kinds[:2]
 	text := document(t, b)
-	if got := len(verdicts(text)); got != 10 {
-		t.Errorf("%d targets, want 10 without the four on PostgreSQL:\n%s", got, text)
+	if got := len(verdicts(text)); got != 13 {
+		t.Errorf("%d targets, want 13 without the four on PostgreSQL:\n%s", got, text)
 	}
 	for line := range strings.Lines(text) {
 		if strings.HasPrefix(line, "|") && strings.Contains(line, postgres) {
@@ -249,6 +251,7 @@ func TestDocumentIsComplete(t *testing.T) {
 		"| queued sends, delivered | 15000 | 500 | 500 to 500 | 1000.0 µs |",
 		"| connector and type of no message | 1 | 1.0 ms | 1.0 ms |",
 		"| 1,000,000 messages | PostgreSQL | 3000 | 121000.0 µs | 121000.0 µs |",
+		"after 4500 of them it is full",
 		"| `serve --sandbox` | 11 | 1.0 ms | 301.0 ms | 1000.0 ms |",
 	} {
 		if !strings.Contains(got, want) {

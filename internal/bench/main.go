@@ -58,7 +58,7 @@ func run(args []string) error {
 		return err
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // it is in the folder for temporary files
-	b := &bench{dir: dir, Plan: newPlan(*quick), Samples: make(map[string][]time.Duration), PeakMemory: make(map[string]float64)}
+	b := &bench{dir: dir, Plan: newPlan(*quick), Samples: make(map[string][]time.Duration), PeakMemory: make(map[string]float64), Growth: make(map[string]float64)}
 	if err := b.measure(ctx); err != nil {
 		return err
 	}
@@ -77,6 +77,7 @@ type bench struct {
 	Kinds      []string                   // of state to measure
 	Samples    map[string][]time.Duration // by what was measured
 	PeakMemory map[string]float64         // in MB, by the kind of state
+	Growth     map[string]float64         // in MB, or a number, by what callers made grow
 	Others     float64                    // CPUs that other programs used
 
 	dir     string               // of all files
@@ -132,6 +133,7 @@ func (b *bench) measure(ctx context.Context) (err error) {
 	b.measureLatency(ctx)
 	b.measureThroughput(ctx)
 	b.measureScrapes(ctx)
+	b.measureGrowth(ctx)
 	for _, kind := range b.Kinds[1:] {
 		b.measureLog(ctx, kind)
 	}

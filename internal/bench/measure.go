@@ -29,7 +29,8 @@ type plan struct {
 	WarmUp, Sends, ThroughputSends, LogSends, LatencySends int   // in a round
 	Connections, ThroughputConnections, Rate, Rows         int   // Rate: sends per second; Rows: of the delivery log
 	TemplateSizes                                          []int // in bytes
-	AnswerTime, ScrapeEvery, ReadTime                      time.Duration
+	AnswerTime, ScrapeEvery, ReadTime, HangTime            time.Duration
+	Rejected                                               int // requests of each kind
 }
 
 func newPlan(quick bool) plan {
@@ -37,11 +38,12 @@ func newPlan(quick bool) plan {
 		Rounds: 5, ThroughputRounds: 3, Starts: 11, Scrapes: 200, Reads: 200,
 		WarmUp: 2000, Sends: 6000, ThroughputSends: 15_000, LogSends: 3000, LatencySends: 4500,
 		Connections: 8, ThroughputConnections: 64, Rate: 100, Rows: 1_000_000, TemplateSizes: []int{300, 2 << 10, 12 << 10},
-		AnswerTime: 200 * time.Millisecond, ScrapeEvery: 15 * time.Second, ReadTime: 5 * time.Second,
+		AnswerTime: 200 * time.Millisecond, ScrapeEvery: 15 * time.Second, ReadTime: 5 * time.Second, HangTime: 7 * time.Second,
+		Rejected: 20_000,
 	}
 	if quick {
 		p.Rounds, p.ThroughputRounds, p.Starts, p.Reads, p.Rows = 1, 1, 3, 10, 10_000
-		p.WarmUp, p.Sends, p.ThroughputSends, p.LogSends, p.LatencySends = 100, 300, 1000, 300, 100
+		p.WarmUp, p.Sends, p.ThroughputSends, p.LogSends, p.LatencySends, p.Rejected = 100, 300, 1000, 300, 100, 2000
 	}
 	return p
 }
@@ -53,6 +55,7 @@ type load struct {
 	rate         int                       // requests per second; 0: each connection makes its next when it has its answer
 	connections  int                       // at most
 	status       int                       // of every answer; 0: 200; with 202, queued sends are asked for
+	last         int                       // the status of an answer that ends the load; 0: none does
 	atMost       time.Duration             // the load then ends early; 0: it does not
 }
 
@@ -76,6 +79,10 @@ func (s *instance) attack(ctx context.Context, l load) (results []*vegeta.Result
 	for r := range attacker.Attack(targets, vegeta.Rate{Freq: l.rate, Per: time.Second}, l.atMost, "") {
 		if r.Error == vegeta.ErrNoTargets.Error() {
 			continue // all requests were made
+		}
+		if l.last > 0 && int(r.Code) == l.last {
+			attacker.Stop()
+			continue
 		}
 		if int(r.Code) != max(l.status, http.StatusOK) {
 			attacker.Stop()
@@ -149,13 +156,18 @@ func (b *bench) measureLatency(ctx context.Context) {
 	for _, kind := range b.Kinds {
 		s := b.service(ctx, newUpstream(0, b.Plan.AnswerTime), b.newState(ctx, kind))
 		b.addLatency(ctx, kind, s, send)
-		process, err := procfs.NewProc(s.process.Process.Pid)
-		check(err)
-		status, err := process.NewStatus()
-		check(err)
-		b.PeakMemory[kind] = float64(status.VmHWM) / 1e6
+		b.PeakMemory[kind] = s.peakMemory()
 		s.close()
 	}
+}
+
+// peakMemory returns the most memory that was resident in the process so far, in MB.
+func (s *instance) peakMemory() float64 {
+	process, err := procfs.NewProc(s.process.Process.Pid)
+	check(err)
+	status, err := process.NewStatus()
+	check(err)
+	return float64(status.VmHWM) / 1e6
 }
 
 // addLatency makes requests at a constant rate. The samples are the times from when
@@ -298,6 +310,49 @@ func fill(ctx context.Context, kind, state string, rows int) (ids []string) {
 		ids = append(ids, fmt.Sprintf("%08x-%04x-7000-8000-%012x", at>>16, at&0xffff, n)) // as fill.sql has it
 	}
 	return ids
+}
+
+// measureGrowth measures what callers can make the log, the state and the memory grow by:
+// without a token, with many Idempotency-Keys over a limit, and by filling the queue.
+func (b *bench) measureGrowth(ctx context.Context) {
+	b.begin("measure what callers can make grow")
+	state := b.newState(ctx, sqlite)
+	s := b.service(ctx, newUpstream(0, b.Plan.HangTime), state)
+	changed := func(n, recipientOf int, header, value, text string) vegeta.Target {
+		r := send(recipientOf)
+		r.Header.Set(header, value)
+		// Without an application none supersedes another.
+		r.Body = bytes.Replace(r.Body, []byte(`"application"`), fmt.Appendf(nil, `"n":"%d%s","other"`, n, text), 1)
+		return r
+	}
+	size := func(names ...string) (megabytes float64) {
+		for _, name := range names {
+			if file, err := os.Stat(name); err == nil {
+				megabytes += float64(file.Size()) / 1e6
+			}
+		}
+		return megabytes
+	}
+	keyed := load{connections: b.Plan.Connections, count: 10, request: func(n int) vegeta.Target { return changed(n, 0, "Idempotency-Key", strconv.Itoa(n), "") }}
+	s.attack(ctx, keyed)
+	before := size(b.path("log"))
+	s.attack(ctx, load{connections: b.Plan.Connections, count: b.Plan.Rejected, status: http.StatusUnauthorized, request: func(n int) vegeta.Target {
+		return changed(n, n, "Authorization", "Bearer another-token-0123456789", "")
+	}})
+	keyed.first, keyed.count, keyed.status = 10, b.Plan.Rejected, http.StatusTooManyRequests
+	s.attack(ctx, keyed)
+	b.Growth["log"] = size(b.path("log")) - before
+	var text string
+	for n := range 14 {
+		text += fmt.Sprintf(`","text%d":"`, n) + strings.Repeat("x", 4000)
+	}
+	queued := s.attack(ctx, load{connections: b.Plan.Connections, count: 1_000_000, status: http.StatusAccepted, last: http.StatusServiceUnavailable, request: func(n int) vegeta.Target {
+		return changed(n, n+1, "Prefer", "respond-async", text)
+	}})
+	path := strings.TrimPrefix(state, "sqlite:")
+	b.Growth["queued"], b.Growth["state"] = float64(len(queued)), size(path, path+"-wal")
+	b.Growth["memory"] = s.peakMemory()
+	s.close()
 }
 
 // measureStarts measures the time from a command's start to its first answer.
