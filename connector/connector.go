@@ -24,10 +24,12 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"dmconnector/aliyundm"
+	"dmconnector/internal/words"
 	"dmconnector/templates"
 )
 
@@ -98,6 +100,22 @@ func (c *Connector) Config() *Config { return c.config }
 
 // Shared returns the shared templates that the connector was made of.
 func (c *Connector) Shared() []EmailTemplate { return c.shared }
+
+// CheckUsageType returns an error for a usage type that neither Logto sends nor a
+// template is for. [Connector.Compose] takes it for Generic, which hides a misspelt one.
+func (c *Connector) CheckUsageType(usageType string) error {
+	known := UsageTypes()
+	for _, t := range c.config.Templates {
+		known = append(known, t.UsageType)
+	}
+	for _, t := range c.shared {
+		known = append(known, t.UsageType)
+	}
+	if _, ok := FindUsageType(usageType); ok || slices.Contains(known, usageType) {
+		return nil
+	}
+	return fmt.Errorf("use %s, or a type that the connector has a template for%s", strings.Join(UsageTypes(), ", "), words.DidYouMean(usageType, known))
+}
 
 // Compose picks the template for the message and fills it in. It does not check
 // the recipient: see [ParseAddress]. The error is [ErrTemplateNotFound],

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -12,7 +11,6 @@ import (
 	"dmconnector/connector"
 	"dmconnector/internal/plaintext"
 	"dmconnector/internal/strictjson"
-	"dmconnector/internal/words"
 )
 
 // messageFlags describe a message on the command line.
@@ -29,9 +27,9 @@ func (m *messageFlags) register(flags *pflag.FlagSet) {
 
 // message is what Logto would send through a connector: sample values of the usage type,
 // overridden by the flags.
-func (m *messageFlags) message(cfg *connector.Config) (connector.Message, error) {
-	if err := checkUsageType(m.usageType, cfg); err != nil {
-		return connector.Message{}, err
+func (m *messageFlags) message(c *connector.Connector) (connector.Message, error) {
+	if err := c.CheckUsageType(m.usageType); err != nil {
+		return connector.Message{}, fmt.Errorf("--type %q: %w", m.usageType, err)
 	}
 	message := connector.SampleMessage(m.usageType)
 	if m.payload != "" {
@@ -48,20 +46,6 @@ func (m *messageFlags) message(cfg *connector.Config) (connector.Message, error)
 		message.Payload["uiLocales"] = m.uiLocales
 	}
 	return message, nil
-}
-
-// checkUsageType returns an error for a usage type that neither Logto sends nor a
-// template is for: a misspelt one would be sent with Generic's template.
-func checkUsageType(usageType string, cfg *connector.Config) error {
-	known := connector.UsageTypes()
-	for _, t := range cfg.Templates {
-		known = append(known, t.UsageType)
-	}
-	if _, ok := connector.FindUsageType(usageType); ok || slices.Contains(known, usageType) {
-		return nil
-	}
-	return fmt.Errorf("--type %q: use %s, or a type that the connector has a template for%s",
-		usageType, strings.Join(connector.UsageTypes(), ", "), words.DidYouMean(usageType, known))
 }
 
 func languageTags(text string) (string, error) {

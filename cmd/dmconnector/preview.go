@@ -37,11 +37,12 @@ payload, and why this template was chosen. It sends nothing.`,
 			if err != nil {
 				return err
 			}
-			message, err := flags.message(cfg)
+			composer := connector.New(cfg)
+			message, err := flags.message(composer)
 			if err != nil {
 				return err
 			}
-			mail, trace, err := connector.New(cfg).Compose(message)
+			mail, trace, err := composer.Compose(message)
 			if err != nil {
 				return err
 			}

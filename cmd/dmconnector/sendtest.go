@@ -32,7 +32,8 @@ The exit status is 1 if the mail was not accepted.`,
 			if err != nil {
 				return err
 			}
-			message, err := flags.message(cfg)
+			composer := connector.New(cfg)
+			message, err := flags.message(composer)
 			if err != nil {
 				return err
 			}
@@ -41,7 +42,7 @@ The exit status is 1 if the mail was not accepted.`,
 			if err != nil {
 				return err
 			}
-			target := delivery.Connector{Composer: connector.New(cfg), Sender: client}
+			target := delivery.Connector{Composer: composer, Sender: client}
 			report, err := delivery.Try(cmd.Context(), target, delivery.Request{Message: message, Arrived: time.Now()})
 			printReport(cmd.OutOrStdout(), report)
 			if failure, ok := errors.AsType[*delivery.Error](err); ok {

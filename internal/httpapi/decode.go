@@ -13,6 +13,7 @@ import (
 	"dmconnector/internal/delivery"
 	"dmconnector/internal/errcode"
 	"dmconnector/internal/strictjson"
+	"dmconnector/internal/words"
 )
 
 // object is the body, which must be a JSON object.
@@ -96,10 +97,12 @@ func decodeObject(members map[string]any, target any, unknown strictness) error 
 // be.
 type parser interface{ parse(value any) error }
 
-// A form is what a string may be. must is what the error says.
+// A form is what a string may be. must is what the error says, with the one of the known
+// words that was probably meant.
 type form struct {
-	ok   func(text string) bool
-	must string
+	ok    func(text string) bool
+	must  string
+	known []string
 }
 
 var (
@@ -108,17 +111,17 @@ var (
 	incidentID = regexp.MustCompile(`^([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{4})?[0-9a-f]{8}$`)
 
 	forms = map[string]form{
-		"cursor":   {messageID.MatchString, "must be next of the page before"},
-		"incident": {incidentID.MatchString, "must be an incident or its last 8 characters"},
-		"level":    oneOf("debug, info, warn or error", "debug", "info", "warn", "error"),
-		"type":     oneOf("one of "+strings.Join(delivery.TypeLabels(), ", "), delivery.TypeLabels()...),
+		"cursor":   {messageID.MatchString, "must be next of the page before", nil},
+		"incident": {incidentID.MatchString, "must be an incident or its last 8 characters", nil},
+		"level":    oneOf("debug", "info", "warn", "error"),
+		"type":     oneOf(delivery.TypeLabels()...),
 		// The connector need not exist any more.
-		"connector": {func(text string) bool { return text != "" && len(text) <= 128 && plain(text) }, "must be the id of a connector"},
+		"connector": {func(text string) bool { return text != "" && len(text) <= 128 && plain(text) }, "must be the id of a connector", nil},
 	}
 )
 
-func oneOf(named string, list ...string) form {
-	return form{func(text string) bool { return slices.Contains(list, text) }, "must be " + named}
+func oneOf(known ...string) form {
+	return form{func(text string) bool { return slices.Contains(known, text) }, "must be " + words.List(known), known}
 }
 
 // A decoder decodes JSON objects, as package strictjson reads them, into structs. A
@@ -169,7 +172,7 @@ func (d *decoder) object(pointer string, members map[string]any, target reflect.
 func (d *decoder) string(pointer string, given any, target reflect.Value, f form) {
 	text, _ := given.(string)
 	if !f.ok(text) {
-		d.problem(pointer, "%s", f.must)
+		d.problem(pointer, "%s%s", f.must, words.DidYouMean(text, f.known))
 		return
 	}
 	target.SetString(text)

@@ -14,6 +14,7 @@ import (
 	"dmconnector/connector"
 	"dmconnector/internal/delivery"
 	"dmconnector/internal/errcode"
+	"dmconnector/internal/words"
 )
 
 // Messages are the stored messages. The store implements it.
@@ -130,7 +131,7 @@ func (list *states) parse(value any) error {
 	for _, item := range given {
 		name, _ := item.(string)
 		if !slices.Contains(names, name) {
-			return errors.New("must be one or more of " + strings.Join(names, ", "))
+			return errors.New("must be one or more of " + strings.Join(names, ", ") + words.DidYouMean(name, names))
 		}
 		if state := delivery.State(name); !slices.Contains(*list, state) {
 			*list = append(*list, state)

@@ -262,3 +262,15 @@ func TestMessagesWithoutState(t *testing.T) {
 		}
 	}
 }
+
+func TestFiltersSayWhatWasMeant(t *testing.T) {
+	for route, hint := range map[string]string{
+		"GET /api/messages?state=snet":            `did you mean \"sent\"?`,
+		"GET /api/messages?type=Sigin":            `did you mean \"SignIn\"?`,
+		"GET /api/messages?state=sent,delievered": `must be one or more of `,
+	} {
+		if got := (&remembered{}).ask(t, route, ""); got.status != 400 || !strings.Contains(got.body, hint) {
+			t.Errorf("%s: %d %s", route, got.status, got.body)
+		}
+	}
+}

@@ -50,6 +50,15 @@ type testRequest struct {
 	Config  any            `json:"config"`
 }
 
+// checkType returns an error if the usage type of a trial is probably misspelt. The send
+// routes take any, for backends whose types come before their templates.
+func checkType(c *connector.Connector, usageType string) error {
+	if err := c.CheckUsageType(usageType); usageType != "" && err != nil {
+		return invalidRequest([]connector.Problem{{Pointer: "/type", Detail: err.Error()}})
+	}
+	return nil
+}
+
 // testTrace is what happened to a test mail, step by step.
 type testTrace struct {
 	delivery.Report
@@ -68,6 +77,9 @@ func (s *Server) test(w http.ResponseWriter, r *request) error {
 	}
 	target, err := s.trial(r.id(), given.Config)
 	if err != nil {
+		return err
+	}
+	if err := checkType(target.Composer, given.Type); err != nil {
 		return err
 	}
 	if target.Sender == nil {
@@ -152,6 +164,9 @@ type previewed struct {
 func (s *Server) preview(r *request, given previewRequest) (any, error) {
 	target, err := s.trial(r.id(), given.Config)
 	if err != nil {
+		return nil, err
+	}
+	if err := checkType(target.Composer, given.Type); err != nil {
 		return nil, err
 	}
 	message := connector.SampleMessage(given.Type)

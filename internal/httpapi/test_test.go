@@ -141,3 +141,26 @@ func TestTestsThatAreRefused(t *testing.T) {
 		t.Error("something was sent")
 	}
 }
+
+// A misspelt usage type would be sent with Generic's template, as if all were well.
+func TestTrialsNeedAKnownUsageType(t *testing.T) {
+	s := newService(t, "mine")
+	for body, hint := range map[string]string{
+		`{"email":"user@example.com","type":"Sigin"}`:    `; did you mean \"SignIn\"?"`,
+		`{"email":"user@example.com","type":"signin"}`:   `; did you mean \"SignIn\"?"`,
+		`{"email":"user@example.com","type":"Whatever"}`: `a type that the connector has a template for"`,
+	} {
+		for _, path := range []string{"test", "test?trace=true", "preview"} {
+			if path == "preview" {
+				body = strings.Replace(body, `"email":"user@example.com",`, "", 1)
+			}
+			got := s.do("POST", "/api/connectors/mine/"+path, adminToken, body)
+			if got.status != 400 || got.code(t) != "invalid_request" || got.pointers(t) != "/type" || !strings.Contains(got.body, hint) {
+				t.Errorf("%s %s: %d %s", path, body, got.status, got.body)
+			}
+		}
+	}
+	if len(s.sandbox.Mails()) != 0 {
+		t.Error("something was sent")
+	}
+}

@@ -14,6 +14,7 @@ import (
 	"dmconnector/connector"
 	"dmconnector/internal/errcode"
 	"dmconnector/internal/strictjson"
+	"dmconnector/internal/words"
 )
 
 // Templates returns the email templates by language and type.
@@ -82,7 +83,7 @@ func checkTemplates(list []EmailTemplate) (checked []EmailTemplate, problems []c
 			add("must be a language tag such as en, zh-CN or pt-BR, of at most 16 characters", "/templates/%d/languageTag", i)
 		}
 		if !slices.Contains(connector.UsageTypes(), t.TemplateType) {
-			add("must be one of: "+strings.Join(connector.UsageTypes(), ", "), "/templates/%d/templateType", i)
+			add("must be one of: "+strings.Join(connector.UsageTypes(), ", ")+words.DidYouMean(t.TemplateType, connector.UsageTypes()), "/templates/%d/templateType", i)
 		}
 		tree, _ := strictjson.Decode(t.Details)
 		if root, ok := tree.(map[string]any); ok {
