@@ -298,6 +298,25 @@ func TestBehindAPooler(t *testing.T) {
 	}
 }
 
+// A refused connection says why in words of its own: the server's repeat the address.
+func TestRefusedConnectionSaysWhy(t *testing.T) {
+	address := postgrestest.Database(t)
+	tests := map[string]struct{ address, option, want string }{
+		"option":            {address, "hunter2=1", "42704, an option of the address does not exist"},
+		"value":             {address, "work_mem=hunter2", "22023, an option of the address has a bad value"},
+		"option, by pooler": {postgrestest.Pooler(t, address), "search_path=hunter2", "ALTER ROLE"},
+		"database":          {strings.Replace(address, "/test", "/hunter2", 1), "a.b=1", "3D000, there is no such database"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, err := Open(t.Context(), Options{State: tt.address + "&" + tt.option, Ring: testRing(t)})
+			if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "hunter") {
+				t.Errorf("%v, want %q", err, tt.want)
+			}
+		})
+	}
+}
+
 // logged collects the lines of a log.
 type logged struct {
 	mu    sync.Mutex

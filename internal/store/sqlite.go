@@ -71,7 +71,7 @@ func (e *sqliteEngine) open(ctx context.Context, path string, opts Options, hear
 		return err
 	}
 	name := fileName(path) + "?_pragma=busy_timeout(5000)"
-	writing, err := e.openPool(name+"&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=secure_delete(1)&_pragma=wal_autocheckpoint(0)&_pragma=journal_size_limit("+strconv.Itoa(maxLog*pageSize)+")", 1)
+	writing, err := e.openPool(name+"&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=secure_delete(1)&_pragma=wal_autocheckpoint(0)&_pragma=journal_size_limit("+strconv.Itoa(logLimit)+")", 1)
 	if err != nil {
 		return err
 	}

@@ -347,7 +347,6 @@ func TestLogIsMovedIntoTheDatabase(t *testing.T) {
 func TestLogBecomesShortAfterALongReader(t *testing.T) {
 	address := addressOf(t, SQLite)
 	s := openTest(t, Options{State: address, Ring: testRing(t)})
-	const limit = maxLog * pageSize
 	size := func() int64 {
 		info, err := os.Stat(strings.TrimPrefix(address, "sqlite:") + "-wal")
 		if err != nil {
@@ -366,7 +365,7 @@ func TestLogBecomesShortAfterALongReader(t *testing.T) {
 		if err := x.row(`SELECT count(*) FROM secret`).Scan(&rows); err != nil {
 			return err
 		}
-		for size() < 2*limit {
+		for size() < logLimit+1 {
 			write(4 << 20)
 		}
 		return nil
@@ -376,7 +375,7 @@ func TestLogBecomesShortAfterALongReader(t *testing.T) {
 	}
 	until(t, "the log is short", func() bool {
 		write(1)
-		return size() <= limit
+		return size() <= logLimit
 	})
 }
 

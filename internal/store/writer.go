@@ -222,10 +222,11 @@ func (w *groupWriter) QueryRowContext(ctx context.Context, query string, args ..
 
 const (
 	checkpointInterval = 500 * time.Millisecond
-	// maxLog is in pages. A reader may make the log longer; the first write after it makes
-	// the file this short again.
-	maxLog   = 8000
-	pageSize = 4096
+	// maxLog is in pages of 4 KiB.
+	maxLog = 8000
+	// logLimit is how long the log's file stays, in bytes, when a long reader that made
+	// it grow has ended. Load alone does not make it as long: to truncate costs time.
+	logLimit = 128 << 20
 	// checkpoint neither waits nor makes others wait.
 	checkpoint = "PRAGMA wal_checkpoint(PASSIVE)"
 )
