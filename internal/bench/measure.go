@@ -342,12 +342,12 @@ func (b *bench) measureGrowth(ctx context.Context) {
 	keyed.first, keyed.count, keyed.status = 10, b.Plan.Rejected, http.StatusTooManyRequests
 	s.attack(ctx, keyed)
 	b.Growth["log"] = size(b.path("log")) - before
-	var text string
+	var text strings.Builder
 	for n := range 14 {
-		text += fmt.Sprintf(`","text%d":"`, n) + strings.Repeat("x", 4000)
+		fmt.Fprintf(&text, `","text%d":"%s`, n, strings.Repeat("x", 4000))
 	}
 	queued := s.attack(ctx, load{connections: b.Plan.Connections, count: 1_000_000, status: http.StatusAccepted, last: http.StatusServiceUnavailable, request: func(n int) vegeta.Target {
-		return changed(n, n+1, "Prefer", "respond-async", text)
+		return changed(n, n+1, "Prefer", "respond-async", text.String())
 	}})
 	path := strings.TrimPrefix(state, "sqlite:")
 	b.Growth["queued"], b.Growth["state"] = float64(len(queued)), size(path, path+"-wal")

@@ -50,7 +50,7 @@ func TestClient(t *testing.T) {
 		"203.0.113.5/32":                          unreadable,
 		"2001:db8:1:2::1]:443":                    unreadable,
 		"\u00a0203.0.113.5":                       v4, // TrimSpace knows this blank, too
-		"２０３.0.113.5":                             unreadable,
+		"\uff12\uff10\uff13.0.113.5":              unreadable,
 		"203.0.113.5\x00":                         unreadable,
 		strings.Repeat("203.0.113.5 ", 5000):      unreadable,
 		strings.Repeat("203.0.113.5, ", 5000):     v4,

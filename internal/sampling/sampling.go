@@ -38,7 +38,7 @@ func (l *Logger) LogAttrs(ctx context.Context, kind string, level slog.Level, ms
 		time.AfterFunc(l.interval, func() { l.end(kind, level, msg) })
 	}
 	if n <= l.first {
-		l.log.LogAttrs(ctx, level, msg, attrs...)
+		l.log.LogAttrs(ctx, level, msg, attrs...) //nolint:sloglint // its caller has the text
 	}
 }
 

@@ -13,6 +13,27 @@ import (
 	"dmconnector/internal/sampling"
 )
 
+// A lockedBuffer may be read while it is written.
+type lockedBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+// take returns what was written since the last time.
+func (b *lockedBuffer) take() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	text := b.buf.String()
+	b.buf.Reset()
+	return text
+}
+
 // newLog returns a log whose lines have no time.
 func newLog(w io.Writer, level slog.Level) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
@@ -25,7 +46,7 @@ func newLog(w io.Writer, level slog.Level) *slog.Logger {
 
 func TestFirstLinesAndTheNumberOfOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var out bytes.Buffer
+		var out lockedBuffer
 		l := sampling.New(newLog(&out, slog.LevelInfo), 2, 10*time.Second)
 		lines := func(kind string, n int) {
 			for i := range n {
@@ -35,10 +56,9 @@ func TestFirstLinesAndTheNumberOfOthers(t *testing.T) {
 		want := func(lines ...string) {
 			t.Helper()
 			synctest.Wait()
-			if got := out.String(); got != strings.Join(lines, "") {
+			if got := out.take(); got != strings.Join(lines, "") {
 				t.Errorf("the log has\n%s", got)
 			}
-			out.Reset()
 		}
 		lines("a", 5)
 		lines("b", 2)
@@ -58,22 +78,22 @@ func TestFirstLinesAndTheNumberOfOthers(t *testing.T) {
 // Lines below the log's level do not count: they are not left out by sampling.
 func TestLinesBelowTheLevel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var out bytes.Buffer
+		var out lockedBuffer
 		l := sampling.New(newLog(&out, slog.LevelError), 1, time.Second)
 		for range 5 {
 			l.LogAttrs(t.Context(), "a", slog.LevelWarn, "rejected")
 		}
 		time.Sleep(2 * time.Second) //nolint:forbidigo // the clock of synctest
 		synctest.Wait()
-		if out.Len() > 0 {
-			t.Errorf("the log has\n%s", &out)
+		if got := out.take(); got != "" {
+			t.Errorf("the log has\n%s", got)
 		}
 	})
 }
 
 func TestNumberIsExactUnderConcurrency(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var out bytes.Buffer
+		var out lockedBuffer
 		l := sampling.New(newLog(&out, slog.LevelInfo), 10, time.Second)
 		var all sync.WaitGroup
 		for range 8 {
@@ -86,7 +106,7 @@ func TestNumberIsExactUnderConcurrency(t *testing.T) {
 		all.Wait()
 		time.Sleep(2 * time.Second) //nolint:forbidigo // the clock of synctest
 		synctest.Wait()
-		if got := out.String(); strings.Count(got, "msg=x") != 10 || !strings.Contains(got, "count=790") {
+		if got := out.take(); strings.Count(got, "msg=x") != 10 || !strings.Contains(got, "count=790") {
 			t.Errorf("the log has\n%s", got)
 		}
 	})
