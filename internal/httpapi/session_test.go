@@ -404,16 +404,16 @@ func TestSessionEndsWhenIdle(t *testing.T) {
 		}()
 		for range 4 {
 			<-time.After(30*time.Minute - time.Second)
-			if got := ask(t, api, "GET /api/messages", "", used); got.status != 200 {
+			if got := ask(t, api, "GET /api/session", "", used); got.status != 200 {
 				t.Errorf("a session in use: %d %s", got.status, got.body)
 			}
-			if got := ask(t, api, "GET /api/messages", "", left, "Dmconnector-Background: 1"); got.status != 200 {
+			if got := ask(t, api, "GET /api/session", "", left, "Dmconnector-Background: 1"); got.status != 200 {
 				t.Errorf("before its end: %d %s", got.status, got.body)
 			}
 		}
 		<-time.After(10 * time.Second)
 		for route, want := range map[string]int{used: 200, left: 401} {
-			if got := ask(t, api, "GET /api/messages", "", route); got.status != want {
+			if got := ask(t, api, "GET /api/session", "", route); got.status != want {
 				t.Errorf("after two hours: %d %s, want %d", got.status, got.body, want)
 			}
 		}
