@@ -1,16 +1,17 @@
 package aliyundm
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -171,7 +172,7 @@ func (c *Client) call(ctx context.Context, action string, parameters map[string]
 // Aliyun's RPC signature. The SDK's own auth.Sign is for tests to compare with: it
 // prints the whole stack to make its nonce.
 // https://www.alibabacloud.com/help/en/direct-mail/signature
-func sign(action, region string, key Credentials, parameters map[string]string) []byte {
+func sign(action, region string, key Credentials, parameters map[string]string) string {
 	form := url.Values{
 		"Action": {action}, "Version": {"2015-11-23"}, "Format": {"JSON"}, "RegionId": {region},
 		"AccessKeyId": {key.AccessKeyID}, "SignatureMethod": {"HMAC-SHA1"}, "SignatureVersion": {"1.0"},
@@ -187,10 +188,57 @@ func sign(action, region string, key Credentials, parameters map[string]string) 
 			form.Set(name, strings.ToValidUTF8(value, "\uFFFD"))
 		}
 	}
-	canonical := strings.ReplaceAll(form.Encode(), "+", "%20") // a literal + is %2B
+	// Mails may be long, so the texts are made without copies.
+	size := len("&Signature=") + 3*28 // of a SHA-1 in base64
+	for name := range form {
+		size += len(name) + len("=&") + encodedLength(form.Get(name))
+	}
+	var canonical, signed strings.Builder
+	canonical.Grow(size)
+	for i, name := range slices.Sorted(maps.Keys(form)) {
+		if i > 0 {
+			canonical.WriteByte('&')
+		}
+		canonical.WriteString(name + "=")
+		percentEncode(&canonical, form.Get(name))
+	}
+	signed.Grow(len("POST&%2F&") + encodedLength(canonical.String()))
+	signed.WriteString("POST&%2F&")
+	percentEncode(&signed, canonical.String())
 	signer := signers.NewAccessKeySigner(credentials.NewAccessKeyCredential(key.AccessKeyID, key.AccessKeySecret))
-	signature := signer.Sign("POST&%2F&"+url.QueryEscape(canonical), "&")
-	return []byte(canonical + "&Signature=" + url.QueryEscape(signature))
+	signature := signer.Sign(signed.String(), "&")
+	canonical.WriteString("&Signature=")
+	percentEncode(&canonical, signature)
+	return canonical.String()
+}
+
+// percentEncode writes s as Aliyun's signature wants it.
+func percentEncode(b *strings.Builder, s string) {
+	const hex = "0123456789ABCDEF"
+	from := 0
+	for i := range len(s) {
+		if c := s[i]; !isUnreserved(c) {
+			b.WriteString(s[from:i])
+			b.Write([]byte{'%', hex[c>>4], hex[c&15]})
+			from = i + 1
+		}
+	}
+	b.WriteString(s[from:])
+}
+
+func encodedLength(s string) int {
+	n := len(s)
+	for i := range len(s) {
+		if !isUnreserved(s[i]) {
+			n += 2
+		}
+	}
+	return n
+}
+
+// isUnreserved reports whether a byte is written as it is (RFC 3986, section 2.3).
+func isUnreserved(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_' || c == '.' || c == '~'
 }
 
 // maxAnswer bounds what is read of an answer. Receipts and errors have some
@@ -198,7 +246,7 @@ func sign(action, region string, key Credentials, parameters map[string]string) 
 const maxAnswer = 1 << 20
 
 // post makes the exchange: one POST, and the whole answer.
-func (c *Client) post(ctx context.Context, form []byte) (status int, body []byte, failure *Error) {
+func (c *Client) post(ctx context.Context, form string) (status int, body []byte, failure *Error) {
 	if ctx.Err() != nil {
 		return 0, nil, unanswered(ctx, Retry, ctx.Err())
 	}
@@ -208,7 +256,7 @@ func (c *Client) post(ctx context.Context, form []byte) (status int, body []byte
 		GetConn:      func(string) { traced.Store(true) },
 		WroteHeaders: func() { wroteHeader.Store(true) },
 	})
-	r, err := http.NewRequestWithContext(watched, http.MethodPost, c.url.String(), bytes.NewReader(form))
+	r, err := http.NewRequestWithContext(watched, http.MethodPost, c.url.String(), strings.NewReader(form))
 	if err != nil {
 		return 0, nil, unanswered(ctx, Retry, err)
 	}
