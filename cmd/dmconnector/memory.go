@@ -7,9 +7,9 @@ import (
 	"github.com/KimMachineGun/automemlimit/memlimit"
 )
 
-// heapRatio is the Go heap's part of the cgroup's memory. SQLite's pages and the
-// kernel's socket buffers need the rest.
-const heapRatio = 0.8
+// heapRatio is the Go runtime's part of the cgroup's memory. The program's code, SQLite's
+// pages and the kernel's socket buffers need the rest.
+const heapRatio = 0.65
 
 // limitMemory sets Go's memory limit from the cgroup's, unless GOMEMLIMIT is set. Without
 // a cgroup, or with one that cannot be read, there is no limit.
@@ -27,7 +27,7 @@ func limitMemory() error {
 	return nil
 }
 
-// memoryLimit is Go's memory limit for the log, such as "204 MiB" or "none".
+// memoryLimit is Go's memory limit for the log, such as "166 MiB" or "none".
 func memoryLimit() string {
 	limit := debug.SetMemoryLimit(-1)
 	if limit >= 1<<50 {

@@ -14,7 +14,7 @@ func TestMemoryLimit(t *testing.T) {
 	t.Cleanup(func() { debug.SetMemoryLimit(before) })
 	ofCgroup := int64(math.MaxInt64)
 	if limit, err := memlimit.FromCgroup(); err == nil {
-		ofCgroup = int64(float64(min(limit, math.MaxInt64)) * 0.8)
+		ofCgroup = int64(float64(min(limit, math.MaxInt64)) * 0.65)
 	}
 	const given = 77 << 20
 	tests := map[string]struct {

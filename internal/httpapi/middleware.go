@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -322,7 +323,12 @@ func (s *Server) readBody(limit bodyLimit) func(http.ResponseWriter, *request) e
 		}
 		// Recorders in tests have no deadlines; a real connection always does.
 		_ = http.NewResponseController(w).SetReadDeadline(r.arrived.Add(limit.time))
-		r.body, err = io.ReadAll(io.LimitReader(r.Body, int64(limit.bytes)+1))
+		var body bytes.Buffer
+		if limit.bytes > largeBody && r.ContentLength > largeBody { // its memory is bounded by limitLarge
+			body.Grow(int(min(r.ContentLength, int64(limit.bytes))) + bytes.MinRead)
+		}
+		_, err = body.ReadFrom(io.LimitReader(r.Body, int64(limit.bytes)+1))
+		r.body = body.Bytes()
 		if err == nil && len(r.body) <= limit.bytes {
 			s.bodyIsRead(w, r)
 			return nil

@@ -17,8 +17,12 @@ import (
 	"dmconnector/internal/plaintext"
 )
 
-// MaxDepth is how deeply arrays and objects may be nested.
-const MaxDepth = 64
+// MaxDepth is how deeply arrays and objects may be nested, and MaxValues how many values
+// there may be: each takes far more memory than text.
+const (
+	MaxDepth  = 64
+	MaxValues = 100_000
+)
 
 // An Error says where the text stops being acceptable JSON, and why. It may
 // repeat a character of the text, so it is for the owner of the text only.
@@ -43,7 +47,8 @@ func Decode(data []byte) (any, error) {
 	}
 	// Broken UTF-8 and repeated keys are rejected by the decoder's defaults.
 	dec := jsontext.NewDecoder(bytes.NewBuffer(data))
-	v, err := value(dec)
+	left := MaxValues
+	v, err := value(dec, &left)
 	if err != nil {
 		return nil, locate(data, dec, err)
 	}
@@ -53,10 +58,13 @@ func Decode(data []byte) (any, error) {
 	return v, nil
 }
 
-func value(dec *jsontext.Decoder) (any, error) {
+func value(dec *jsontext.Decoder, left *int) (any, error) {
 	tok, err := dec.ReadToken()
 	if err != nil {
 		return nil, err
+	}
+	if *left--; *left < 0 {
+		return nil, fmt.Errorf("there are more than %d values", MaxValues)
 	}
 	if dec.StackDepth() > MaxDepth {
 		return nil, fmt.Errorf("arrays and objects are nested more than %d deep", MaxDepth)
@@ -70,7 +78,7 @@ func value(dec *jsontext.Decoder) (any, error) {
 				return nil, err
 			}
 			name := key.String()
-			if m[name], err = value(dec); err != nil {
+			if m[name], err = value(dec, left); err != nil {
 				return nil, err
 			}
 		}
@@ -79,7 +87,7 @@ func value(dec *jsontext.Decoder) (any, error) {
 	case '[':
 		list := []any{}
 		for dec.PeekKind() != ']' {
-			v, err := value(dec)
+			v, err := value(dec, left)
 			if err != nil {
 				return nil, err
 			}

@@ -43,6 +43,7 @@ func TestDecodeRefuses(t *testing.T) {
 	}{
 		"nothing":              {"", strictjson.Error{Line: 1, Column: 1, Detail: "ends in the middle"}},
 		"a cut object":         {`{"to":"a"`, strictjson.Error{Line: 1, Column: 10, Detail: "ends in the middle"}},
+		"too many values":      {"[" + strings.Repeat("0,", strictjson.MaxValues-1) + "0]", strictjson.Error{Line: 1, Column: 2*strictjson.MaxValues + 1, Pointer: "/99999", Detail: "more than 100000 values"}},
 		"two values":           {"{}\n{}", strictjson.Error{Line: 2, Column: 2, Detail: "more than one"}},
 		"behind a mark":        {"\ufeff{\r\n}\r\n{}", strictjson.Error{Line: 3, Column: 2, Detail: "more than one"}},
 		"UTF-16":               {"\xff\xfe{\x00}\x00", strictjson.Error{Line: 1, Column: 1, Detail: "save it as UTF-8: it is UTF-16"}},
