@@ -9,6 +9,7 @@ import (
 
 	"dmconnector/aliyundm"
 	"dmconnector/internal/plaintext"
+	"dmconnector/internal/words"
 )
 
 // The types of a [Role], by the names that Aliyun's own tools use.
@@ -90,14 +91,14 @@ func checkCredentials(cfg *Config, opts ParseOptions, report *Report) {
 		m.check(role.Type, environment, report)
 	}
 	if role.Type == ECSRole {
-		if environment("ALIBABA_CLOUD_ECS_METADATA_DISABLED") == "true" {
+		if disabled, _ := words.Bool(environment("ALIBABA_CLOUD_ECS_METADATA_DISABLED")); disabled {
 			report.errorf("/credentials/type", "Use %s: ALIBABA_CLOUD_ECS_METADATA_DISABLED forbids asking for the instance's role", OIDCRole)
 		}
 		return
 	}
 	if region := environment("ALIBABA_CLOUD_STS_REGION"); region != "" {
 		host := "sts."
-		if strings.EqualFold(environment("ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED"), "true") {
+		if vpc, _ := words.Bool(environment("ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED")); vpc {
 			host = "sts-vpc."
 		}
 		role.STSEndpoint = cmp.Or(role.STSEndpoint, host+region+".aliyuncs.com")

@@ -31,7 +31,7 @@ func TestRoleIsCompletedFromTheEnvironment(t *testing.T) {
 		},
 		"ecs forbidden": {
 			`{"type":"ecs_ram_role"}`,
-			map[string]string{"ALIBABA_CLOUD_ECS_METADATA_DISABLED": "true"},
+			map[string]string{"ALIBABA_CLOUD_ECS_METADATA_DISABLED": "Yes"},
 			connector.Role{},
 			"/credentials/type: Use oidc_role_arn: ALIBABA_CLOUD_ECS_METADATA_DISABLED forbids",
 		},

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -53,6 +54,17 @@ func boolVar(flags *pflag.FlagSet, target *bool, name, usage string) {
 
 func durationVar(flags *pflag.FlagSet, target *time.Duration, name, value, usage string) {
 	parsedVar(flags, target, "duration", name, value, usage, words.Duration)
+}
+
+// intVar adds a flag for a whole number, which is 0 if it is not given.
+func intVar(flags *pflag.FlagSet, target *int, name, usage string) {
+	parsedVar(flags, target, "int", name, "", usage, func(text string) (int, error) {
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			return 0, errors.New("use a whole number")
+		}
+		return n, nil
+	})
 }
 
 // wordVar adds a flag for one of the known words.

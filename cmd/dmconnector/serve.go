@@ -42,7 +42,7 @@ func newServe() *cobra.Command {
 /api, and the console is at /.
 
 Every flag can also be set by an environment variable, DMCONNECTOR_<FLAG>
-(--send-token: DMCONNECTOR_SEND_TOKEN). For the tokens and the state, a variable with
+(--send-token: DMCONNECTOR_SEND_TOKEN). An empty one counts as not set. For the tokens and the state, a variable with
 _FILE appended names a file. Prefer variables and files for secrets: flags are visible
 in the process list. The key that seals secrets in the state comes from
 DMCONNECTOR_SECRET_KEY or DMCONNECTOR_SECRET_KEY_FILE; with SQLite, the first start
@@ -82,7 +82,7 @@ SIGHUP reloads connector files at once; changes are also found by themselves wit
 	endpointsVar(flags, &opts.allowEndpoints, "; for connectors made over the API, loopback needs this or --sandbox")
 	flags.StringVar(&opts.tlsCert, "tls-cert", "", "PEM `file` with the certificate for HTTPS; reloaded when it changes")
 	flags.StringVar(&opts.tlsKey, "tls-key", "", "PEM `file` with the private key of --tls-cert")
-	flags.IntVar(&opts.maxConnections, "max-connections", 0, "`number` of callers' connections; when all are open, the one that has been idle longest, and for more than 6 s, closes for a new one, which otherwise waits (default: at most 10,000, one for each 64 KiB of the memory limit, and 64 fewer than the limit of open files)")
+	intVar(flags, &opts.maxConnections, "max-connections", "`number` of callers' connections; when all are open, the one that has been idle longest, and for more than 6 s, closes for a new one, which otherwise waits (default: at most 10,000, one for each 64 KiB of the memory limit, and 64 fewer than the limit of open files)")
 	parsedVar(flags, &opts.logLevel, "string", "log-level", "info", "lowest `level` to log: debug, info, warn or error", parseLevel)
 	boolVar(flags, &opts.accessLog, "access-log", "log every request")
 	cmd.PreRunE = func(cmd *cobra.Command, args []string) error {
