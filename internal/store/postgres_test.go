@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -205,16 +206,17 @@ func TestOneCodeIsNewestAcrossReplicas(t *testing.T) {
 	}
 }
 
-// An askedContext tells when somebody asks whether it is done, to wait for that.
-type askedContext struct {
-	context.Context //nolint:containedctx // it is one itself
-	once            sync.Once
-	asked           chan struct{}
-}
-
-func (c *askedContext) Done() <-chan struct{} {
-	c.once.Do(func() { close(c.asked) })
-	return c.Context.Done()
+// waiting is how many goroutines wait in a method of the engine.
+func waiting(method string) (n int) {
+	stacks := make([]byte, 4<<20)
+	stacks = stacks[:runtime.Stack(stacks, true)]
+	for stack := range strings.SplitSeq(string(stacks), "\n\n") {
+		header, frames, _ := strings.Cut(stack, "\n")
+		if strings.Contains(header, "[select") && strings.Contains(frames, "(*postgresEngine)."+method+"(") {
+			n++
+		}
+	}
+	return n
 }
 
 // Messages that wait for a connection get one in their order: an older code must not
@@ -232,16 +234,15 @@ func TestConnectionsAreGivenInOrder(t *testing.T) {
 	holding.Wait()
 	const codes = 12
 	var ids []string
-	for range codes {
+	for i := range codes {
 		e := s.testEntry(order{supersede: "p"})
 		ids = append(ids, e.ID)
-		ctx := &askedContext{Context: context.Background(), asked: make(chan struct{})}
 		all.Go(func() {
-			if _, err := s.Accept(ctx, e); err != nil {
+			if _, err := s.Accept(context.Background(), e); err != nil {
 				t.Error(err)
 			}
 		})
-		<-ctx.asked
+		until(t, "it waits for a connection", func() bool { return waiting("acquire") > i })
 	}
 	hold <- struct{}{} // one place gets free, for one after the other
 	all.Wait()
