@@ -127,3 +127,31 @@ func TestSessionOfReadOnlyState(t *testing.T) {
 		t.Errorf("%v, %v", ok, err)
 	}
 }
+
+// counted counts writes.
+type counted struct {
+	engine
+	writes *int
+}
+
+func (e counted) write(ctx context.Context, step func(*tx) error) error {
+	*e.writes++
+	return e.engine.write(ctx, step)
+}
+
+func TestSessionIsWrittenOnceAMinute(t *testing.T) {
+	s := openTest(t, Options{State: "memory"})
+	mustOpenSession(t, s, "one", 2*time.Hour)
+	right := s.engine
+	defer func() { s.engine = right }()
+	writes := 0
+	for second := range 5 * 60 {
+		s.engine = counted{skewed{right, time.Duration(second) * time.Second}, &writes}
+		if _, _, ok, err := s.Session(t.Context(), sha256.Sum256([]byte("one")), 2*time.Hour, 12*time.Hour); !ok || err != nil {
+			t.Fatalf("%v, %v", ok, err)
+		}
+	}
+	if writes != 4 {
+		t.Errorf("%d writes in 5 minutes", writes)
+	}
+}
