@@ -20,6 +20,10 @@ const (
 	// after the last answer.
 	lingerTime = 2 * time.Second
 	maxLinger  = 64 << 10
+	sendBuffer = 64 << 10
+	// maxHeaderLines bounds the memory of a header of many short lines, which takes
+	// twenty times what is received.
+	maxHeaderLines = 128
 )
 
 // A conn is a caller's connection. It knows when a request began, which the server
@@ -30,6 +34,7 @@ type conn struct {
 	tcp         progressConn
 	connections *Connections
 	began       atomic.Pointer[time.Time] // the first byte after an idle time; nil while idle
+	header      headerLines
 	closing     sync.Once
 
 	// Guarded by connections.mu.
@@ -38,6 +43,10 @@ type conn struct {
 }
 
 func newConn(tcp net.Conn, connections *Connections) *conn {
+	// The kernel would take megabytes of answers that nobody reads.
+	if sized, ok := tcp.(interface{ SetWriteBuffer(bytes int) error }); ok {
+		_ = sized.SetWriteBuffer(sendBuffer)
+	}
 	c := &conn{connections: connections, tcp: progressConn{tcp, cmp.Or(connections.times.write, writeTime)}}
 	c.Conn = c.tcp
 	if connections.TLS != nil {
@@ -53,12 +62,44 @@ func (c *conn) Read(p []byte) (int, error) {
 			return 0, io.EOF
 		}
 	}
+	if c.header.lines > maxHeaderLines {
+		return 0, errHeaderLines
+	}
 	n, err := c.Conn.Read(p)
 	if n > 0 && c.began.Load() == nil {
 		now := time.Now()
 		c.began.Store(&now)
 	}
+	if c.header.count(p[:n]) > maxHeaderLines {
+		_, _ = io.WriteString(c.Conn, "HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\nThe header has too many lines.\n")
+		return 0, errHeaderLines
+	}
 	return n, err
+}
+
+// errHeaderLines has a type that the server does not answer.
+var errHeaderLines = &net.OpError{Op: "read", Err: errors.New("too many header lines")}
+
+// headerLines counts the lines of a request's header.
+type headerLines struct {
+	lines          int
+	midLine, ended bool
+}
+
+func (h *headerLines) count(received []byte) int {
+	for _, b := range received {
+		switch {
+		case h.ended:
+			return 0
+		case b == '\n' && !h.midLine:
+			h.ended = h.lines > 0 // else it is an empty line before the request
+		case b == '\n':
+			h.lines, h.midLine = h.lines+1, false
+		case b != '\r':
+			h.midLine = true
+		}
+	}
+	return h.lines
 }
 
 // handshakeFailed tells of an error without what the caller sent, and without addresses.

@@ -230,6 +230,65 @@ func TestRestOfABodyIsBounded(t *testing.T) {
 	}
 }
 
+// A header of many short lines, which takes much memory, is rejected before its end; a
+// body may have as many lines as it likes.
+func TestHeaderLinesAreBounded(t *testing.T) {
+	s := newService(t, "default")
+	for name, secure := range map[string]*tls.Config{"plain": nil, "TLS": testTLS(t)} {
+		t.Run(name, func(t *testing.T) {
+			connections := httpapi.Connections{TLS: secure}
+			address := serve(t, s.api, &connections)
+			connect := func() net.Conn {
+				conn := dial(t, address)
+				if secure != nil {
+					return tls.Client(conn, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // the test's own
+				}
+				return conn
+			}
+			const body = `{"to":"user@example.com","type":"SignIn","payload":{"code":"1"}` + "\n\n\n}"
+			first := "POST /api/send HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + recordedToken + "\r\n"
+			kept := connect()
+			answers := bufio.NewReader(kept)
+			for range 3 { // each request is counted for itself, after an empty line too
+				long := strings.Replace(body, "\n", strings.Repeat("\n", 1000), 1)
+				fmt.Fprintf(kept, "%s%sContent-Length: %d\r\n\r\n%s\r\n\r\n", first, strings.Repeat("A:\r\n", 120), len(long), long)
+				resp, err := http.ReadResponse(answers, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if text, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode != 200 {
+					t.Errorf("%d %s, %v", resp.StatusCode, text, err)
+				}
+			}
+			kept.Close()
+			for _, before := range []string{"", "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"} {
+				conn := connect()
+				answers := bufio.NewReader(conn)
+				if before != "" {
+					fmt.Fprint(conn, before)
+					if resp, err := http.ReadResponse(answers, nil); err != nil || resp.StatusCode != 200 {
+						t.Error(resp, err)
+					} else {
+						io.Copy(io.Discard, resp.Body)
+					}
+				}
+				fmt.Fprint(conn, first)
+				for range 200 {
+					fmt.Fprint(conn, "A:\n")
+				}
+				resp, err := http.ReadResponse(answers, nil)
+				if err != nil || resp.StatusCode != 431 {
+					t.Fatal(resp, err)
+				}
+				if text, err := io.ReadAll(resp.Body); err != nil || string(text) != "The header has too many lines.\n" {
+					t.Errorf("%q, %v", text, err)
+				}
+				conn.Close()
+			}
+		})
+	}
+}
+
 // A body that does not come is given up: after 2 s, an admin's after 10 s.
 func TestBodiesHaveTheirTime(t *testing.T) {
 	for route, tt := range map[string]struct {

@@ -133,6 +133,7 @@ func (c *Connections) State(changed net.Conn, state http.ConnState) {
 	case http.StateIdle:
 		known.idle = time.Now()
 		known.began.Store(nil)
+		known.header = headerLines{}
 	case http.StateNew, http.StateClosed, http.StateHijacked:
 	}
 }

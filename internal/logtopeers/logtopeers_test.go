@@ -88,7 +88,12 @@ func start(t *testing.T) service {
 		Delivery: messages, Log: log, Registry: connectors, Messages: state, NewSender: newSender,
 		SendTokens: []string{token}, AdminTokens: []string{adminToken},
 	})
-	server := httptest.NewServer(api)
+	var connections httpapi.Connections
+	server := httptest.NewUnstartedServer(api)
+	server.Listener = connections.Listener(server.Listener)
+	server.Config.ConnContext, server.Config.ConnState = connections.Context, connections.State
+	server.Config.MaxHeaderBytes = 12 << 10
+	server.Start()
 	t.Cleanup(server.Close)
 	return service{api, server.URL, box}
 }
@@ -167,6 +172,30 @@ func TestLogtosConnectorShowsOurSentence(t *testing.T) {
 			var problem map[string]any
 			if shown := shownBy(url + "/api/send?errors=json"); json.Unmarshal([]byte(shown), &problem) != nil || problem["code"] != tt.want {
 				t.Errorf("Logto shows %q", shown)
+			}
+		})
+	}
+}
+
+// An answer that comes before the body has been read reaches Logto. A reset would show
+// the code and the token to the browser.
+func TestLogtosConnectorGetsEarlyAnswers(t *testing.T) {
+	url := start(t).url
+	large := map[string]any{"to": "a@b.example", "type": "SignIn", "payload": map[string]any{"code": "424242", "filler": strings.Repeat("x", 3<<20)}}
+	for name, tt := range map[string]struct{ path, authorization, want string }{
+		"a wrong token":    {"/api/send", "Bearer wrong", errcode.Of(errcode.Unauthorized).Person},
+		"an unknown route": {"/api/none", token, "urn:dmconnector:problem:not_found"},
+		"another method":   {"/healthz", token, "urn:dmconnector:problem:method_not_allowed"},
+		"a large body":     {"/api/send", token, errcode.Of(errcode.InvalidRequest).Person},
+		"a large header":   {"/api/send", strings.Repeat("x", 20<<10), "431 Request Header Fields Too Large"},
+		"no token":         {"/api/send", "", errcode.Of(errcode.Unauthorized).Person},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, result := range sendAll(t, map[string]string{"endpoint": url + tt.path, "authorization": tt.authorization}, large, large, large) {
+				shown, _ := result["error"].(string)
+				if !strings.Contains(shown, tt.want) || strings.Contains(shown, "424242") || strings.Contains(shown, token) {
+					t.Errorf("Logto shows %.200q", shown)
+				}
 			}
 		})
 	}

@@ -2,9 +2,9 @@
 // object {config, messages}. Standard output: for each message a line, {"ok":true}
 // or {"error": what Logto would show its caller}.
 import createConnector from '@logto/connector-http-email';
-import { readFileSync } from 'node:fs';
+import { text } from 'node:stream/consumers';
 
-const { config, messages } = JSON.parse(readFileSync(0, 'utf8'));
+const { config, messages } = JSON.parse(await text(process.stdin));
 const connector = await createConnector({ getConfig: async () => config });
 
 for (const message of messages) {
