@@ -15,16 +15,16 @@ RACE  := $(shell command -v "$$($(GO) env CC)" >/dev/null 2>&1 && echo -race -gc
 # The time for each fuzz target.
 FUZZTIME ?= 10s
 
-.PHONY: build test faults chaos race-detector postgres pooler rules lint size fmt fuzz bench vuln setup \
+.PHONY: build test faults chaos attack race-detector postgres pooler rules lint size fmt fuzz bench vuln setup \
 	console console-check e2e screenshots man completions reference image release-check
 
 build:
 	$(GO) build -trimpath -o bin/dmconnector ./cmd/dmconnector
 
-# All tests but the fault suite, of which a few scenarios run. A program with the race
+# All tests but the attack suite, and the fault suite, of which a few scenarios run. A program with the race
 # detector sleeps for 1 s at exit by default, and the command tests start over a hundred.
 test: race-detector postgres pooler $(PEERS)/node_modules/.installed
-	GORACE=atexit_sleep_ms=10 $(GO) test $(RACE) -shuffle=on -skip '^TestFaultSuite' ./...
+	GORACE=atexit_sleep_ms=10 $(GO) test $(RACE) -shuffle=on -skip '^Test(Attack|Fault)Suite' ./...
 
 # The short fault suite, against the running program.
 faults: race-detector postgres
@@ -33,6 +33,11 @@ faults: race-detector postgres
 # The long fault suite. Writes docs/reliability.md.
 chaos:
 	$(GO) test ./internal/chaos -count=1 -timeout 60m -v -chaos.long -chaos.write
+
+# The attack suite, against the running program without the race detector. With WRITE=1,
+# writes its table to docs/security.md.
+attack:
+	$(GO) test ./internal/attack -count=1 -timeout 10m $(if $(WRITE),-v -attack.write)
 
 race-detector:
 	@test -n "$(RACE)" || { echo "make: SKIPPED the race detector: needs a C compiler"; test -z "$$DMCONNECTOR_TEST_ALL"; }

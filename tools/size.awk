@@ -7,7 +7,7 @@ $2 == "total" { next } # by wc itself, once for each time xargs runs it
 {
 	sub("/?[^/]*$", "", $2)
 	package = $2 == "" ? "." : $2
-	kind = package ~ "^(internal/(bench|chaos|docs|logtopeers|postgrestest)|tools)(/|$)" ? "test support" : "product"
+	kind = package ~ "^(internal/(attack|bench|chaos|docs|logtopeers|postgrestest)|tools)(/|$)" ? "test support" : "product"
 	lines[kind, package] += $1
 	total[kind] += $1
 }

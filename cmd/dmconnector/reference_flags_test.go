@@ -202,7 +202,7 @@ func variablesInSource(t *testing.T) map[string]string {
 func sources(t *testing.T) []string {
 	t.Helper()
 	var paths []string
-	forTests := regexp.MustCompile(`_test\.go$|/internal/(bench|chaos|docs|logtopeers|postgrestest)/|/tools/`)
+	forTests := regexp.MustCompile(`_test\.go$|/internal/(attack|bench|chaos|docs|logtopeers|postgrestest)/|/tools/`)
 	err := filepath.WalkDir("../..", func(path string, entry fs.DirEntry, err error) error {
 		if err == nil && entry.IsDir() && (entry.Name() == "node_modules" || entry.Name() == ".git") {
 			return filepath.SkipDir

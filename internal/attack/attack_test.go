@@ -33,6 +33,7 @@ func scenarios() []scenario {
 // TestAttackSuite runs all scenarios and reports the figures. They mostly wait, so that
 // several can run at once.
 func TestAttackSuite(t *testing.T) {
+	build(t)
 	list := scenarios()
 	rows := make([]row, len(list))
 	t.Run("attacks", func(t *testing.T) {

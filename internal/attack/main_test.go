@@ -15,7 +15,7 @@ import (
 
 var (
 	writeDoc = flag.Bool("attack.write", false, "write the figures to docs/security.md")
-	// programFolder is where TestMain puts the program.
+	// programFolder is where the suite puts the program.
 	programFolder = filepath.Join(os.TempDir(), fmt.Sprintf("dmconnector-attack-%d", os.Getpid()))
 )
 
@@ -26,19 +26,18 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	go watch(time.NewTicker(20 * time.Millisecond))
-	os.Exit(run(m))
+	os.Exit(m.Run())
 }
 
-// run builds the program without the race detector, which would use several times the
+// build builds the program without the race detector, which would use several times the
 // memory.
-func run(m *testing.M) int {
-	defer os.RemoveAll(programFolder)
-	build := exec.Command("go", "build", "-o", program(), "dmconnector/cmd/dmconnector")
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "build the program: %v\n%s", err, out)
-		return 1
+func build(t *testing.T) {
+	t.Helper()
+	t.Cleanup(func() { os.RemoveAll(programFolder) })
+	command := exec.Command("go", "build", "-o", program(), "dmconnector/cmd/dmconnector")
+	if out, err := command.CombinedOutput(); err != nil {
+		t.Fatalf("build the program: %v\n%s", err, out)
 	}
-	return m.Run()
 }
 
 func program() string { return filepath.Join(programFolder, "dmconnector") }
