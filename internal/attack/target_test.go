@@ -280,14 +280,17 @@ func newMeter(g *target) *meter {
 		defer close(stopped)
 		tick := time.NewTicker(250 * time.Millisecond)
 		defer tick.Stop()
-		for {
+		for done := false; ; {
 			peak(&m.memory, memoryPeak(g.cmd.Process.Pid))
 			peak(&m.sockets, g.sockets())
 			peak(&m.disk, folderSize(g.data))
+			if done {
+				return
+			}
 			select {
 			case <-tick.C:
-			case <-stop:
-				return
+			case <-stop: // once more
+				done = true
 			}
 		}
 	}()
