@@ -174,9 +174,10 @@ func (g *target) launch(t *testing.T, folder string, files int, args []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer in.Close()
 	g.cmd.Stdout, g.cmd.Stderr = in, g.log
-	if err := g.cmd.Start(); err != nil {
+	err = g.cmd.Start()
+	in.Close()
+	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(g.kill)
