@@ -38,7 +38,7 @@ func rentable() []string {
 		"127.0.0.1", "127.0.0.1:8025", "127.0.0.1:22", "localhost:6379", "[::1]:9200", "127.1", "127.000.000.001:80", "2130706433", "0x7f000001", "0.0.0.0:80", "[::]:80",
 		"[::ffff:127.0.0.1]:80", "LOCALHOST:80", "localhost.:80", "10.0.0.1", "192.168.0.1:443", "169.254.169.254", "100.100.100.200", "[fe80::1]", "[fd00::1]",
 		"100.100.100.200:80", "metadata.google.internal", "aliyuncs.com", ".aliyuncs.com", "*.aliyuncs.com", "evil.aliyuncs.com", "dm.aliyuncs.com.", "dm.aliyuncs.com..",
-		"dm.aliyuncs.com:22", "dm.aliyuncs.com:0", "dm.aliyuncs.com:99999", "dm.aliyuncs.com:", "dm.aliyuncs.com:80:80", "dm.aliyuncs.com@attacker.example", "attacker.example",
+		"dm.aliyuncs.com:0", "dm.aliyuncs.com:99999", "dm.aliyuncs.com:", "dm.aliyuncs.com:80:80", "dm.aliyuncs.com@attacker.example", "attacker.example",
 		"user:password@dm.aliyuncs.com", "user@dm.aliyuncs.com", "attacker.example#dm.aliyuncs.com", "attacker.example?dm.aliyuncs.com", "attacker.example/dm.aliyuncs.com",
 		"attacker.example\\dm.aliyuncs.com", "dm.aliyuncs.com/path", "dm.aliyuncs.com?query", "dm.aliyuncs.com#fragment", "dm.aliyuncs.com%2eattacker.example", "dm.aliyuncs.com%00.attacker.example",
 		"dm.aliyuncs.com\x00.attacker.example", "dm.aliyuncs.com\r\nHost: attacker.example", "dm.aliyuncs.com attacker.example", "dm\u3002aliyuncs\u3002com", "ｄｍ.aliyuncs.com", "dm.aliyunсs.com",
