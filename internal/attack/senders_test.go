@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -66,7 +67,7 @@ func (s *senders) send(g *target, client *http.Client) {
 	a, err := g.call(client, http.MethodPost, "/api/send", sendBody("123456"),
 		"Authorization", "Bearer "+sendToken, "Content-Type", "application/json", "User-Agent", "got (https://github.com/sindresorhus/got)")
 	took := time.Since(begun)
-	outcome := fmt.Sprint(a.status)
+	outcome := strings.TrimSpace(fmt.Sprint(a.status, " ", a.header.Get("Dmconnector-Code")))
 	if err != nil {
 		outcome = err.Error()
 	}

@@ -354,7 +354,10 @@ func (g *target) client(keepAlive bool) *http.Client {
 	return &http.Client{
 		Timeout: 30 * time.Second, // exceeds the service's deadlines
 		Transport: &http.Transport{
-			TLSClientConfig: g.tls, DisableKeepAlives: !keepAlive, MaxIdleConnsPerHost: 64, IdleConnTimeout: 5 * time.Second,
+			TLSClientConfig: g.tls, DisableKeepAlives: !keepAlive, MaxIdleConnsPerHost: 64,
+			// Go's client keeps connections that it opened and did not need. The service
+			// closes those after 5 s.
+			IdleConnTimeout: 3 * time.Second,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
