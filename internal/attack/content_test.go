@@ -230,7 +230,8 @@ func ipAttacks() []scenario {
 	limits := map[string]any{"recipient": "off", "connector": "off", "ip": "5/1h"}
 	return []scenario{{
 		"A client IP in another form, with `limits.ip`",
-		setup{connectors: connectorOf(connectorWith(limits, "<p>{{code}}</p>"))}, disguisedIPs,
+		setup{connectors: connectorOf(connectorWith(limits, "<p>{{code}}</p>"))},
+		disguisedIPs,
 	}}
 }
 

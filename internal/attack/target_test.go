@@ -248,17 +248,17 @@ func tail(text string) string { return text[max(0, len(text)-2000):] }
 // if that is not possible here.
 func newCgroup(t *testing.T) string {
 	t.Helper()
+	name := fmt.Sprintf("dmconnector-attack-%d-%d", os.Getpid(), serial.Add(1))
 	for _, kind := range []struct{ parent, limit string }{
 		{"/sys/fs/cgroup/memory", "memory.limit_in_bytes"},
 		{"/sys/fs/cgroup", "memory.max"},
 	} {
-		folder, err := os.MkdirTemp(kind.parent, "dmconnector-attack-")
-		if err != nil {
+		folder := filepath.Join(kind.parent, name)
+		if err := os.Mkdir(folder, 0o755); err != nil {
 			continue
 		}
 		t.Cleanup(func() { _ = os.Remove(folder) })
-		err = os.WriteFile(filepath.Join(folder, kind.limit), []byte(strconv.Itoa(cgroupMemory)), 0)
-		if err == nil {
+		if err := os.WriteFile(filepath.Join(folder, kind.limit), []byte(strconv.Itoa(cgroupMemory)), 0); err == nil {
 			return folder
 		}
 	}
@@ -330,13 +330,12 @@ func (g *target) sockets() (n int64) {
 
 func folderSize(folder string) (size int64) {
 	_ = filepath.WalkDir(folder, func(_ string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return nil // files come and go
+		if err == nil && !entry.IsDir() {
+			if info, err := entry.Info(); err == nil {
+				size += info.Size()
+			}
 		}
-		if info, err := entry.Info(); err == nil && !entry.IsDir() {
-			size += info.Size()
-		}
-		return nil
+		return nil // files come and go
 	})
 	return size
 }
