@@ -258,7 +258,9 @@ func newCgroup(t *testing.T) string {
 			continue
 		}
 		t.Cleanup(func() { _ = os.Remove(folder) })
-		if err := os.WriteFile(filepath.Join(folder, kind.limit), []byte(strconv.Itoa(cgroupMemory)), 0); err == nil {
+		// The files exist only in a real cgroup, which may still not take a process.
+		join := exec.Command("sh", "-c", fmt.Sprintf("test -e %[1]s/%[2]s && echo %[3]d >%[1]s/%[2]s && echo $$ >%[1]s/cgroup.procs", folder, kind.limit, cgroupMemory))
+		if join.Run() == nil {
 			return folder
 		}
 	}
