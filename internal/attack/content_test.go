@@ -43,6 +43,7 @@ func contentAttacks() []scenario {
 				return amplify(t, g, "attacked", 512, strings.Repeat("&", 4<<10), "200", "202", "204", "429", "503")
 			},
 		},
+		{"Admins' bodies of 8 MB", setup{}, adminBodies},
 		{"JSON that is deep, wide, long or malformed", setup{}, badJSON},
 		{"Compressed bodies that unpack to 60 MB", setup{}, badEncodings},
 		{"Malformed and smuggled requests", setup{}, malformed},
@@ -88,6 +89,30 @@ func amplify(t *testing.T, g *target, connector string, n int, code string, want
 	})
 	outcomes.only(t, "answers", want...)
 	return fmt.Sprintf("%d requests, %d at once: direct, queued and test sends, previews", n, callers), outcomes.String()
+}
+
+func adminBodies(t *testing.T, g *target) (string, string) {
+	const n, callers, size = 96, 32, 8_000_000
+	bodies := []string{
+		`{"config":{"templates":[` + strings.TrimSuffix(strings.Repeat("{},", size/3), ",") + `]}}`,
+		`{"config":[` + strings.TrimSuffix(strings.Repeat("1,", size/2), ",") + `]}`,
+		`{"config":{"accountName":"` + strings.Repeat("&", size) + `"}}`,
+		`{"config":` + strings.Repeat(`{"a":`, size/7) + "1" + strings.Repeat("}", size/7) + `}`,
+	}
+	paths := []string{"/api/connector-factories/aliyun-direct-mail/validate", "/api/connectors", "/api/connectors/default/preview"}
+	client := g.client(true)
+	var outcomes tally
+	each(n, callers, func(i int) {
+		a, err := g.call(client, http.MethodPost, paths[i/len(bodies)%len(paths)], bodies[i%len(bodies)],
+			"Authorization", "Bearer "+adminToken, "Content-Type", "application/json")
+		if err != nil {
+			outcomes.add(err.Error())
+			return
+		}
+		outcomes.add(fmt.Sprint(a.status))
+	})
+	outcomes.only(t, "answers", "200", "400", "408", "413", "422", "503")
+	return fmt.Sprintf("%d requests, %d at once", n, callers), outcomes.String()
 }
 
 func badJSON(t *testing.T, g *target) (string, string) {
