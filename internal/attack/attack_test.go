@@ -25,19 +25,21 @@ type scenario struct {
 	run func(t *testing.T, g *target) (tried, outcome string)
 }
 
-// scenarios are all attacks, in the order of the table.
-func scenarios() []scenario {
-	return slices.Concat(connectionAttacks(), contentAttacks(), ipAttacks(), growthAttacks(), endpointAttacks(), otherAttacks())
-}
-
-// TestAttackSuite runs all scenarios and reports the figures. They mostly wait, so that
-// several can run at once.
+// TestAttackSuite runs all scenarios and reports the figures. Those that mostly wait run
+// at once, beside those that keep the processors busy, one after the other.
 func TestAttackSuite(t *testing.T) {
 	build(t)
-	list := scenarios()
-	rows := make([]row, len(list))
-	t.Run("attacks", func(t *testing.T) {
-		for i, s := range list {
+	waiting := slices.Concat(connectionAttacks(), otherAttacks())
+	busy := slices.Concat(contentAttacks(), ipAttacks(), growthAttacks(), endpointAttacks())
+	rows := make([]row, len(waiting)+len(busy))
+	t.Run("all", func(t *testing.T) {
+		t.Run("busy", func(t *testing.T) {
+			t.Parallel()
+			for i, s := range busy {
+				t.Run(s.name, func(t *testing.T) { rows[len(waiting)+i] = s.measure(t) })
+			}
+		})
+		for i, s := range waiting {
 			t.Run(s.name, func(t *testing.T) {
 				t.Parallel()
 				rows[i] = s.measure(t)

@@ -40,7 +40,7 @@ func contentAttacks() []scenario {
 			"Mails of almost 512 KiB, while Direct Mail is slow",
 			setup{connectors: connectorOf(connectorWith(limitsOff, strings.Repeat("t", 290<<10)+strings.Repeat("{{code}}", 10))), faults: slow},
 			func(t *testing.T, g *target) (string, string) {
-				return amplify(t, g, "attacked", 512, strings.Repeat("&", 4<<10), "200", "202", "204", "429", "503")
+				return amplify(t, g, "attacked", 512, strings.Repeat("&", 4<<10), "200", "202", "204", "429", "503", "504")
 			},
 		},
 		{"Admins' bodies of 8 MB", setup{}, adminBodies},
@@ -155,7 +155,7 @@ func badJSON(t *testing.T, g *target) (string, string) {
 		outcomes.add(fmt.Sprint(a.status))
 	})
 	// Some are valid messages with odd values. The recipient's limit is off.
-	outcomes.only(t, "answers", "200", "400", "413", "422")
+	outcomes.only(t, "answers", "200", "400", "408", "413", "422")
 	return fmt.Sprintf("%s requests of %d kinds, 32 at once", thousands(n*len(bodies)), len(bodies)), outcomes.String()
 }
 

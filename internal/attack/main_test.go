@@ -22,7 +22,7 @@ var (
 func TestMain(m *testing.M) {
 	flag.Parse()
 	// Scenarios mostly wait, so many can run at once.
-	if err := flag.Set("test.parallel", "8"); err != nil {
+	if err := flag.Set("test.parallel", "6"); err != nil {
 		panic(err)
 	}
 	go watch(time.NewTicker(20 * time.Millisecond))
