@@ -222,8 +222,11 @@ func CheckTemplateSize(t Template) []Problem {
 		pointer, text string
 		most          int
 	}{
-		{"/subject", t.Subject, maxLine}, {"/content", t.Content, maxBody}, {"/text", t.Text, maxBody - min(len(t.Content), maxBody)},
-		{"/replyTo", t.ReplyTo, maxLine}, {"/sendFrom", t.SendFrom, maxLine},
+		{"/subject", t.Subject, maxLine},
+		{"/content", t.Content, maxBody},
+		{"/text", t.Text, maxBody - min(len(t.Content), maxBody)},
+		{"/replyTo", t.ReplyTo, maxLine},
+		{"/sendFrom", t.SendFrom, maxLine},
 	} {
 		switch n := len(field.text); {
 		case n <= field.most:

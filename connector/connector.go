@@ -47,6 +47,9 @@ func (e *MissingVariablesError) Error() string {
 	return "the message does not carry " + strings.Join(e.Variables, ", ")
 }
 
+// A TooLargeError says that a value or the whole mail is too large.
+type TooLargeError = templates.TooLargeError
+
 // A Trace says how a mail came about. It holds nothing of the message's values.
 type Trace struct {
 	Template      int      `json:"template"`                // the chosen template's place in the connector's list; -1 if it is not from there
@@ -119,8 +122,7 @@ func (c *Connector) CheckUsageType(usageType string) error {
 
 // Compose picks the template for the message and fills it in. It does not check
 // the recipient: see [ParseAddress]. The error is [ErrTemplateNotFound],
-// a [*MissingVariablesError] or a [*templates.TooLargeError]; the trace is as complete
-// as it got.
+// a [*MissingVariablesError] or a [*TooLargeError]; the trace is as complete as it got.
 func (c *Connector) Compose(m Message) (*aliyundm.Mail, Trace, error) {
 	choice, ok := c.set.Choose(m.Type, m.preference("locale"), m.preference("uiLocales"))
 	if !ok {

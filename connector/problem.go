@@ -46,10 +46,10 @@ const (
 )
 
 func (r *Report) errorf(pointer, format string, args ...any) {
-	switch n := len(r.Errors); {
-	case n == maxProblems:
+	switch len(r.Errors) {
+	case maxProblems:
 		return
-	case n == maxProblems-1:
+	case maxProblems - 1:
 		pointer, format, args = "", "There are more errors; fix these first", nil
 	}
 	r.Errors = append(r.Errors, Problem{Pointer: pointer, Detail: fmt.Sprintf(format, args...)})
@@ -61,10 +61,10 @@ func (r *Report) warnf(pointer, format string, args ...any) {
 
 // warnAt warns of a line of the text at pointer.
 func (r *Report) warnAt(pointer string, line int, format string, args ...any) {
-	switch n := len(r.Warnings); {
-	case n == maxWarnings:
+	switch len(r.Warnings) {
+	case maxWarnings:
 		return
-	case n == maxWarnings-1:
+	case maxWarnings - 1:
 		pointer, line, format, args = "", 0, "There are more warnings", nil
 	}
 	r.Warnings = append(r.Warnings, Problem{Pointer: pointer, Line: line, Detail: fmt.Sprintf(format, args...)})

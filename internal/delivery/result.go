@@ -11,7 +11,6 @@ import (
 	"dmconnector/aliyundm"
 	"dmconnector/connector"
 	"dmconnector/internal/errcode"
-	"dmconnector/templates"
 )
 
 // A Report tells what became of a message. It holds no code and no full address.
@@ -123,7 +122,7 @@ func ComposeError(incident string, err error) *Error {
 	failure := &Error{Code: errcode.TemplateNotFound, Incident: incident, Detail: err.Error(), Err: err}
 	if _, ok := errors.AsType[*connector.MissingVariablesError](err); ok {
 		failure.Code = errcode.VariableMissing
-	} else if _, ok := errors.AsType[*templates.TooLargeError](err); ok {
+	} else if _, ok := errors.AsType[*connector.TooLargeError](err); ok {
 		failure.Code = errcode.ContentRejected
 	}
 	return failure
@@ -132,7 +131,7 @@ func ComposeError(incident string, err error) *Error {
 // isOurs reports whether the failure came before a call of the provider: its mail was
 // too large to be composed.
 func (e *Error) isOurs() bool {
-	_, ok := errors.AsType[*templates.TooLargeError](e.Err)
+	_, ok := errors.AsType[*connector.TooLargeError](e.Err)
 	return ok
 }
 

@@ -83,8 +83,10 @@ func TestPutTemplatesRefuses(t *testing.T) {
 		"details no object": {[]registry.EmailTemplate{template("en", "SignIn", "[]")}, "/templates/0/details"},
 		"nothing in them":   {[]registry.EmailTemplate{template("en", "SignIn", "{}")}, "/templates/0/details/subject /templates/0/details/content"},
 		"kinds":             {[]registry.EmailTemplate{template("en", "SignIn", `{"subject":1,"content":null,"replyTo":[],"sendFrom":null,"contentType":"text/rtf"}`)}, "/templates/0/details/subject /templates/0/details/content /templates/0/details/replyTo /templates/0/details/sendFrom /templates/0/details/contentType"},
-		"sizes": {[]registry.EmailTemplate{template("en", "SignIn", `{"subject":"`+strings.Repeat("s", 4097)+`","content":"`+strings.Repeat("c", 409_601)+`"}`)},
-			"/templates/0/details/subject /templates/0/details/content"},
+		"sizes": {
+			[]registry.EmailTemplate{template("en", "SignIn", `{"subject":"`+strings.Repeat("s", 4097)+`","content":"`+strings.Repeat("c", 409_601)+`"}`)},
+			"/templates/0/details/subject /templates/0/details/content",
+		},
 		"twice": {[]registry.EmailTemplate{template("en", "SignIn", good), template("ja", "SignIn", good), template("en", "SignIn", good)}, "/templates/2"},
 	}
 	s := newStage(t, nil).load()
