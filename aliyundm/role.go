@@ -99,10 +99,10 @@ func (r *role) renew(done chan struct{}) {
 		r.retryAt = now.Add(r.pause)
 	}
 	r.mu.Unlock()
-	close(done)
 	if failure != nil && r.onError != nil {
 		r.onError(failure)
 	}
+	close(done)
 }
 
 // refused has the key replaced if Direct Mail's error code says that it no longer

@@ -69,7 +69,7 @@ export const sentences: [RegExp, string, string][] = [
   [/^is not a usage type that Logto sends; did you mean (.+)\?$/, "不是 Logto 发送的用途；是否想写 $1？", "Logto が送る用途ではありません。$1 のことですか？"],
   [/^is never used: .*$/, "永远不会用到：前面已有同一用途和语言的模板", "使われません：同じ用途と言語のテンプレートが先にあります"],
   [/^has (\d+) characters besides its variables; .* only (\d+)$/, "除变量外有 $1 个字符；邮件推送的部分文档只允许 $2 个", "変数を除いて $1 文字あります。Direct Mail の一部の資料では $2 文字までです"],
-  [/^has (\d+) bytes; mail programs cut mails of that size$/, "有 $1 字节；邮件客户端会截断这么大的邮件", "$1 バイトあります。この大きさのメールはメールソフトで途中までしか表示されません"],
+  [/^has (\d+) bytes; mail programs such as Gmail show only the first (\d+)$/, "有 $1 字节；Gmail 等邮件客户端只显示前 $2 字节", "$1 バイトあります。Gmail などのメールソフトは先頭の $2 バイトしか表示しません"],
   [/^has (\d+) characters and will be cut to (\d+)$/, "有 $1 个字符，会被截断为 $2 个", "$1 文字あり、$2 文字に切り詰められます"],
   [/^(.+) is not a placeholder and is left as written$/, "$1 不是占位符，原样保留", "$1 はプレースホルダーではないため、そのまま残ります"],
   [/^(.+) is left as written; a placeholder looks like .*$/, "$1 原样保留；占位符写作 {{code}}：两边各两个半角花括号，中间只有变量名", "$1 はそのまま残ります。プレースホルダーは {{code}} のように、前後に半角の波括弧を 2 つずつ、間には変数名だけを書きます"],
