@@ -13,5 +13,5 @@ func fileLimit() int64 {
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		return math.MaxInt64
 	}
-	return int64(min(uint64(limit.Cur), math.MaxInt64)) //nolint:gosec,unconvert // signed on some systems
+	return int64(min(uint64(limit.Cur), math.MaxInt64)) //nolint:unconvert // signed on some systems
 }

@@ -86,7 +86,7 @@ SIGHUP reloads connector files at once; changes are also found by themselves wit
 	endpointsVar(flags, &opts.allowEndpoints, "; for connectors made over the API, loopback needs this or --sandbox")
 	flags.StringVar(&opts.tlsCert, "tls-cert", "", "PEM `file` with the certificate for HTTPS; reloaded when it changes")
 	flags.StringVar(&opts.tlsKey, "tls-key", "", "PEM `file` with the private key of --tls-cert")
-	intVar(flags, &opts.maxConnections, "max-connections", "`number` of callers' connections; when all are open, the one that has been idle longest, and for more than 6 s, closes for a new one, which otherwise waits (default: at most 10,000, one for each 64 KiB of the memory limit, and 64 fewer than the limit of open files)")
+	intVar(flags, &opts.maxConnections, "max-connections", "`number` of callers' connections; when all are open, the one that has been idle longest, and for more than 6 s, closes for a new one, which otherwise waits (default: at most 10,000, one for each 64 KiB of the memory limit, and 64 fewer than the limit of open files, or half of a small one)")
 	parsedVar(flags, &opts.logLevel, "string", "log-level", "info", "lowest `level` to log: debug, info, warn or error", parseLevel)
 	boolVar(flags, &opts.accessLog, "access-log", "log every request")
 	cmd.PreRunE = func(cmd *cobra.Command, args []string) error {
@@ -115,7 +115,7 @@ SIGHUP reloads connector files at once; changes are also found by themselves wit
 // allow. The state, connectors' files and calls to Aliyun need files too.
 func defaultMaxConnections(memory, files int64) int {
 	const most, each, reserved = 10_000, 64 << 10, 64
-	return int(max(1, min(most, memory/each, max(files-reserved, files/4))))
+	return int(max(1, min(most, memory/each, max(files-reserved, files/2))))
 }
 
 const leastRetention = 24 * time.Hour

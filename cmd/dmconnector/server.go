@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -22,19 +21,21 @@ import (
 // newHTTPServer limits the header. Package httpapi limits the rest: a deadline for the
 // answer would drop connections, and Logto shows the code of a dropped request to the
 // browser.
-func newHTTPServer(handler http.Handler, logger *slog.Logger) *http.Server {
+func newHTTPServer(handler http.Handler, log *slog.Logger) *http.Server {
+	errorLog := slog.NewLogLogger(log.Handler(), slog.LevelWarn)
+	errorLog.SetOutput(serverLog{newSampled(log)})
 	return &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: 5 * time.Second,
 		IdleTimeout:       120 * time.Second,
 		MaxHeaderBytes:    12 << 10, // and 4 KiB that net/http adds
-		ErrorLog:          log.New(serverLog{newSampled(logger)}, "", 0),
+		ErrorLog:          errorLog,
 	}
 }
 
 // newSampled returns a log of what callers can cause at will.
-func newSampled(logger *slog.Logger) *sampling.Logger {
-	return sampling.New(logger, 10, time.Minute)
+func newSampled(log *slog.Logger) *sampling.Logger {
+	return sampling.New(log, 10, time.Minute)
 }
 
 // A serverLog logs what an http.Server says.

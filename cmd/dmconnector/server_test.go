@@ -82,7 +82,7 @@ func TestDefaultMaxConnections(t *testing.T) {
 		{math.MaxInt64, math.MaxInt64, 10_000},
 		{256 * mebibyte, math.MaxInt64, 4096},
 		{math.MaxInt64, 1024, 960},
-		{math.MaxInt64, 64, 16},
+		{math.MaxInt64, 64, 32},
 		{math.MaxInt64, 0, 1},
 		{256 * mebibyte, 300, 236},
 	} {

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"cmp"
+	"context"
 	"crypto/tls"
 	"errors"
 	"io"
@@ -57,7 +58,7 @@ func newConn(tcp net.Conn, connections *Connections) *conn {
 
 func (c *conn) Read(p []byte) (int, error) {
 	if secure, ok := c.Conn.(*tls.Conn); ok {
-		if err := secure.Handshake(); err != nil { // at once after the first time
+		if err := secure.HandshakeContext(context.Background()); err != nil { // at once after the first time
 			c.handshakeFailed(err)
 			return 0, io.EOF
 		}
@@ -141,7 +142,7 @@ func (c *conn) CloseWrite() error {
 
 func (c *conn) linger() {
 	defer c.connections.remove(c)
-	defer c.tcp.Close()
+	defer func() { _ = c.tcp.Close() }()
 	if c.CloseWrite() != nil {
 		return
 	}
@@ -157,7 +158,7 @@ func (c *conn) linger() {
 		}
 		received += n
 	}
-	time.Sleep(time.Until(end)) // the caller is still sending
+	<-time.After(time.Until(end)) // the caller is still sending
 }
 
 // idleFor is how long the connection has waited for a request, or for the rest of a
@@ -197,7 +198,7 @@ func (c progressConn) Write(p []byte) (int, error) {
 			if tcp, ok := c.Conn.(*net.TCPConn); ok {
 				_ = tcp.SetLinger(0) // the kernel keeps nothing to send either
 			}
-			c.Close()
+			_ = c.Close()
 			return written, err
 		}
 	}

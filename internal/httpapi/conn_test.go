@@ -241,7 +241,7 @@ func TestHeaderLinesAreBounded(t *testing.T) {
 			connect := func() net.Conn {
 				conn := dial(t, address)
 				if secure != nil {
-					return tls.Client(conn, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // the test's own
+					return tls.Client(conn, &tls.Config{InsecureSkipVerify: true})
 				}
 				return conn
 			}
@@ -333,7 +333,7 @@ func TestAnswersThatNobodyReads(t *testing.T) {
 			connections.SetTimes(0, 100*time.Millisecond, 0)
 			conn := dial(t, serve(t, s.api, &connections))
 			if secure != nil {
-				conn = tls.Client(conn, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // the test's own
+				conn = tls.Client(conn, &tls.Config{InsecureSkipVerify: true})
 			}
 			for {
 				_, err := io.WriteString(conn, "GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -361,7 +361,7 @@ func TestWriteDeadlineIsRolling(t *testing.T) {
 				slow := &slowReader{Conn: client}
 				var conn net.Conn = slow
 				if secure != nil {
-					conn = tls.Client(slow, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // the test's own
+					conn = tls.Client(slow, &tls.Config{InsecureSkipVerify: true})
 				}
 				ask := func() {
 					if _, err := fmt.Fprint(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
@@ -428,17 +428,17 @@ func TestConnectionsAreBounded(t *testing.T) {
 		listener := pipeListener{conns: make(chan net.Conn)}
 		go server.Serve(connections.Listener(listener))
 		var clients []net.Conn
-		connect := func() int {
+		connect := func() net.Conn {
 			client, conn := net.Pipe()
 			clients = append(clients, client)
 			listener.conns <- conn
-			return len(clients) - 1
+			return client
 		}
-		get := func(i int, path string) error {
-			if _, err := fmt.Fprintf(clients[i], "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", path); err != nil {
+		get := func(client net.Conn, path string) error {
+			if _, err := fmt.Fprintf(client, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", path); err != nil {
 				return err
 			}
-			_, err := http.ReadResponse(bufio.NewReader(clients[i]), nil)
+			_, err := http.ReadResponse(bufio.NewReader(client), nil)
 			return err
 		}
 		slow, header, first, second := connect(), connect(), connect(), connect()
@@ -449,7 +449,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 		<-time.After(time.Second)
-		fmt.Fprint(clients[header], "GET / HTTP/1.1\r\n")
+		fmt.Fprint(header, "GET / HTTP/1.1\r\n")
 		if err := get(second, "/"); err != nil {
 			t.Fatal(err)
 		}
@@ -464,12 +464,12 @@ func TestConnectionsAreBounded(t *testing.T) {
 		if err := errors.Join(get(second, "/"), <-busy); err != nil {
 			t.Error(err)
 		}
-		fmt.Fprint(clients[header], "Host: x\r\n\r\n")
-		if _, err := http.ReadResponse(bufio.NewReader(clients[header]), nil); err != nil {
+		fmt.Fprint(header, "Host: x\r\n\r\n")
+		if _, err := http.ReadResponse(bufio.NewReader(header), nil); err != nil {
 			t.Error("a request that had begun was cut off:", err)
 		}
 		// A caller that goes makes room at once.
-		clients[slow].Close()
+		slow.Close()
 		synctest.Wait()
 		if err := get(connect(), "/"); err != nil {
 			t.Error(err)
@@ -561,11 +561,11 @@ func TestHandshakeErrorsAreTold(t *testing.T) {
 		}, "first record does not look like a TLS handshake"},
 		"an unknown authority": {secured(&tls.Config{ServerName: "example.com"}), "bad certificate"},
 		"an old version": {
-			secured(&tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS11, MaxVersion: tls.VersionTLS11}), //nolint:gosec // that is the test
+			secured(&tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS11, MaxVersion: tls.VersionTLS11}),
 			"client offered only unsupported versions",
 		},
 		"another protocol": {
-			secured(&tls.Config{InsecureSkipVerify: true, NextProtos: []string{"secret"}}), //nolint:gosec // the test's own
+			secured(&tls.Config{InsecureSkipVerify: true, NextProtos: []string{"secret"}}),
 			"client requested unsupported application protocols",
 		},
 	} {
@@ -580,7 +580,7 @@ func TestHandshakeErrorsAreTold(t *testing.T) {
 	}
 	// A check of the port alone is no error.
 	dial(t, address).Close()
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} //nolint:gosec // the test's own
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
 	defer client.CloseIdleConnections()
 	resp, err := client.Get("https://" + address + "/healthz")
 	if err != nil || resp.StatusCode != http.StatusOK {
