@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -51,6 +52,11 @@ func fromEnvironment(cmd *cobra.Command, _ []string) error {
 	cmd.LocalFlags().VisitAll(func(flag *pflag.Flag) {
 		if failed == nil && flag.Name != "help" {
 			failed = setFlag(cmd, flag)
+		}
+		// No shell replaces ~ in a variable, nor in --data=~/x.
+		if path, ok := strings.CutPrefix(flag.Value.String(), "~/"); failed == nil && ok && isPath(flag) {
+			home, err := os.UserHomeDir()
+			failed = cmp.Or(err, flag.Value.Set(filepath.Join(home, path)))
 		}
 	})
 	return failed
