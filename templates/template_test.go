@@ -81,7 +81,7 @@ func TestRenderConcurrently(t *testing.T) {
 
 // A template of nothing but trouble must not take long to load.
 func TestCompileIsBounded(t *testing.T) {
-	const whole, part = 400_000, 40_000 // a part where the race detector takes long
+	const whole, part = 400_000, 40_000                // a part where the race detector takes long
 	sized := func(size int, pieces ...string) string { // in equal parts, one after the other
 		var b strings.Builder
 		for _, piece := range pieces {
