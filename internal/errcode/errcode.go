@@ -96,7 +96,7 @@ var kinds = []Kind{
 	{QuotaExhausted, http.StatusServiceUnavailable, "The mail provider's quota is used up", slog.LevelError, true, true, true, true, askOperator},
 	{ProviderRejected, http.StatusBadGateway, "The mail provider rejected the sender", slog.LevelError, true, false, true, false, askOperator},
 	{RecipientRejected, http.StatusUnprocessableEntity, "The mail provider rejected the recipient", slog.LevelWarn, true, false, false, false, checkAddress},
-	{ContentRejected, http.StatusUnprocessableEntity, "The mail provider rejected the content", slog.LevelWarn, true, false, true, false, askOperator},
+	{ContentRejected, http.StatusUnprocessableEntity, "The content was rejected", slog.LevelWarn, true, false, true, false, askOperator},
 	{ProviderUnavailable, http.StatusBadGateway, "The mail provider could not be reached", slog.LevelWarn, true, true, true, true, tryAgain},
 	{OutcomeUnknown, http.StatusGatewayTimeout, "The email may have been sent", slog.LevelError, true, false, false, false, lookFirst},
 	{RateLimited, http.StatusTooManyRequests, "Too many emails, try again later", slog.LevelWarn, true, true, true, true, waitLonger},

@@ -75,7 +75,7 @@ const byAnswer: Record<string, Topic> = {
 
 const byCode: Record<MessageCode | "unreachable", Topic> = {
   invalid_recipient: "notAddress", template_not_found: "template", variable_missing: "variable",
-  provider_busy: "throttled", quota_exhausted: "quota", recipient_rejected: "recipient", content_rejected: "spam",
+  provider_busy: "throttled", quota_exhausted: "quota", recipient_rejected: "recipient", content_rejected: "size",
   provider_rejected: "other", provider_unavailable: "unreachable", outcome_unknown: "unknown",
   rate_limited: "limited", overloaded: "overloaded", superseded: "superseded", in_progress: "progress", idempotency_mismatch: "progress",
   connector_not_found: "gone", unavailable: "state", internal: "defect", invalid_config: "config",
@@ -323,15 +323,26 @@ const topics = {
       "短時間に同じ宛先へ多く送った場合も同じ応答になります。数分待つか、別の宛先で試してください。",
       "アカウントが制限されていないか、枠が残っているかを Direct Mail コンソールで確認します。"],
   },
+  size: {
+    en: ["The mail or one of its values is too large",
+      "The details name the value: it may have 4 KiB. The calling program must send a shorter one, or the template must not show it.",
+      "A whole mail may have 512 KiB. Take pictures out of the template, and link to them instead."],
+    zh: ["邮件或其中某个变量的内容过大",
+      "详情中写明是哪个变量：最多 4 KiB。请让调用方发送更短的内容，或不在模板中显示它。",
+      "整封邮件最多 512 KiB。请从模板中移除内嵌图片，改用图片链接。"],
+    ja: ["メールまたは変数の値が大きすぎます",
+      "詳細に変数名があります。値は 4 KiB までです。呼び出し側で短くするか、テンプレートに表示しないようにします。",
+      "メール全体は 512 KiB までです。テンプレートに埋め込んだ画像はリンクに置き換えます。"],
+  },
   subject: {
     en: ["Aliyun does not accept the subject", "Shorten the template's subject: up to 100 characters are safe, 256 is the maximum. It must not be empty."],
     zh: ["阿里云不接受该主题", "缩短模板的主题：100 个字符以内最稳妥，最多 256 个；不能为空。"],
     ja: ["件名が受け付けられません", "テンプレートの件名を短くします。100 文字以内なら安全で、最大 256 文字です。空にはできません。"],
   },
   body: {
-    en: ["Aliyun does not accept the mail's body", "Check that the template has content and is no larger than a few megabytes."],
-    zh: ["阿里云不接受邮件正文", "检查模板是否有正文，且不超过几 MB。"],
-    ja: ["メールの本文が受け付けられません", "テンプレートに本文があり、数 MB を超えていないことを確認します。"],
+    en: ["Aliyun does not accept the mail's body", "Check that the template has content."],
+    zh: ["阿里云不接受邮件正文", "检查模板是否有正文。"],
+    ja: ["メールの本文が受け付けられません", "テンプレートに本文があることを確認します。"],
   },
   recipient: {
     en: ["Aliyun does not accept the recipient",
