@@ -124,6 +124,9 @@ var requiredFields = map[string]string{
 var fieldRules = map[string]func(string) string{
 	"address": func(s string) string {
 		_, err := ParseAddress(s)
+		if err == nil {
+			_, err = plaintext.Line(s) // a domain may hold characters that IDNA drops
+		}
 		return unless(err == nil, fmt.Sprintf("Enter one mail address such as noreply@mail.example.com: %v", err))
 	},
 	"replyto": func(s string) string {

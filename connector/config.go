@@ -136,9 +136,13 @@ func CheckTree(tree any, opts ParseOptions) (*Config, Report) {
 		cfg    Config
 		report Report
 	)
-	root, isObject := tree.(map[string]any)
-	builtin := isObject && root["templates"] == "builtin"
-	if builtin {
+	root, _ := tree.(map[string]any)
+	word, isWord := root["templates"].(string)
+	builtin := word == "builtin"
+	if isWord && !builtin {
+		report.errorf("/templates", `Use "builtin" or an array of templates%s`, words.DidYouMean(word, []string{"builtin"}))
+	}
+	if isWord {
 		root = maps.Clone(root)
 		root["templates"] = []any{} // of the shape that the other checks expect
 		tree = root

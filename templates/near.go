@@ -31,9 +31,11 @@ var (
 
 	// nearSigns is one of Logto's variables between other signs.
 	nearSigns = regexp.MustCompile(`(?i)^(?:` + strings.Join([]string{
-		`(?:\[{1,2}|\({2}|<%[=-]?|\*\||[«‹《〈【『「〔＜［]{1,2})\s*\.?` + logtoName + `\s*(?:\]{1,2}|\){2}|[=-]?%>|\|\*|[»›》〉】』」〕＞］]{1,2})`,
+		`(?:\[{1,2}|\({2}|<%[=-]?|\*\||[«‹《〈【〖『「〔＜［]{1,2})\s*\.?` + logtoName + `\s*(?:\]{1,2}|\){2}|[=-]?%>|\|\*|[»›》〉】〗』」〕＞］]{1,2})`,
 		`(?:&lt;){1,2}` + logtoName + `(?:&gt;){1,2}`,
+		`&lt;%[=-]?\s*` + logtoName + `\s*[=-]?%&gt;`,
 		`%{1,2}` + logtoName + `%{1,2}`,
+		`%\(` + logtoName + `\)s\b`,
 		`__` + logtoName + `__\b`,
 		`@@` + logtoName + `@@`,
 		`\$` + logtoName + `\b`,
@@ -116,10 +118,10 @@ func mayBegin(text string, markup bool) bool {
 	case '#', '@':
 		return next == text[0] || next == '{'
 	case '%', '$':
-		return next == text[0] || next == '{' || isAlnum(rune(next)) || next >= utf8.RuneSelf
+		return next == '(' || next == text[0] || next == '{' || isAlnum(rune(next)) || next >= utf8.RuneSelf
 	}
 	first, _ := utf8.DecodeRuneInString(text)
-	return first >= utf8.RuneSelf && strings.ContainsRune("｛﹛❴⦃«‹《〈【『「〔＜［", first)
+	return first >= utf8.RuneSelf && strings.ContainsRune("｛﹛❴⦃«‹《〈【〖『「〔＜［", first)
 }
 
 // warnBraces warns of other double braces in text[at:end].

@@ -27,12 +27,12 @@ func TestNearPlaceholdersAreWarnedOf(t *testing.T) {
 		"%7B%7Bcode%7D%7D", "%7b%7bcode%7d%7d", "%257B%257Bcode%257D%257D", "%7B%7B%20code%20%7D%7D", "{{code%7D%7D",
 		"{\u200b{code}}", "{{\u200bcode}}", "{\u00a0{code}\u00a0}", "{{co\u00adde}}", "{\u2060{code}}",
 		"[[code]]", "[code]", "((code))", "%code%", "%%code%%", "__code__", "@@code@@", "*|CODE|*", "<%= code %>", "<% code %>", "$code",
-		"«code»", "《code》", "【code】", "「code」", "〈〈code〉〉", "［code］", "[[user.name]]", "%link%",
+		"%(code)s", "«code»", "《code》", "【code】", "〖code〗", "「code」", "〈〈code〉〉", "［code］", "[[user.name]]", "%link%",
 	}
 	markup := []string{
 		"{<b>{code}</b>}", "{{<b>code</b>}}", "{{<span style=\"color: red\">code</span>}}", "{{code<br>}}", "{{<!-- x -->code}}", "{<wbr>{code}}", "{{co<wbr>de}}",
 		"&#123;&#123;code&#125;&#125;", "&#x7b;&#x7B;code&#x7d;&#x7D;", "&lbrace;&lbrace;code&rbrace;&rbrace;", "&lcub;{code}&rcub;", "{{&nbsp;code&nbsp;}}",
-		"&lt;&lt;code&gt;&gt;", "&lt;code&gt;",
+		"&lt;&lt;code&gt;&gt;", "&lt;code&gt;", "&lt;%= code %&gt;",
 		`<a href="https://example.com/?c=%7B%7Bcode%7D%7D">link</a>`, `<a href="https://example.com/?c=${code}">link</a>`,
 	}
 	plain := []string{"<code>", "<<Code>>", "<< code >>", "<user.name>"}
@@ -53,10 +53,16 @@ func TestNearPlaceholdersAreWarnedOf(t *testing.T) {
 	}
 }
 
+func TestInvisibleCharactersAreShownByNumber(t *testing.T) {
+	if got := warningsOf(templates.Source{Subject: "A code", Content: "{{code}} {{\u200bcode}}"}); !strings.Contains(got, "{{[U+200B]code}} is left as written") {
+		t.Errorf("warnings are %q", got)
+	}
+}
+
 func TestWhatIsNotNearAPlaceholderIsNotWarnedOf(t *testing.T) {
 	for _, text := range []string{
 		"{{code}}", "{{ code }}", "<<code>>", "{{code}}{{code}}", "({{code}})", "[{{code}}]", "“{{code}}”", "{{#code}}{{code}}{{/code}}",
-		"Your verification (code) is below.", "“code”, ‘code’ and \"code\"", "the code's [1] life", "100% code", "a_code_b", "snake__code", "US$ 5", "$5 code", "code@example.com",
+		"Your verification (code) is below.", "“code”, ‘code’ and \"code\"", "the code's [1] life", "100% code", "a_code_b", "snake__code", "US$ 5", "$5 code", "100%(code) s", "code@example.com",
 		"{ }", "{}", "{1, 2}", "a {b c} d", "https://example.com/%7Buser", "20% off %", "[if mso]", "{{link}}%20{{link}}",
 	} {
 		if got := warningsOf(templates.Source{Subject: text, Content: text}); got != "" {

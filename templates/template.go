@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -252,9 +253,17 @@ func (c *compiler) lineOf(at int) int {
 
 const longExcerpt = 40
 
-// excerpt keeps a warning short.
+// excerpt keeps a warning short, and shows what is invisible by its number.
 func excerpt(s string) string {
-	s = strings.Join(strings.Fields(s), " ")
+	var visible strings.Builder
+	for _, r := range strings.Join(strings.Fields(s), " ") {
+		if unicode.IsPrint(r) {
+			visible.WriteRune(r)
+		} else {
+			fmt.Fprintf(&visible, "[%U]", r)
+		}
+	}
+	s = visible.String()
 	if len(s) <= longExcerpt {
 		return s
 	}

@@ -63,7 +63,7 @@ For the secret and the token, a variable with _FILE appended names a file.`,
 			log := newLog(cmd.ErrOrStderr())
 			listener, err := listenSandbox(cmd.Context(), listen, token)
 			if err != nil {
-				return err
+				return adviseAddress(err)
 			}
 			s := sandbox.New(sandbox.Options{Accounts: []sandbox.Account{account}, Token: token, Log: log})
 			fmt.Fprintf(cmd.OutOrStdout(), "The sandbox listens on http://%s (inbox: /inbox, faults: /faults)\n", listener.Addr())
@@ -120,7 +120,7 @@ type localSandbox struct {
 func startSandbox(ctx context.Context, address, token string, log *slog.Logger) (*localSandbox, error) {
 	listener, err := listenSandbox(ctx, address, token)
 	if err != nil {
-		return nil, fmt.Errorf("sandbox: %w", err)
+		return nil, fmt.Errorf("sandbox: %w", adviseAddress(err))
 	}
 	s := &localSandbox{
 		sandbox: sandbox.New(sandbox.Options{Token: token, Log: log.With("part", "sandbox")}), address: listener.Addr(),
@@ -149,6 +149,9 @@ func (s *localSandbox) stop() {
 func (s *localSandbox) url() string {
 	if s == nil {
 		return ""
+	}
+	if tcp, ok := s.address.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
+		return fmt.Sprintf("http://127.0.0.1:%d", tcp.Port)
 	}
 	return "http://" + s.address.String()
 }

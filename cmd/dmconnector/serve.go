@@ -43,16 +43,16 @@ func newServe() *cobra.Command {
 /api, and the console is at /.
 
 Every flag can also be set by an environment variable, DMCONNECTOR_<FLAG>
-(--send-token: DMCONNECTOR_SEND_TOKEN). An empty one counts as not set. For the tokens and the state, a variable with
-_FILE appended names a file. Prefer variables and files for secrets: flags are visible
-in the process list. The key that seals secrets in the state comes from
-DMCONNECTOR_SECRET_KEY or DMCONNECTOR_SECRET_KEY_FILE; with SQLite, the first start
-otherwise creates it in --data.
+(--send-token: DMCONNECTOR_SEND_TOKEN). An empty one counts as not set. For the tokens
+and the state, a variable with _FILE appended names a file. Prefer variables and files
+for secrets: flags are visible in the process list. The key that seals secrets in the
+state comes from DMCONNECTOR_SECRET_KEY or DMCONNECTOR_SECRET_KEY_FILE; with SQLite,
+the first start otherwise creates it in --data.
 
 If OTEL_EXPORTER_OTLP_ENDPOINT is set, traces go to that OpenTelemetry collector (OTLP
 over HTTP).
 
-SIGHUP reloads connector files at once; changes are also found by themselves within
+SIGHUP reloads connector files at once; the service also notices changes itself, within
 2 s. SIGUSR1 switches the log level between debug and --log-level.`,
 		Example: `  dmconnector serve --sandbox
   dmconnector serve --connectors connector.json --listen 0.0.0.0:8080

@@ -64,6 +64,14 @@ func listen(ctx context.Context, address string) (net.Listener, error) {
 	return listener, file.Close()
 }
 
+// adviseAddress adds to the error about an address that cannot be read how to write one.
+func adviseAddress(err error) error {
+	if _, ok := errors.AsType[*net.AddrError](err); ok {
+		return fmt.Errorf("use a host and a port such as 127.0.0.1:8080, or :8080 for all addresses: %w", err)
+	}
+	return err
+}
+
 // Times of a stop, from the signal.
 const (
 	lingerTime = 2 * time.Second  // new connections are still answered
@@ -196,7 +204,7 @@ func (c *certificate) read(stamp string) error {
 	}
 	pair, err := tls.X509KeyPair(certificates, key)
 	if err != nil {
-		return err
+		return fmt.Errorf("%s and %s: %w", c.certFile, c.keyFile, err)
 	}
 	c.current, c.stamp = &pair, stamp
 	return nil

@@ -95,11 +95,11 @@ func (s *service) readTokens() error {
 func (s *service) listen(ctx context.Context) error {
 	var err error
 	if s.listener, err = listen(ctx, s.opts.listen); err != nil {
-		return err
+		return fmt.Errorf("--listen: %w", adviseAddress(err))
 	}
 	if s.opts.adminListen != "" {
 		if s.adminListener, err = new(net.ListenConfig).Listen(ctx, "tcp", s.opts.adminListen); err != nil {
-			return fmt.Errorf("--admin-listen: %w", err)
+			return fmt.Errorf("--admin-listen: %w", adviseAddress(err))
 		}
 	}
 	s.scheme = "http"

@@ -98,7 +98,7 @@ it cannot be shown again.`,
 	return cmd
 }
 
-// warnOfConnector warns if the state has no connector with the id. A file may have it.
+// warnOfConnector notes that the state has no connector with the id. A file may have it.
 func warnOfConnector(ctx context.Context, stderr io.Writer, s *store.Store, id string) error {
 	configuration, err := s.Configuration(ctx)
 	if err != nil {
@@ -109,7 +109,7 @@ func warnOfConnector(ctx context.Context, stderr io.Writer, s *store.Store, id s
 		known = append(known, c.ID)
 	}
 	if !slices.Contains(known, id) {
-		fmt.Fprintf(stderr, "warning: the state has no connector %q: the token works only if a connector file has this id%s\n", id, words.DidYouMean(id, known))
+		fmt.Fprintf(stderr, "note: the state has no connector %q: the token works only if a connector file has this id%s\n", id, words.DidYouMean(id, known))
 	}
 	return nil
 }

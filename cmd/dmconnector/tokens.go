@@ -75,7 +75,7 @@ func guessable(token string) string {
 	case strings.Contains((token + token)[1:2*len(token)-1], token):
 		return "it repeats a shorter text"
 	case sampleText.MatchString(token):
-		return "it has the text of an example"
+		return "it has the text of an example or a common password"
 	default:
 		return ""
 	}

@@ -37,6 +37,7 @@ var (
 // what may be a password.
 func ParseAddress(text string) (Address, error) {
 	scheme, rest, _ := strings.Cut(strings.TrimSpace(text), ":")
+	scheme = strings.ToLower(scheme)
 	switch {
 	case scheme == string(Memory) && rest == "":
 		return Address{Kind: Memory}, nil
@@ -65,6 +66,9 @@ func sqlitePath(text string) (string, error) {
 		return "", errors.New("write the path of the state without file: in front")
 	case options.MatchString(path):
 		return "", errors.New("sqlite: takes a path without options: remove the question mark and what follows")
+	}
+	if path[0] == '$' {
+		return "", errors.New("write the path of the state in full: environment variables in it are not replaced")
 	}
 	if path == "~" || strings.HasPrefix(path, "~/") {
 		home, err := os.UserHomeDir()

@@ -125,7 +125,7 @@ func (e *postgresEngine) TraceQueryEnd(_ context.Context, _ *pgx.Conn, data pgx.
 	}
 	e.warned.Do(func() {
 		e.endDirect()
-		e.log.Warn("PostgreSQL is behind a transaction pooler, using statements that are not prepared, and polling: add default_query_exec_mode=exec to the options of the state's address", "error", scrub(data.Err))
+		e.log.Warn("PostgreSQL is behind a transaction pooler, switched to unprepared statements and polling; add default_query_exec_mode=exec to the options of the state's address", "error", scrub(data.Err))
 	})
 }
 
@@ -380,9 +380,9 @@ func connectFailure(err error) error {
 // meanings of PostgreSQL's error codes, see its documentation, appendix A. Poolers use
 // 08P01 for most of theirs.
 var meanings = map[string]string{
-	"08P01": "which poolers answer for a database or an option of the address that they do not know, such as search_path: use ALTER ROLE … SET search_path instead",
+	"08P01": "a pooler does not know the database or an option of the address; instead of search_path, use ALTER ROLE … SET search_path",
 	"22023": "an option of the address has a bad value",
-	"28000": "the user may not connect from here, or not without TLS",
+	"28000": "there is no such user, or it may not connect from here or without TLS",
 	"28P01": "the user or the password is wrong",
 	"3D000": "there is no such database",
 	"42704": "an option of the address does not exist",

@@ -10,7 +10,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -106,6 +108,9 @@ func value(dec *jsontext.Decoder, left *int) (any, error) {
 	}
 }
 
+// lastComma is a comma behind the last value of an array or object.
+var lastComma = regexp.MustCompile(`^,\s*[]}]`)
+
 func locate(data []byte, dec *jsontext.Decoder, err error) *Error {
 	offset, pointer := dec.InputOffset(), dec.StackPointer()
 	if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
@@ -114,7 +119,14 @@ func locate(data []byte, dec *jsontext.Decoder, err error) *Error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		err = errors.New("the text ends in the middle of a value")
 	}
-	before := data[:min(int(offset), len(data))]
+	end := min(int(offset), len(data))
+	before, after := data[:end], data[end:]
+	if r, size := utf8.DecodeRune(after); r == utf8.RuneError && size == 1 {
+		err = errors.New("save the text as UTF-8: this character is in another encoding")
+	}
+	if lastComma.Match(after) {
+		err = errors.New("remove the comma: nothing follows it")
+	}
 	return &Error{
 		Line:    bytes.Count(before, []byte("\n")) + 1,
 		Column:  len(before) - bytes.LastIndexByte(before, '\n'),

@@ -76,10 +76,11 @@ func Duration(text string) (time.Duration, error) {
 func Nearest(text string, known []string) string {
 	best, least := "", 3 // three slips and more are another word
 	for _, word := range known {
-		if max(len(text), len(word))-min(len(text), len(word)) >= least {
+		a, b := []rune(strings.ToLower(text)), []rune(strings.ToLower(word))
+		if max(len(a), len(b))-min(len(a), len(b)) >= least {
 			continue
 		}
-		if d := slips(strings.ToLower(text), strings.ToLower(word)); d < least && d < len(word)/2 {
+		if d := slips(a, b); d < least && d < len(word)/2 {
 			best, least = word, d
 		}
 	}
@@ -88,7 +89,7 @@ func Nearest(text string, known []string) string {
 
 // slips counts the letters to insert, delete, replace or swap with their neighbour to
 // make b from a.
-func slips(a, b string) int {
+func slips(a, b []rune) int {
 	before, row := make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j
