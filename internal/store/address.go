@@ -64,6 +64,9 @@ func sqlitePath(text string) (string, error) {
 		return "", errors.New("write memory, without sqlite:, for a state in memory")
 	case strings.HasPrefix(path, "file:"):
 		return "", errors.New("write the path of the state without file: in front")
+	case strings.Contains(path, "://"):
+		// It would become folders named after the user and the password.
+		return "", errors.New("sqlite: takes the path of a file: remove sqlite: in front of a URL")
 	case options.MatchString(path):
 		return "", errors.New("sqlite: takes a path without options: remove the question mark and what follows")
 	}

@@ -44,6 +44,7 @@ func TestAddresses(t *testing.T) {
 		"sqlite://":                 {want: "needs the path"},
 		"sqlite::memory:":           {want: "write memory"},
 		"sqlite:file:x.db":          {want: "without file: in front"},
+		"sqlite:postgres://u:p@h/d": {want: "remove sqlite: in front of a URL"},
 		"sqlite:x.db?mode=rwc":      {want: "without options"},
 		"file:x.db":                 {want: "must be sqlite:<path>"},
 		"./x.db":                    {want: "write sqlite: before"},
