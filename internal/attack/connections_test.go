@@ -158,6 +158,7 @@ func connectionAttacks() []scenario {
 		{"Bodies that stall, without a valid token", setup{}, stalledBodies},
 		{"The same, at 300 file descriptors", setup{files: 300}, stalledBodiesFewFiles},
 		{"Bodies that stall, with a valid token", setup{}, stalledGoodTokens},
+		{"Bodies of 60 kB that lack their last byte, with a send token", setup{}, almostWhole},
 		{"Headers that never end", setup{}, slowHeaders},
 		{"Headers of 60 kB", setup{}, hugeHeaders},
 		{"Bodies of 64 MB, without a token", setup{}, endlessBodies},
@@ -250,8 +251,27 @@ func stalledGoodTokens(t *testing.T, g *target) (string, string) {
 	return fmt.Sprintf("%d connections: sends and previews", n), lastedAtMost(t, &longest, closeTime, "all were answered, then closed")
 }
 
+// almostWhole makes the service keep as many bodies as it can.
+func almostWhole(t *testing.T, g *target) (string, string) {
+	const n = 4000
+	var statuses, endings tally
+	var longest atomic.Int64
+	head := "POST /api/send HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + sendToken +
+		"\r\nContent-Type: application/json\r\nContent-Length: 60001\r\n" + bigHeader + "\r\n" + strings.Repeat(" ", 60000)
+	each(n, n, func(int) {
+		e := exchange{head: head}
+		e.attack(g)
+		statuses.add(fmt.Sprint(e.status))
+		endings.add(e.ending)
+		peak(&longest, int64(e.lasted))
+	})
+	statuses.only(t, "answers", "408", "503")
+	endings.only(t, "connections", "closed")
+	return thousands(n) + " connections at once", lastedAtMost(t, &longest, closeTime, statuses.String()+", then closed")
+}
+
 func slowHeaders(t *testing.T, g *target) (string, string) {
-	const n = 1000
+	const n = 5000
 	var endings tally
 	var longest atomic.Int64
 	each(n, n, func(int) {

@@ -16,7 +16,6 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
 	"go.opentelemetry.io/otel/trace"
-	"golang.org/x/sync/semaphore"
 
 	"dmconnector/connector"
 	"dmconnector/internal/delivery"
@@ -81,9 +80,10 @@ type Server struct {
 	draining atomic.Pointer[time.Time] // since when
 	stopping chan struct{}             // closed by Drain
 
-	streams   chan struct{} // one element for each open stream
-	examining chan struct{} // one element while an examination runs
-	large     *semaphore.Weighted
+	streams    chan struct{} // one element for each open stream
+	examining  chan struct{} // one element while an examination runs
+	large      room          // of admins
+	largeSends room
 
 	flagTokens tokens
 	tokens     atomic.Pointer[tokens]
@@ -93,7 +93,7 @@ type Server struct {
 func New(opts Options) *Server {
 	s := &Server{
 		opts: opts, factory: decodeFactory(), sampled: sampling.New(opts.Log, 10, 10*time.Second), flagTokens: tokens{}.with(ScopeSend, opts.SendTokens).with(ScopeAdmin, opts.AdminTokens),
-		stopping: make(chan struct{}), streams: make(chan struct{}, maxStreams), examining: make(chan struct{}, 1), large: semaphore.NewWeighted(largeBodies),
+		stopping: make(chan struct{}), streams: make(chan struct{}, maxStreams), examining: make(chan struct{}, 1), large: newRoom(largeBodies), largeSends: newRoom(largeSends),
 		document: sync.OnceValue(func() document { return newDocument(opts.Version) }),
 	}
 	s.SetTokens(nil)
@@ -131,7 +131,7 @@ func (s *Server) routes(callers, admins bool) http.Handler {
 
 // callerRoutes are for Logto and other backends, with a send token.
 func (s *Server) callerRoutes(r chi.Router) {
-	send := r.With(s.before(s.authenticate(ScopeSend), s.acceptsSends, s.readBody(sendBody)))
+	send := r.With(s.before(s.authenticate(ScopeSend), s.acceptsSends), s.limitLarge(s.largeSends, sendBody, time.Second), s.before(s.readBody(sendBody)))
 	send.Post("/api/send", s.answer(s.send))
 	send.Post("/api/connectors/{id}/send", s.answer(s.send))
 }
@@ -155,7 +155,7 @@ func (s *Server) adminRoutes(r chi.Router) {
 	}
 
 	// Admins, with a token or a session of the console.
-	admin := r.With(s.before(s.authenticate(ScopeAdmin)), s.limitLarge(5*time.Second), s.before(s.readBody(adminBody)))
+	admin := r.With(s.before(s.authenticate(ScopeAdmin)), s.limitLarge(s.large, adminBody, 5*time.Second), s.before(s.readBody(adminBody)))
 	ifMatch := admin.With(s.before(readVersion))
 	if s.opts.Registry != nil {
 		admin.Get("/api/connector-factories", s.answer(s.listFactories))
@@ -169,7 +169,7 @@ func (s *Server) adminRoutes(r chi.Router) {
 		ifMatch.Patch("/api/connectors/{id}", s.answer(decoding(lenient, s.patchConnector)))
 		ifMatch.Delete("/api/connectors/{id}", s.answer(s.deleteConnector))
 		admin.Post("/api/connectors/{id}/preview", s.answer(decoding(strict, s.preview)))
-		r.With(s.before(s.authenticate(ScopeAdmin), s.acceptsSends), s.limitLarge(time.Second), s.before(s.readBody(testBody))).
+		r.With(s.before(s.authenticate(ScopeAdmin), s.acceptsSends), s.limitLarge(s.large, testBody, time.Second), s.before(s.readBody(testBody))).
 			Post("/api/connectors/{id}/test", s.handle(s.test))
 		if s.opts.Examine != nil {
 			admin.Post("/api/connectors/{id}/doctor", s.answer(decoding(strict, s.examine)))

@@ -324,7 +324,7 @@ func (s *Server) readBody(limit bodyLimit) func(http.ResponseWriter, *request) e
 		// Recorders in tests have no deadlines; a real connection always does.
 		_ = http.NewResponseController(w).SetReadDeadline(r.arrived.Add(limit.time))
 		var body bytes.Buffer
-		if limit.bytes > largeBody && r.ContentLength > largeBody { // its memory is bounded by limitLarge
+		if r.ContentLength > smallBody { // its memory is bounded by limitLarge
 			body.Grow(int(min(r.ContentLength, int64(limit.bytes))) + bytes.MinRead)
 		}
 		_, err = body.ReadFrom(io.LimitReader(r.Body, int64(limit.bytes)+1))
