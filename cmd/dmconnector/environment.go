@@ -252,9 +252,9 @@ var variables = []struct{ name, meaning string }{
 	{"PGPASSWORD", "PostgreSQL password, if the address of the state has none. PGSSLMODE, PGSSLROOTCERT and libpq's other variables complete the address too."},
 	{"LISTEN_FDS", "1: serve uses the socket passed by systemd and ignores --listen. It still opens --admin-listen itself."},
 	{"LISTEN_PID", "Process that the socket of LISTEN_FDS is for; set by systemd."},
-	{"GOGC", "Go's garbage collection target. By default, serve collects when a small heap has tripled, or a large one has grown by half. Smaller values need less memory and more CPU."},
-	{"GOMEMLIMIT", "Soft memory limit such as 100MiB, near which Go collects garbage more often. serve sets it to 0.65 of its cgroup's limit: the container's, or MemoryMax of systemd."},
-	{"AUTOMEMLIMIT", "Another ratio than that 0.65, or off."},
+	{"GOGC", "Go's garbage collection target; serve has its own default. Smaller values need less memory and more CPU."},
+	{"GOMEMLIMIT", "Soft memory limit such as 100MiB, near which Go collects garbage more often. serve sets it to 0.65 of its cgroup's limit."},
+	{"AUTOMEMLIMIT", "Another ratio than 0.65, or off."},
 	{"BROWSER", "Program that preview --open starts."},
 }
 

@@ -100,7 +100,7 @@ func listVar(flags *pflag.FlagSet, target *[]string, name, usage string, parse f
 
 // endpointsVar adds --allow-endpoint.
 func endpointsVar(flags *pflag.FlagSet, target *[]string, more string) {
-	usage := "additional `hosts` that an endpoint may name besides Direct Mail's and STS's own, such as dm.example.com or 127.0.0.1:8025; no patterns" + more
+	usage := "additional `hosts` for endpoints, such as dm.example.com or 127.0.0.1:8025; no patterns" + more
 	listVar(flags, target, "allow-endpoint", usage, func(text string) (string, error) {
 		u, err := aliyundm.ParseEndpoint(text)
 		if err != nil {

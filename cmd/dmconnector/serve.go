@@ -74,7 +74,7 @@ SIGHUP reloads connector files at once; the service also notices changes itself,
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&opts.listen, "listen", "127.0.0.1:8080", "`address` to listen on")
-	flags.StringVar(&opts.adminListen, "admin-listen", "", "another `address` for the console, the admin API and metrics, which are then not found on --listen; that one has only the send requests, and both have /healthz and /readyz (default: --listen has everything)")
+	flags.StringVar(&opts.adminListen, "admin-listen", "", "another `address` for the console, the admin API and metrics; --listen then has only the send requests, /healthz and /readyz (default: --listen has everything)")
 	flags.StringVar(&opts.connectors, "connectors", "", "connector JSON `file`, or a folder of them; the file name without .json is the connector's id, and a single file is \"default\"")
 	secret(flags, &opts.state, "state", "`address` of the state: sqlite:<path>, postgres://… for several processes, or memory (default: state.db in --data)")
 	flags.StringVar(&opts.data, "data", "./data", "`folder` for the state, its key and tokens")
@@ -86,7 +86,7 @@ SIGHUP reloads connector files at once; the service also notices changes itself,
 	endpointsVar(flags, &opts.allowEndpoints, "; for connectors made over the API, loopback needs this or --sandbox")
 	flags.StringVar(&opts.tlsCert, "tls-cert", "", "PEM `file` with the certificate for HTTPS; reloaded when it changes")
 	flags.StringVar(&opts.tlsKey, "tls-key", "", "PEM `file` with the private key of --tls-cert")
-	intVar(flags, &opts.maxConnections, "max-connections", "`number` of callers' connections; when all are open, the one that has been idle longest, and for more than 6 s, closes for a new one, which otherwise waits (default: at most 10,000, one for each 64 KiB of the memory limit, and 64 fewer than the limit of open files, or half of a small one)")
+	intVar(flags, &opts.maxConnections, "max-connections", "maximum `number` of callers' connections; at the maximum, the longest idle one closes for a new one if it was idle for over 6 s, otherwise the new one waits (default: 10,000, less with little memory or few open files)")
 	parsedVar(flags, &opts.logLevel, "string", "log-level", "info", "lowest `level` to log: debug, info, warn or error", parseLevel)
 	boolVar(flags, &opts.accessLog, "access-log", "log every request")
 	cmd.PreRunE = func(cmd *cobra.Command, args []string) error {
