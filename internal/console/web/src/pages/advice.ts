@@ -325,13 +325,13 @@ const topics = {
   },
   size: {
     en: ["The mail or one of its values is too large",
-      "The details name the value: it may have 4 KiB. The calling program must send a shorter one, or the template must not show it.",
-      "A whole mail may have 512 KiB. Take pictures out of the template, and link to them instead."],
+      "The details name the value, if it is one: at most 4 KiB. Let the calling program send a shorter value, or do not show it in the template.",
+      "A mail can have at most 512 KiB. Link to pictures instead of embedding them in the template."],
     zh: ["邮件或其中某个变量的内容过大",
-      "详情中写明是哪个变量：最多 4 KiB。请让调用方发送更短的内容，或不在模板中显示它。",
+      "如果是某个变量，详情中会写明：最多 4 KiB。请让调用方发送更短的内容，或不在模板中显示它。",
       "整封邮件最多 512 KiB。请从模板中移除内嵌图片，改用图片链接。"],
     ja: ["メールまたは変数の値が大きすぎます",
-      "詳細に変数名があります。値は 4 KiB までです。呼び出し側で短くするか、テンプレートに表示しないようにします。",
+      "変数が原因なら、詳細に変数名があります。値は 4 KiB までです。呼び出し側で短くするか、テンプレートに表示しないようにします。",
       "メール全体は 512 KiB までです。テンプレートに埋め込んだ画像はリンクに置き換えます。"],
   },
   subject: {

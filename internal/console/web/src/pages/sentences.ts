@@ -31,6 +31,7 @@ export const sentences: [RegExp, string, string][] = [
   [/^Use a host of (Direct Mail|STS) such as (\S+), or .*$/, "请使用 $1 的主机，例如 $2，或由运维人员通过 --allow-endpoint 允许的主机", "$1 のホスト（例：$2）、または --allow-endpoint で許可されたホストを使ってください"],
   [/^Use a host of (Direct Mail|STS) such as (\S+): hosts of this machine .*$/, "请使用 $1 的主机，例如 $2：本机的主机需要 --sandbox，或由 --allow-endpoint 指明", "$1 のホスト（例：$2）を使ってください。このマシンのホストには --sandbox か、--allow-endpoint での指定が必要です"],
   [/^Use https: .*$/, "请使用 https：http 仅限本机", "https を使ってください。http はこのマシン上でのみ使えます"],
+  [/^Use "builtin" or an array of templates.*$/, '请填写 "builtin" 或模板数组', '"builtin" またはテンプレートの配列にしてください'],
   [/^Use (an?) (\w+), not .*$/, "值的类型不正确", "値の型が正しくありません"],
   [/^Add templates for (.*), which Logto requires$/, "请添加 Logto 必需的模板：$1", "Logto に必要な次のテンプレートを追加してください：$1"],
   [/^is not a key of a connector and has no effect$/, "不是连接器的键，不起作用", "コネクターのキーではないため、効果がありません"],
