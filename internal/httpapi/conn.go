@@ -36,7 +36,10 @@ type conn struct {
 	connections *Connections
 	began       atomic.Pointer[time.Time] // the first byte after an idle time; nil while idle
 	header      headerLines
-	closing     sync.Once
+	// handling is set while a handler works. The server reports no new state for a
+	// request that came with the one before.
+	handling atomic.Bool
+	closing  sync.Once
 
 	// Guarded by connections.mu.
 	idle time.Time // since when no request is in progress; zero during one
@@ -71,7 +74,7 @@ func (c *conn) Read(p []byte) (int, error) {
 		now := time.Now()
 		c.began.Store(&now)
 	}
-	if c.header.count(p[:n]) > maxHeaderLines {
+	if !c.handling.Load() && c.header.count(p[:n]) > maxHeaderLines {
 		_, _ = io.WriteString(c.Conn, "HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\nThe header has too many lines.\n")
 		return 0, errHeaderLines
 	}
@@ -164,7 +167,7 @@ func (c *conn) linger() {
 // idleFor is how long the connection has waited for a request, or for the rest of a
 // header that is too slow. It is 0 during a request.
 func (c *conn) idleFor(now time.Time) time.Duration {
-	if c.idle.IsZero() {
+	if c.idle.IsZero() || c.handling.Load() {
 		return 0
 	}
 	if began := c.began.Load(); began != nil {

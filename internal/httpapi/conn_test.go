@@ -260,6 +260,17 @@ func TestHeaderLinesAreBounded(t *testing.T) {
 					t.Errorf("%d %s, %v", resp.StatusCode, text, err)
 				}
 			}
+			// Nor does a body count whose header came with the request before.
+			long := strings.Replace(body, "\n\n\n", strings.Repeat(" \n", 200), 1)
+			fmt.Fprintf(kept, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n%sContent-Length: %d\r\n\r\n", first, len(long))
+			for _, part := range []string{"", long} {
+				fmt.Fprint(kept, part)
+				if resp, err := http.ReadResponse(answers, nil); err != nil || resp.StatusCode != 200 {
+					t.Fatal(resp, err)
+				} else if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+					t.Error(err)
+				}
+			}
 			kept.Close()
 			for _, before := range []string{"", "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"} {
 				conn := connect()

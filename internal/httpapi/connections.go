@@ -134,6 +134,7 @@ func (c *Connections) State(changed net.Conn, state http.ConnState) {
 		known.idle = time.Now()
 		known.began.Store(nil)
 		known.header = headerLines{}
+		known.handling.Store(false)
 	case http.StateNew, http.StateClosed, http.StateHijacked:
 	}
 }
@@ -170,9 +171,11 @@ func (c *Connections) closeIdle() int {
 	return len(c.open)
 }
 
-// arrival is when the request's first byte arrived, or now if that is not known.
-func arrival(r *http.Request) time.Time {
+// beginHandling notes that a request's header is complete. It returns when the request's
+// first byte arrived, or now if that is not known.
+func beginHandling(r *http.Request) time.Time {
 	if known, ok := r.Context().Value(connKey{}).(*conn); ok {
+		known.handling.Store(true)
 		if began := known.began.Load(); began != nil {
 			return *began
 		}

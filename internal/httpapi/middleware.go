@@ -117,7 +117,7 @@ func (s *Server) before(steps ...func(http.ResponseWriter, *request) error) func
 // query may hold secrets and addresses.
 func (s *Server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, httpRequest *http.Request) {
-		r := &request{arrived: arrival(httpRequest), unread: httpRequest.Body != http.NoBody}
+		r := &request{arrived: beginHandling(httpRequest), unread: httpRequest.Body != http.NoBody}
 		ctx, span := s.startSpan(httpRequest)
 		r.Request = httpRequest.WithContext(context.WithValue(ctx, requestKey{}, r))
 		answer := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
