@@ -59,7 +59,7 @@ func newProvider(db *sql.DB, d *dialect, locker lock.Locker) (*goose.Provider, e
 func migrate(ctx context.Context, db *sql.DB, d *dialect, locker lock.Locker) error {
 	var unreleased bool
 	if err := db.QueryRowContext(ctx, d.hasTable, unreleasedTable).Scan(&unreleased); err != nil {
-		return fmt.Errorf("look for tables of an unreleased version: %w", err)
+		return fmt.Errorf("read the version of the tables: %w", err)
 	}
 	if unreleased {
 		return errors.New("the state is of an unreleased version of the program: use a new data folder, or a new database or schema for PostgreSQL")
