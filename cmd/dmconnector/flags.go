@@ -88,7 +88,10 @@ func listVar(flags *pflag.FlagSet, target *[]string, name, usage string, parse f
 	parsedVar(flags, target, "strings", name, "", usage, func(text string) ([]string, error) {
 		list := slices.Clone(*target)
 		for item := range strings.SplitSeq(text, ",") {
-			word, err := parse(strings.TrimSpace(item))
+			if item = strings.TrimSpace(item); item == "" {
+				continue // as of a comma at the end
+			}
+			word, err := parse(item)
 			if err != nil {
 				return nil, err
 			}

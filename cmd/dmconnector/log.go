@@ -9,10 +9,16 @@ import (
 )
 
 // newLog writes JSON lines, at level info and above.
-func newLog(w io.Writer) *slog.Logger { return newLeveledLog(w, new(slog.LevelVar)) }
+func newLog(w io.Writer) *slog.Logger { return newLeveledLog(w, "json", new(slog.LevelVar)) }
 
-func newLeveledLog(w io.Writer, level *slog.LevelVar) *slog.Logger {
-	return slog.New(tracing.Logged(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})))
+// newLeveledLog writes lines in a format: "text", "json", or "" for text on a terminal
+// and JSON elsewhere.
+func newLeveledLog(w io.Writer, format string, level *slog.LevelVar) *slog.Logger {
+	opts := &slog.HandlerOptions{Level: level}
+	if format == "text" || format == "" && isTerminal(w) {
+		return slog.New(tracing.Logged(slog.NewTextHandler(w, opts)))
+	}
+	return slog.New(tracing.Logged(slog.NewJSONHandler(w, opts)))
 }
 
 // parseLevel reads a level in any case.

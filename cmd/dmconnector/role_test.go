@@ -48,7 +48,7 @@ func newRoleService(t *testing.T, local bool, config string, prepare ...func(*se
 	if level == nil {
 		level = new(slog.LevelVar)
 	}
-	s.service.log = newLeveledLog(&s.log, level)
+	s.service.log = newLeveledLog(&s.log, "json", level)
 	t.Cleanup(s.close)
 	if err := s.open(t.Context()); err != nil {
 		t.Fatal(err)

@@ -30,6 +30,7 @@ type serveOptions struct {
 	tlsCert, tlsKey         string
 	maxConnections          int
 	logLevel                slog.Level
+	logFormat               string
 	accessLog               bool
 	unknownVariables        []unknownVariable
 }
@@ -88,6 +89,7 @@ SIGHUP reloads connector files at once; the service also notices changes itself,
 	flags.StringVar(&opts.tlsKey, "tls-key", "", "PEM `file` with the private key of --tls-cert")
 	intVar(flags, &opts.maxConnections, "max-connections", "maximum `number` of callers' connections; at the maximum, the longest idle one closes for a new one if it was idle for over 6 s, otherwise the new one waits (default: 10,000, less with little memory or few open files)")
 	parsedVar(flags, &opts.logLevel, "string", "log-level", "info", "lowest `level` to log: debug, info, warn or error", parseLevel)
+	wordVar(flags, &opts.logFormat, "log-format", "", "`format` of the log: text or json (default: text on a terminal, else json)", "text", "json")
 	boolVar(flags, &opts.accessLog, "access-log", "log every request")
 	cmd.PreRunE = func(cmd *cobra.Command, args []string) error {
 		if err := limitMemory(); err != nil {
@@ -123,7 +125,7 @@ const leastRetention = 24 * time.Hour
 func serve(ctx context.Context, opts serveOptions, stdout, stderr io.Writer) error {
 	level := new(slog.LevelVar)
 	level.Set(opts.logLevel)
-	log := newLeveledLog(stderr, level)
+	log := newLeveledLog(stderr, opts.logFormat, level)
 	if opts.retention < leastRetention {
 		log.Warn("--retention is too short: messages are kept for 24h, like Idempotency-Keys", "retention", opts.retention.String())
 		opts.retention = leastRetention

@@ -192,6 +192,9 @@ func (s *Store) keepNewestUnsent(ctx context.Context) error {
 			return value[string](t, `SELECT id FROM `+t.messages("message_unsent")+unsentMessages+` AND connector = $1 ORDER BY id DESC LIMIT 1 OFFSET $2`,
 				connector, s.maxUnsent)
 		})
+		if errors.Is(err, sql.ErrNoRows) {
+			continue // another process has deleted them meanwhile
+		}
 		if err != nil {
 			return err
 		}
