@@ -51,6 +51,7 @@ func TestFilesAreForSecrets(t *testing.T) {
 	if err := os.WriteFile(path, []byte("from-a-file\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	t.Setenv("DMCONNECTOR_TEST_ALL", "") // which only tests know
 	eachFlag(t, func(t *testing.T, cmd *cobra.Command, flag *pflag.Flag) {
 		variable := variableOf(cmd, flag)
 		t.Setenv(variable, "")
