@@ -495,6 +495,36 @@ func TestConnectionsAreBounded(t *testing.T) {
 	})
 }
 
+// With more than three quarters of the connections open, answers close theirs, so that
+// callers that send are not kept out by those that only keep connections.
+func TestAnswersCloseWhenConnectionsAreFew(t *testing.T) {
+	connections := &httpapi.Connections{Max: 4}
+	inner, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	api := httpapi.New(httpapi.Options{Delivery: newDelivery(discard), SendTokens: []string{recordedToken}, Log: discard})
+	server := &http.Server{Handler: api, ConnContext: connections.Context, ConnState: connections.State}
+	go server.Serve(connections.Listener(inner))
+	defer server.Close()
+	const health = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+	const send = "POST /api/send HTTP/1.1\r\nHost: x\r\nAuthorization: " + recordedToken + "\r\nContent-Length: 2\r\n\r\n{}"
+	for i, request := range []string{health, send, health, send, health, send} {
+		client := dial(t, inner.Addr().String())
+		fmt.Fprint(client, request)
+		resp, err := http.ReadResponse(bufio.NewReader(client), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if crowded := i >= 3; resp.Close != crowded {
+			t.Errorf("connection %d: the answer closes it: %v", i+1, resp.Close)
+		}
+		if resp.Close {
+			client.Close()
+		}
+	}
+}
+
 // A stop answers the connection that waits for room.
 func TestStopAnswersWhoWaitsForRoom(t *testing.T) {
 	block := make(chan struct{})

@@ -98,12 +98,27 @@ func (c *Connections) add(accepted *conn, always bool) bool {
 		if idlest == nil {
 			return false
 		}
+		if _, unread := silence(idlest.tcp.Conn); unread {
+			idlest.idle = now // a request has just come
+			return false
+		}
 		_ = idlest.tcp.Close()
 		delete(c.open, idlest)
 	}
 	accepted.idle = now
+	if silent, unread := silence(accepted.tcp.Conn); !unread {
+		accepted.idle = now.Add(-silent)
+	}
 	c.open[accepted] = struct{}{}
 	return true
+}
+
+// crowded reports whether more than three quarters of the allowed connections are open.
+// Answers then close theirs, so that a quarter is always for callers that send.
+func (c *Connections) crowded() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.Max > 0 && 4*len(c.open) > 3*c.Max
 }
 
 func (c *Connections) remove(closed *conn) {
@@ -181,4 +196,10 @@ func beginHandling(r *http.Request) time.Time {
 		}
 	}
 	return time.Now()
+}
+
+// closes reports whether the answer to a request must close its connection.
+func (s *Server) closes(r *http.Request) bool {
+	known, ok := r.Context().Value(connKey{}).(*conn)
+	return s.draining.Load() != nil || ok && known.connections.crowded()
 }

@@ -231,7 +231,7 @@ func (s *Server) prepare(w http.ResponseWriter, r *request) error {
 		h.Set("Strict-Transport-Security", "max-age=31536000")
 	}
 	// With an unread body the server would otherwise wait for it before it answers.
-	if r.unread || s.draining.Load() != nil {
+	if r.unread || s.closes(r.Request) {
 		h.Set("Connection", "close")
 	}
 	ok := plain(r.URL.Path)
@@ -348,7 +348,7 @@ func (s *Server) readBody(limit bodyLimit) func(http.ResponseWriter, *request) e
 // deadline of a body that is read.
 func (s *Server) bodyIsRead(w http.ResponseWriter, r *request) {
 	r.unread = false
-	if s.draining.Load() == nil {
+	if !s.closes(r.Request) {
 		w.Header().Del("Connection")
 	}
 }
