@@ -3,7 +3,6 @@ package aliyundm
 import (
 	"crypto/tls"
 	"errors"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -35,7 +34,7 @@ func NewHTTPClient() *http.Client {
 		CheckRedirect: noRedirect,
 		Transport: &http.Transport{
 			Proxy:               proxy,
-			DialContext:         (&net.Dialer{Timeout: connectTimeout}).DialContext,
+			DialContext:         dialer{timeout: connectTimeout}.dial,
 			TLSHandshakeTimeout: connectTimeout,
 			// Resumption makes up for connections given up early.
 			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, ClientSessionCache: tls.NewLRUClientSessionCache(0)},

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -50,7 +49,7 @@ func (o ECSRole) source() (keySource, error) {
 		http: &http.Client{
 			CheckRedirect: noRedirect,
 			Transport: &http.Transport{
-				DialContext:       (&net.Dialer{Timeout: time.Second}).DialContext,
+				DialContext:       dialer{timeout: time.Second}.dial,
 				DisableKeepAlives: true, // it is asked once in hours
 			},
 		},
