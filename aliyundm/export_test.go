@@ -1,6 +1,12 @@
 package aliyundm
 
-import "time"
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/netip"
+	"time"
+)
 
 // Scrub lets the fuzzer reach scrub without a server.
 var Scrub = scrub
@@ -24,3 +30,15 @@ func (c *Client) KeyRenewsAt() time.Time {
 
 // RefuseKey tells the role of a key that Direct Mail refused.
 func (c *Client) RefuseKey(key Credentials, code string) { c.role.refused(key, code) }
+
+// UseNames makes a client of [NewHTTPClient] look names up through r.
+func UseNames(client *http.Client, r *net.Resolver) {
+	client.Transport.(*http.Transport).DialContext = dialer{connectTimeout, newNames(r)}.dial
+}
+
+// Lookup returns a lookup of names with that way to ask.
+func Lookup(ask func(ctx context.Context, network, host string) ([]netip.Addr, error)) func(context.Context, string) ([]netip.Addr, error) {
+	n := newNames(net.DefaultResolver)
+	n.lookupIP = ask
+	return n.lookup
+}

@@ -3,6 +3,7 @@ package aliyundm
 import (
 	"crypto/tls"
 	"errors"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -20,32 +21,32 @@ const (
 )
 
 // NewHTTPClient returns an HTTP client made for this job, to be shared by all
-// [Client] values of a process. It connects within 2 s, takes 2 s more for TLS
-// at most, keeps up to 256 connections a host for 10 s, follows no redirects,
-// and goes through the proxy that the environment names, except to loopback.
+// [Client] values of a process. It connects within 2 s, takes at most 2 s more for TLS,
+// and for a proxy's answer, keeps up to 256 connections a host for 10 s, follows no
+// redirects, and goes through the proxy that the environment names, except to loopback.
+// While name service does not work, it uses a name's last addresses, for at most an hour.
+// A call that is given up has its connection reset, so that it cannot arrive later.
 //
 // It speaks HTTP/1.1 only. HTTP/2 would put all mails in flight on one
 // connection, so that its loss makes the outcome of all of them unknown.
 func NewHTTPClient() *http.Client {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
-	return &http.Client{
-		Timeout:       callTimeout,
-		CheckRedirect: noRedirect,
-		Transport: &http.Transport{
-			Proxy:               proxy,
-			DialContext:         dialer{timeout: connectTimeout}.dial,
-			TLSHandshakeTimeout: connectTimeout,
-			// Resumption makes up for connections given up early.
-			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, ClientSessionCache: tls.NewLRUClientSessionCache(0)},
-			Protocols:              protocols,
-			DisableCompression:     true,
-			MaxIdleConnsPerHost:    256,
-			IdleConnTimeout:        idleTimeout,
-			MaxResponseHeaderBytes: 64 << 10,
-			WriteBufferSize:        32 << 10, // most mails leave in one write
-		},
+	transport := &http.Transport{
+		Proxy:               proxy,
+		DialContext:         dialer{connectTimeout, newNames(net.DefaultResolver)}.dial,
+		TLSHandshakeTimeout: connectTimeout,
+		// Resumption makes up for connections given up early.
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, ClientSessionCache: tls.NewLRUClientSessionCache(0)},
+		Protocols:              protocols,
+		DisableCompression:     true,
+		MaxIdleConnsPerHost:    256,
+		IdleConnTimeout:        idleTimeout,
+		MaxResponseHeaderBytes: 64 << 10,
+		WriteBufferSize:        32 << 10, // most mails leave in one write
 	}
+	boundTunnels(transport)
+	return &http.Client{Timeout: callTimeout, CheckRedirect: noRedirect, Transport: transport}
 }
 
 // errProxy says nothing of the proxy's address, which may have a password.

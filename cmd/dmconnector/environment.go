@@ -246,7 +246,7 @@ var variables = []struct{ name, meaning string }{
 	{"OTEL_EXPORTER_OTLP_TRACES_HEADERS", "The same for traces; overrides OTEL_EXPORTER_OTLP_HEADERS."},
 	{"OTEL_SDK_DISABLED", "true: traces are off."},
 	{"OTEL_TRACES_EXPORTER", "none: traces are off."},
-	{"HTTPS_PROXY", "Proxy for calls to Aliyun. The ECS metadata service is always called directly."},
+	{"HTTPS_PROXY", "Proxy for calls to Aliyun. The ECS metadata service is always called directly. A mail that the proxy has already received may still leave after dmconnector gave it up."},
 	{"NO_PROXY", "Hosts called without a proxy."},
 	{"SSL_CERT_FILE", "PEM file of trusted certificate authorities, instead of the system's."},
 	{"PGPASSWORD", "PostgreSQL password, if the address of the state has none. PGSSLMODE, PGSSLROOTCERT and libpq's other variables complete the address too."},
