@@ -50,6 +50,9 @@ const probeInterval = time.Second
 // Ready returns why the state cannot be written, if it cannot. It tries to, if the last
 // write failed, or was long ago, so that PostgreSQL may have gone since.
 func (s *Store) Ready(ctx context.Context) error {
+	if err := s.damage.found(); err != nil {
+		return err
+	}
 	h := &s.health
 	h.mu.Lock()
 	failure, stale := h.failure, s.kind == Postgres && time.Since(h.recorded) > 2*heartbeatInterval

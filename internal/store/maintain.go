@@ -86,32 +86,41 @@ func (s *Store) keepLeases(ctx context.Context) {
 // ones still hold. An expired message did not use its limits, nor its Idempotency-Key.
 func (s *Store) expire(ctx context.Context) error {
 	now := s.engine.now()
-	over, err := transact(ctx, s.engine.read, func(t *tx) (bool, error) {
-		return value[bool](t, `SELECT EXISTS (SELECT 1 FROM message WHERE payload IS NOT NULL AND expires_at <= $1 AND state <> 'sending')`, micros(now))
+	over := ` WHERE payload IS NOT NULL AND expires_at <= $1 AND state <> 'sending'`
+	return s.rowByRow(ctx, over, []any{micros(now)}, func(row int64) (bool, error) {
+		if row == 0 {
+			found, err := transact(ctx, s.engine.read, func(t *tx) (bool, error) {
+				return value[bool](t, `SELECT EXISTS (SELECT 1 FROM message`+over+`)`, micros(now))
+			})
+			if err != nil || !found {
+				return false, err
+			}
+		}
+		expired, err := transact(ctx, s.write, func(t *tx) (int, error) { return expire(t, row, now) })
+		s.expired.Add(int64(expired))
+		return true, err
 	})
-	if err != nil || !over {
-		return err
-	}
-	expired, err := transact(ctx, s.write, func(t *tx) (int, error) {
-		scanCharges := func(row scanner) (charges []delivery.Charge, err error) { return charges, row.Scan(stored{&charges}) }
-		unused, err := collect(t, scanCharges, `
+}
+
+// expire returns how many queued messages it has ended.
+func expire(t *tx, row int64, now time.Time) (int, error) {
+	scanCharges := func(row scanner) (charges []delivery.Charge, err error) { return charges, row.Scan(stored{&charges}) }
+	args := []any{micros(now), chunk, expiredDetail}
+	unused, err := collect(t, scanCharges, `
 UPDATE message SET state = 'expired', detail = $3, payload = NULL, idempotency_key = NULL, updated_at = $1
-WHERE id IN (SELECT id FROM message WHERE payload IS NOT NULL AND expires_at <= $1 AND state = 'queued' LIMIT $2 {skip locked})
-RETURNING charges`, micros(now), chunk, expiredDetail)
-		if err != nil {
-			return 0, err
-		}
-		if err := refund(t, slices.Concat(unused...)); err != nil {
-			return 0, err
-		}
-		_, err = t.exec(`
+WHERE id IN (SELECT id FROM message WHERE payload IS NOT NULL AND expires_at <= $1 AND state = 'queued'`+only(row, &args)+` LIMIT $2 {skip locked})
+RETURNING charges`, args...)
+	if err != nil {
+		return 0, err
+	}
+	if err := refund(t, slices.Concat(unused...)); err != nil {
+		return 0, err
+	}
+	args = []any{micros(now), chunk}
+	_, err = t.exec(`
 UPDATE message SET payload = NULL, updated_at = $1
-WHERE id IN (SELECT id FROM message WHERE payload IS NOT NULL AND expires_at <= $1 AND state NOT IN ('queued', 'sending') LIMIT $2 {skip locked})`,
-			micros(now), chunk)
-		return len(unused), err
-	})
-	s.expired.Add(int64(expired))
-	return err
+WHERE id IN (SELECT id FROM message WHERE payload IS NOT NULL AND expires_at <= $1 AND state NOT IN ('queued', 'sending')`+only(row, &args)+` LIMIT $2 {skip locked})`, args...)
+	return len(unused), err
 }
 
 // Statements that delete at most so many rows as their last argument says.
@@ -125,24 +134,18 @@ const (
 // sweep deletes what is old, in chunks between which others write.
 func (s *Store) sweep(ctx context.Context) error {
 	now := s.engine.now()
-	if err := s.deleteAll(ctx, deleteMessages, leastID(now.Add(-max(s.retention, keyLifetime)))); err != nil {
-		return err
-	}
-	if err := s.deleteAll(ctx, deleteAudit, leastID(now.Add(-auditRetention))); err != nil {
-		return err
-	}
-	if err := s.deleteAll(ctx, deleteSessions, micros(now)); err != nil {
-		return err
-	}
+	var newest error
 	if s.kind == Memory {
-		if err := s.keepNewest(ctx); err != nil {
-			return err
-		}
+		newest = s.keepNewest(ctx)
 	}
-	if err := s.keepNewestUnsent(ctx); err != nil {
-		return err
-	}
-	return s.sweepLimits(ctx, now)
+	return errors.Join( // one that fails must not stop the others
+		s.deleteAll(ctx, deleteMessages, leastID(now.Add(-max(s.retention, keyLifetime)))),
+		s.deleteAll(ctx, deleteAudit, leastID(now.Add(-auditRetention))),
+		s.deleteAll(ctx, deleteSessions, micros(now)),
+		newest,
+		s.keepNewestUnsent(ctx),
+		s.sweepLimits(ctx, now),
+	)
 }
 
 func (s *Store) deleteAll(ctx context.Context, statement string, bounds ...any) error {

@@ -14,6 +14,7 @@ import (
 
 	"dmconnector/internal/delivery"
 	"dmconnector/internal/errcode"
+	"dmconnector/internal/seal"
 )
 
 const (
@@ -34,6 +35,9 @@ const (
 
 // Accept stores a new message within its limits. See [delivery.Store].
 func (s *Store) Accept(ctx context.Context, e *delivery.Entry) (delivery.Acceptance, error) {
+	if err := s.damage.found(); err != nil && e.Mode == delivery.Queued {
+		return delivery.Acceptance{}, err // it could not be relied on to be sent
+	}
 	now := s.engine.now()
 	exceeded, wait := s.exceeded.find(now, e.Charges)
 	full := exceeded == nil && e.Mode == delivery.Queued && !s.queued.reserve(e)
@@ -319,25 +323,34 @@ WHERE id = $1 AND attempts = $2 AND state = 'sending' AND superseded = 0`, id, a
 }
 
 // dueMessages chooses what may be claimed at $1.
-const dueMessages = ` FROM message WHERE state IN ('queued', 'sending') AND state = 'queued' AND due_at <= $1`
+const dueMessages = ` WHERE state IN ('queued', 'sending') AND state = 'queued' AND due_at <= $1`
 
 // Claim leases messages that are due. See [delivery.Store].
 func (s *Store) Claim(ctx context.Context, n int, except []string) ([]delivery.Job, error) {
 	now := s.engine.now()
-	args := []any{micros(now)}
-	anyDue := `SELECT EXISTS (SELECT 1` + dueMessages + notOf(except, &args) + `)`
-	// A transaction that changes nothing costs more.
-	due, err := transact(ctx, s.engine.read, func(t *tx) (bool, error) { return value[bool](t, anyDue, args...) })
-	if err != nil || !due {
-		return nil, err
-	}
-	args = []any{micros(now), micros(now.Add(lease)), s.self, n}
-	claim := `
+	chosen := []any{micros(now)}
+	condition := dueMessages + notOf(except, &chosen)
+	var list []delivery.Job
+	err := s.rowByRow(ctx, condition, chosen, func(row int64) (more bool, err error) {
+		if row == 0 {
+			// A transaction that changes nothing costs more.
+			due, err := transact(ctx, s.engine.read, func(t *tx) (bool, error) {
+				return value[bool](t, `SELECT EXISTS (SELECT 1 FROM message`+condition+`)`, chosen...)
+			})
+			if err != nil || !due {
+				return false, err
+			}
+		}
+		args := []any{micros(now), micros(now.Add(lease)), s.self, n - len(list)}
+		claim := `
 UPDATE message SET state = 'sending', attempts = attempts + 1, owner = $3, due_at = $2, updated_at = $1
-WHERE id IN (SELECT id` + dueMessages + ` AND expires_at > $1` + notOf(except, &args) + `
+WHERE id IN (SELECT id FROM message` + dueMessages + ` AND expires_at > $1` + notOf(except, &args) + only(row, &args) + `
 	ORDER BY due_at LIMIT $4 {skip locked})
 RETURNING ` + recordColumns + `, steps, detail, charges, payload`
-	list, err := transact(ctx, s.write, func(t *tx) ([]delivery.Job, error) { return collect(t, scanJob, claim, args...) })
+		claimed, err := transact(ctx, s.write, func(t *tx) ([]delivery.Job, error) { return s.claim(t, claim, args...) })
+		list = append(list, claimed...)
+		return len(list) < n, err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -349,9 +362,35 @@ RETURNING ` + recordColumns + `, steps, detail, charges, payload`
 			// The worker ends this one; the others must go on.
 			s.log.Error("cannot open queued message", "incident", list[i].ID, "error", err)
 			list[i].Payload = nil
+			if errors.Is(err, seal.ErrBroken) && s.kind == SQLite {
+				_ = s.damage.note(fmt.Errorf("%w: message %s: %w", errDamaged, list[i].ID, err))
+			}
 		}
 	}
 	return list, nil
+}
+
+// claim returns the messages that a statement has claimed. One whose columns cannot be
+// read must not stop the others: it is dead.
+func (s *Store) claim(t *tx, statement string, args ...any) ([]delivery.Job, error) {
+	var unreadable []string
+	list, err := collect(t, func(row scanner) (delivery.Job, error) {
+		job, err := scanJob(row)
+		if err != nil {
+			unreadable = append(unreadable, job.ID)
+			s.log.Error("cannot read queued message, it is dead", "incident", job.ID, "error", scrub(err))
+		}
+		return job, nil
+	}, statement, args...)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range unreadable {
+		if _, err := t.exec(`UPDATE message SET state = 'dead', code = 'internal', detail = 'its columns cannot be read', steps = '{}', charges = '[]' WHERE id = $1`, id); err != nil {
+			return nil, err
+		}
+	}
+	return slices.DeleteFunc(list, func(job delivery.Job) bool { return slices.Contains(unreadable, job.ID) }), nil
 }
 
 // notOf is the condition that excludes messages of these connectors.
@@ -387,23 +426,28 @@ const (
 // its lifetime, unless it is to be held or a newer code was accepted.
 func (s *Store) reclaim(ctx context.Context, which string) error {
 	now := s.engine.now()
-	args := []any{micros(now)}
+	chosen := []any{micros(now)}
 	if which == goneLeases {
-		args = append(args, micros(now.Add(-liveFor)))
+		chosen = append(chosen, micros(now.Add(-liveFor)))
 	}
-	leased := ` WHERE state IN ('queued', 'sending') AND state = 'sending'` + which
-	return s.write(ctx, func(t *tx) error {
-		queued, err := t.exec(`UPDATE message SET state = 'queued', code = '', detail = '', due_at = $1, updated_at = $1`+leased+
-			` AND mode = 'queued' AND hold = 0 AND superseded = 0 AND expires_at > $1`, args...)
-		if err != nil {
+	// Every condition uses $1: PostgreSQL cannot tell the type of an unused argument.
+	leased := ` WHERE state IN ('queued', 'sending') AND state = 'sending' AND CAST($1 AS BIGINT) > 0` + which
+	return s.rowByRow(ctx, leased, chosen, func(row int64) (bool, error) {
+		return true, s.write(ctx, func(t *tx) error {
+			args := slices.Clone(chosen)
+			these := leased + only(row, &args)
+			queued, err := t.exec(`UPDATE message SET state = 'queued', code = '', detail = '', due_at = $1, updated_at = $1`+these+
+				` AND mode = 'queued' AND hold = 0 AND superseded = 0 AND expires_at > $1`, args...)
+			if err != nil {
+				return err
+			}
+			if queued > 0 {
+				t.signal(topicQueue)
+			}
+			args = append(args, lostDetail)
+			_, err = t.exec(fmt.Sprintf(`UPDATE message SET state = 'unknown', code = 'outcome_unknown', detail = $%d, due_at = $1, updated_at = $1`, len(args))+these, args...)
 			return err
-		}
-		if queued > 0 {
-			t.signal(topicQueue)
-		}
-		withDetail := append(slices.Clone(args), lostDetail)
-		_, err = t.exec(fmt.Sprintf(`UPDATE message SET state = 'unknown', code = 'outcome_unknown', detail = $%d, due_at = $1, updated_at = $1`, len(withDetail))+leased, withDetail...)
-		return err
+		})
 	})
 }
 
@@ -419,6 +463,9 @@ var (
 func (s *Store) Retry(ctx context.Context, by, id string) error {
 	if !storable(id) {
 		return errNoMessage
+	}
+	if err := s.damage.found(); err != nil {
+		return err
 	}
 	now := s.engine.now()
 	return s.write(ctx, func(t *tx) error {

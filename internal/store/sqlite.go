@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/url"
 	"os"
@@ -25,20 +26,29 @@ type sqliteEngine struct {
 	files   []*sql.DB
 	lock    *flock.Flock
 	log     *slog.Logger
+	path    string // of the file, without symbolic links
+	opened  map[string]fs.FileInfo
+	damage  *damage
 }
 
 const (
 	readers = 4
 	// closeTime is how long [sqliteEngine.close] waits for the disk.
 	closeTime = 3 * time.Second
+	// saveTime is the same when the file is lost, and what it held is saved.
+	saveTime = 30 * time.Second
 	// inMemory is not a path.
 	inMemory = ""
 )
 
 // openSQLite opens the file of that path, or a database in memory.
-func openSQLite(ctx context.Context, path string, opts Options, heard func(string)) (*sqliteEngine, error) {
-	e := &sqliteEngine{log: opts.Log}
+func openSQLite(ctx context.Context, path string, opts Options, found *damage, heard func(string)) (*sqliteEngine, error) {
+	found.log = opts.Log
+	e := &sqliteEngine{log: opts.Log, damage: found}
 	if err := e.open(ctx, path, opts, heard); err != nil {
+		if isDamage(err) {
+			err = fmt.Errorf("%w, or restore a backup: %w", errDamaged, err)
+		}
 		return nil, errors.Join(explainFile(err, path), e.closeFiles())
 	}
 	return e, nil
@@ -70,7 +80,8 @@ func (e *sqliteEngine) open(ctx context.Context, path string, opts Options, hear
 	if err != nil {
 		return err
 	}
-	name := fileName(path) + "?_pragma=busy_timeout(5000)"
+	// A file that was deleted must not be created again.
+	name := fileName(e.path) + "?mode=rw&_pragma=busy_timeout(5000)"
 	writing, err := e.openPool(name+"&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=secure_delete(1)&_pragma=wal_autocheckpoint(0)&_pragma=journal_size_limit("+strconv.Itoa(logLimit)+")", 1)
 	if err != nil {
 		return err
@@ -89,6 +100,11 @@ func (e *sqliteEngine) open(ctx context.Context, path string, opts Options, hear
 	checkpoints, err := e.openPool(name+"&_pragma=synchronous(FULL)", 1)
 	if err != nil {
 		return err
+	}
+	if locked {
+		if err := errors.Join(e.quickCheck(ctx, e.readers), e.remember()); err != nil {
+			return err
+		}
 	}
 	e.writer, err = startWriter(ctx, writing, checkpoints, e.log, heard)
 	return err
@@ -115,6 +131,11 @@ func (e *sqliteEngine) lockFile(ctx context.Context, path string, opts Options) 
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return false, err
 	}
+	var err error
+	if e.path, err = realPath(path); err != nil {
+		return false, err
+	}
+	path = e.path
 	e.lock = flock.New(path+".lock", flock.SetPermissions(0o600))
 	locked, err := e.lock.TryLock()
 	if err == nil && !locked && opts.Shared {
@@ -138,21 +159,39 @@ func (e *sqliteEngine) lockFile(ctx context.Context, path string, opts Options) 
 	return true, f.Close()
 }
 
+// realPath follows symbolic links, as one file must have one lock. The file need not
+// exist, but its folder must.
+func realPath(path string) (string, error) {
+	real, err := filepath.EvalSymlinks(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return real, err
+	}
+	if target, err := os.Readlink(path); err == nil {
+		if !filepath.IsAbs(target) {
+			target = filepath.Join(filepath.Dir(path), target)
+		}
+		return realPath(target)
+	}
+	folder, err := filepath.EvalSymlinks(filepath.Dir(path))
+	return filepath.Join(folder, filepath.Base(path)), err
+}
+
 func (e *sqliteEngine) write(ctx context.Context, step func(*tx) error) error {
 	// The driver would start a goroutine for each statement if its context could end.
-	return e.writer.do(ctx, context.Background(), step)
+	return e.damage.note(e.writer.do(ctx, context.Background(), step))
 }
 
 func (e *sqliteEngine) read(ctx context.Context, step func(*tx) error) error {
-	if e.readers == nil {
-		return e.writer.do(ctx, ctx, step)
+	// A reader might open the file that took the place of the open one.
+	if e.readers == nil || e.damage.lost() {
+		return e.damage.note(e.writer.do(ctx, ctx, step))
 	}
 	conn, err := e.readers.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
-		return err
+		return e.damage.note(err)
 	}
 	defer conn.Rollback() //nolint:errcheck // nothing was written
-	return step(&tx{ctx: ctx, run: conn, dialect: sqliteDialect})
+	return e.damage.note(step(&tx{ctx: ctx, run: conn, dialect: sqliteDialect}))
 }
 
 // snapshot is read, which is a transaction already.
@@ -162,8 +201,13 @@ func (e *sqliteEngine) snapshot(ctx context.Context, step func(*tx) error) error
 
 func (e *sqliteEngine) now() time.Time { return time.Now() }
 
-// watch has nothing to do: no other process writes.
-func (e *sqliteEngine) watch(ctx context.Context) { <-ctx.Done() }
+// watch checks the files: no other process writes to them.
+func (e *sqliteEngine) watch(ctx context.Context) {
+	for ctx.Err() == nil {
+		sleep(ctx, heartbeatInterval)
+		e.checkFiles()
+	}
+}
 
 var errHangs = errors.New("the disk does not answer: the state was not closed")
 
@@ -171,9 +215,17 @@ func (e *sqliteEngine) close() error {
 	closed := make(chan error, 1)
 	go func() {
 		e.writer.stop()
-		closed <- e.closeFiles()
+		var err error
+		if e.damage.lost() {
+			err = e.save()
+		}
+		closed <- errors.Join(err, e.closeFiles())
 	}()
-	timer := time.NewTimer(closeTime)
+	wait := closeTime
+	if e.damage.lost() {
+		wait = saveTime
+	}
+	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case err := <-closed:

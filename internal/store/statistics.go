@@ -127,6 +127,9 @@ SELECT count(*), coalesce(min(due_at), 0) FROM (
 // Backlog returns what is queued, for all processes that share the state. It counts up
 // to 100,000 messages.
 func (s *Store) Backlog(ctx context.Context) (delivery.Backlog, error) {
+	if err := s.damage.found(); err != nil {
+		return delivery.Backlog{}, err
+	}
 	var queued, due int64
 	err := s.engine.read(ctx, func(t *tx) error {
 		return t.row(backlogQuery, maxBacklog).Scan(&queued, &due)

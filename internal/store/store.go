@@ -58,6 +58,7 @@ type Store struct {
 	replicas    atomic.Int64
 	expired     atomic.Int64 // queued messages
 	health      health
+	damage      damage
 	due         topic // messages may be due
 	configured  topic // the configuration may have changed
 }
@@ -123,9 +124,9 @@ func open(ctx context.Context, opts Options) (*Store, error) {
 	case Postgres:
 		s.engine, err = openPostgres(ctx, address.postgres, s.log, s.heard)
 	case SQLite:
-		s.engine, err = openSQLite(ctx, address.Path, opts, s.heard)
+		s.engine, err = openSQLite(ctx, address.Path, opts, &s.damage, s.heard)
 	default:
-		s.engine, err = openSQLite(ctx, inMemory, opts, s.heard)
+		s.engine, err = openSQLite(ctx, inMemory, opts, &s.damage, s.heard)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open the state: %w", err)
@@ -145,7 +146,10 @@ func (s *Store) prepare(ctx context.Context) error {
 	if s.kind == Postgres {
 		return s.heartbeat(ctx)
 	}
-	return s.reclaim(ctx, everyLease)
+	if err := s.reclaim(ctx, everyLease); !isDamage(err) {
+		return err
+	}
+	return nil // what can be read goes on
 }
 
 // Close ends the store, when nothing uses it any more. It waits some seconds for a state
