@@ -55,12 +55,12 @@ func newState() *cobra.Command {
 	var flags stateFlags
 	cmd := &cobra.Command{
 		Use:   "state",
-		Short: "Back up, copy or re-key the state",
+		Short: "Back up, copy, re-key, check or recover the state",
 		Long: `state works on the state of serve: use the same --state and --data, or DMCONNECTOR_STATE
 and DMCONNECTOR_DATA. The sealing key is DMCONNECTOR_SECRET_KEY, else the one in --data.`,
 	}
 	flags.addTo(cmd)
-	cmd.AddCommand(newBackup(&flags), newCopy(&flags), newRekey(&flags))
+	cmd.AddCommand(newBackup(&flags), newCopy(&flags), newRekey(&flags), newCheck(&flags), newRecover(&flags))
 	return cmd
 }
 
@@ -227,4 +227,72 @@ func rekeyFile(ctx context.Context, s resealer, folder string) (int, error) {
 		return 0, err
 	}
 	return count, replaceKeys(folder, fresh)
+}
+
+func newCheck(flags *stateFlags) *cobra.Command {
+	return &cobra.Command{
+		Use:   "check",
+		Short: "Look for damage in a SQLite state, even while the service runs",
+		Long: `check reads the whole state, and opens all that is sealed in it. It changes nothing. It
+prints what is wrong, and then exits with status 1.`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			opts, err := flags.options(true)
+			if err != nil {
+				return err
+			}
+			problems, err := store.Check(cmd.Context(), opts)
+			if err != nil {
+				return err
+			}
+			for _, problem := range problems {
+				fmt.Fprintln(cmd.OutOrStdout(), problem)
+			}
+			if len(problems) > 0 {
+				return errors.New("the state is damaged, or its key is another: with the right key, stop the service, run dmconnector state recover, and start it")
+			}
+			fmt.Fprintln(cmd.OutOrStdout(), "ok")
+			return nil
+		},
+	}
+}
+
+func newRecover(flags *stateFlags) *cobra.Command {
+	return &cobra.Command{
+		Use:   "recover",
+		Short: "Save what can be read of a damaged SQLite state",
+		Long: `recover makes a new file of all rows that can be read, except sessions, and puts it in
+the place of the damaged one, which it keeps beside it. Stop the service first. It
+prints how many rows of each table were saved and lost. Messages that were saved as
+queued are sent after the next start.`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			opts, err := flags.options(true)
+			if err != nil {
+				return err
+			}
+			opts.Log = newLog(cmd.ErrOrStderr())
+			recovered, old, err := store.Recover(cmd.Context(), opts)
+			if err != nil {
+				return err
+			}
+			table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+			fmt.Fprintln(table, "TABLE\tSAVED\tLOST")
+			for _, r := range recovered {
+				fmt.Fprintf(table, "%s\t%d\t%d\n", r.Table, r.Saved, len(r.Lost))
+			}
+			if err := table.Flush(); err != nil {
+				return err
+			}
+			for _, r := range recovered {
+				for _, key := range r.Lost {
+					if r.Table != "rate_limit" { // its keys are hashes
+						fmt.Fprintf(cmd.OutOrStdout(), "lost: %s %s\n", r.Table, key)
+					}
+				}
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "the damaged file is kept as %s\n", old)
+			return nil
+		},
+	}
 }

@@ -98,7 +98,7 @@ func TestClaimOfNothingWritesNothing(t *testing.T) {
 func TestExceptedIsSkippedInTheIndex(t *testing.T) {
 	s := openTest(t, Options{State: addressOf(t, SQLite), Ring: testRing(t)})
 	args := []any{int64(1)}
-	query := `EXPLAIN QUERY PLAN SELECT EXISTS (SELECT 1` + dueMessages + notOf([]string{"a", "b"}, &args) + `)`
+	query := `EXPLAIN QUERY PLAN SELECT EXISTS (SELECT 1 FROM message` + dueMessages + notOf([]string{"a", "b"}, &args) + `)`
 	var plan strings.Builder
 	err := s.engine.read(t.Context(), func(x *tx) error {
 		return x.each(func(rows *sql.Rows) error {

@@ -174,14 +174,15 @@ func (tb *table) after(t *tx, key any, limit int) ([][]any, error) {
 	if key != nil {
 		where, args = where+` AND `+tb.columns[0]+` > $2`, append(args, key)
 	}
-	scan := func(row scanner) ([]any, error) {
-		values, targets := make([]any, len(tb.columns)), make([]any, len(tb.columns))
-		for i := range values {
-			targets[i] = &values[i]
-		}
-		return values, row.Scan(targets...)
+	return collect(t, tb.scan, fmt.Sprintf(`SELECT %s FROM %s WHERE %s ORDER BY %s LIMIT $1`, strings.Join(tb.columns, ", "), tb.name, where, tb.columns[0]), args...)
+}
+
+func (tb *table) scan(row scanner) ([]any, error) {
+	values, targets := make([]any, len(tb.columns)), make([]any, len(tb.columns))
+	for i := range values {
+		targets[i] = &values[i]
 	}
-	return collect(t, scan, fmt.Sprintf(`SELECT %s FROM %s WHERE %s ORDER BY %s LIMIT $1`, strings.Join(tb.columns, ", "), tb.name, where, tb.columns[0]), args...)
+	return values, row.Scan(targets...)
 }
 
 // reseal seals a value with another ring.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"dmconnector/internal/delivery"
+	"dmconnector/internal/seal"
 )
 
 const pageSize = 4096
@@ -327,5 +328,95 @@ func TestLinksToAFileHaveItsLock(t *testing.T) {
 	openTest(t, Options{State: "sqlite:" + filepath.Join(folder, "data", "later.db"), Ring: testRing(t)})
 	if _, err := os.Stat(filepath.Join(folder, "data", "new.db.lock")); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestRecoverSavesWhatCanBeRead(t *testing.T) {
+	const all = 400
+	for kind, least := range map[string]int{
+		"message leaf":                    all - 20,
+		"message overflow":                all - 1,
+		"message_due leaf":                all,
+		"message_kind leaf":               all,
+		"sqlite_autoindex_message_1 leaf": all,
+		"rate_limit leaf":                 all,
+	} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			opts := Options{State: addressOf(t, SQLite), Ring: testRing(t)}
+			_, pages := queuedFile(t, opts, all)
+			if problems, err := Check(t.Context(), opts); err != nil || len(problems) > 0 {
+				t.Fatalf("before: %v, %v", problems, err)
+			}
+			list := pages[kind]
+			overwrite(t, opts, list[len(list)/2])
+			if problems, err := Check(t.Context(), opts); err != nil || len(problems) == 0 {
+				t.Fatalf("damaged: %v, %v", problems, err)
+			}
+			recovered, old, err := Recover(t.Context(), opts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := os.Stat(old); err != nil {
+				t.Error(err)
+			}
+			if problems, err := Check(t.Context(), opts); err != nil || len(problems) > 0 && kind != "message overflow" {
+				t.Errorf("after: %v, %v", problems, err)
+			}
+			for _, r := range recovered {
+				if r.Table == "message" && r.Saved+len(r.Lost) != all {
+					t.Errorf("%d saved, %d lost", r.Saved, len(r.Lost))
+				}
+			}
+			left, err := filepath.Glob(pathOf(t, opts) + ".recovered*")
+			if err != nil || len(left) > 0 {
+				t.Errorf("left: %v, %v", left, err)
+			}
+			s := openTest(t, opts)
+			n := 0
+			for _, job := range mustClaim(t, s, all) {
+				if job.Payload != nil {
+					n++
+				}
+			}
+			if n < least {
+				t.Errorf("%d of %d go on: %+v", n, all, recovered)
+			}
+		})
+	}
+}
+
+func TestRecoverNeedsTheStateAlone(t *testing.T) {
+	opts := Options{State: addressOf(t, SQLite), Ring: testRing(t)}
+	openTest(t, opts)
+	if _, _, err := Recover(t.Context(), opts); err == nil || !strings.Contains(err.Error(), "in use by another process") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestRecoverLeavesAFileOfWhichNothingCanBeRead(t *testing.T) {
+	opts := Options{State: addressOf(t, SQLite), Ring: testRing(t)}
+	queuedFile(t, opts, 2)
+	overwrite(t, opts, 1)
+	before, err := os.ReadFile(pathOf(t, opts))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := Recover(t.Context(), opts); err == nil || !strings.Contains(err.Error(), "restore a backup") {
+		t.Errorf("%v", err)
+	}
+	after, err := os.ReadFile(pathOf(t, opts))
+	if err != nil || !bytes.Equal(before, after) {
+		t.Errorf("the file has changed, %v", err)
+	}
+}
+
+func TestCheckFindsAnotherKey(t *testing.T) {
+	opts := Options{State: addressOf(t, SQLite), Ring: testRing(t)}
+	openTest(t, opts) // it may be open meanwhile
+	opts.Ring = ringOf(t, seal.NewKey())
+	problems, err := Check(t.Context(), opts)
+	if err != nil || !strings.Contains(strings.Join(problems, ";"), "sealed with another key") {
+		t.Errorf("%v, %v", problems, err)
 	}
 }

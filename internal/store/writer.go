@@ -107,6 +107,11 @@ func (w *groupWriter) do(ctx, statements context.Context, step func(*tx) error) 
 func (w *groupWriter) work() {
 	defer close(w.done)
 	defer w.conn.Close() //nolint:errcheck // the database is closed next
+	defer func() {
+		for _, stmt := range w.prepared {
+			_ = stmt.Close() // else SQLite would keep the file open
+		}
+	}()
 	for {
 		select {
 		case first := <-w.jobs:
