@@ -28,8 +28,9 @@ type postgresEngine struct {
 	config *pgx.ConnConfig
 	log    *slog.Logger
 	heard  func(topic string)
-	ahead  atomic.Int64  // nanoseconds that the server's clock is ahead of ours
+	clock  atomic.Pointer[clockReading]
 	inUse  chan struct{} // holds one for each connection in use
+	era    *era
 
 	// direct ends when the connections turn out to be those of a transaction pooler.
 	direct    context.Context //nolint:containedctx // it is no call's
@@ -60,11 +61,14 @@ func openPostgres(ctx context.Context, address string, log *slog.Logger, heard f
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = 2 * time.Second
 	}
+	if config.ValidateConnect == nil && manyHosts(config) {
+		config.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+	}
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "dmconnector"
 	}
 	e := &postgresEngine{
-		config: config, log: log, heard: heard, queued: newTopic(),
+		config: config, log: log, heard: heard, queued: newTopic(), era: newEra(log),
 		inUse: make(chan struct{}, maxConnections-1), // one is left for the clock and notifications
 	}
 	e.direct, e.endDirect = context.WithCancel(context.Background())
@@ -95,18 +99,25 @@ func (e *postgresEngine) pooled() bool { return e.direct.Err() != nil }
 // Connect is for package sql. A connection that prepares statements does not return from
 // the pool once a transaction pooler was found.
 func (e *postgresEngine) Connect(ctx context.Context) (driver.Conn, error) {
-	config, pooled := *e.config, e.pooled()
-	if pooled && config.DefaultQueryExecMode != pgx.QueryExecModeSimpleProtocol {
-		config.DefaultQueryExecMode = pgx.QueryExecModeExec
-	}
-	reset := func(context.Context, *pgx.Conn) error {
-		if e.pooled() != pooled {
+	config, pooled := e.connectConfig(), e.pooled()
+	reset := func(_ context.Context, conn *pgx.Conn) error {
+		born, _ := conn.PgConn().CustomData()[eraKey].(context.Context)
+		if e.pooled() != pooled || born != nil && born.Err() != nil {
 			return driver.ErrBadConn
 		}
 		return nil
 	}
-	conn, err := stdlib.GetConnector(config, stdlib.OptionResetSession(reset)).Connect(ctx)
+	conn, err := stdlib.GetConnector(*config, stdlib.OptionResetSession(reset), stdlib.OptionAfterConnect(e.era.see)).Connect(ctx)
 	return conn, connectFailure(err)
+}
+
+// connectConfig is how a new connection is made.
+func (e *postgresEngine) connectConfig() *pgx.ConnConfig {
+	config := e.config.Copy()
+	if e.pooled() && config.DefaultQueryExecMode != pgx.QueryExecModeSimpleProtocol {
+		config.DefaultQueryExecMode = pgx.QueryExecModeExec
+	}
+	return config
 }
 
 // Driver is for package sql.
@@ -118,8 +129,10 @@ func (e *postgresEngine) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx
 }
 
 // TraceQueryEnd is for pgx. It finds out that a transaction pooler hands out the server's
-// connections, by what only that does to prepared statements, and ends their use.
-func (e *postgresEngine) TraceQueryEnd(_ context.Context, _ *pgx.Conn, data pgx.TraceQueryEndData) {
+// connections, by what only that does to prepared statements, and ends their use; and it
+// finds out about failovers.
+func (e *postgresEngine) TraceQueryEnd(_ context.Context, conn *pgx.Conn, data pgx.TraceQueryEndData) {
+	e.era.failed(conn, data.Err)
 	if data.Err == nil || !lostPrepared(data.Err) {
 		return
 	}
@@ -166,37 +179,44 @@ func (e *postgresEngine) acquire(ctx context.Context) error {
 func (e *postgresEngine) release() { <-e.inUse }
 
 func (e *postgresEngine) write(ctx context.Context, step func(*tx) error) error {
-	return e.try(ctx, mayTryAgain, func() error { return e.transact(ctx, step) })
+	return e.try(ctx, func() error { return e.transact(ctx, step) })
 }
 
-// try repeats an attempt after errors that allow it, on another connection.
-func (e *postgresEngine) try(ctx context.Context, may func(error) bool, attempt func() error) error {
+// try repeats an attempt after errors that allow it, on another connection. It waits for
+// a server that can be used, or for a free connection, but not for long.
+func (e *postgresEngine) try(ctx context.Context, attempt func() error) error {
 	if err := e.acquire(ctx); err != nil {
 		return err
 	}
 	defer e.release()
+	begun := time.Now()
 	for n := 1; ; n++ {
 		err := attempt()
-		if err == nil || n == maxTries || ctx.Err() != nil || !may(err) {
+		if err == nil || ctx.Err() != nil || !mayTryAgain(err) || time.Since(begun) > patience {
 			return err
+		}
+		// The first errors may come from connections that a restart has left dead in the pool.
+		if n >= maxTries || serverGone(err) || isFull(err) || errors.Is(err, errStale) {
+			if !pause(ctx) {
+				return err
+			}
 		}
 	}
 }
 
 // mayTryAgain reports whether a transaction certainly did nothing and may succeed the
-// next time: PostgreSQL gave it up in favour of another, or its connection was one of
-// those that a restart of the server has left dead in the pool, or a pooler's.
+// next time: PostgreSQL gave it up in favour of another, its server was replaced, is full
+// or cannot be reached, or its connection was dead or a pooler's.
 func mayTryAgain(err error) bool {
 	if errors.Is(err, delivery.ErrInDoubt) {
 		return false
 	}
 	if refusal, ok := errors.AsType[*pgconn.PgError](err); ok {
-		// PostgreSQL's documentation, appendix A: serialization failure, deadlock, shutdown,
-		// and shutdown after a crash.
-		return lostPrepared(err) || slices.Contains([]string{"40001", "40P01", "57P01", "57P02"}, refusal.Code)
+		// PostgreSQL's documentation, appendix A: serialization failure, and deadlock.
+		return refusal.Code == "40001" || refusal.Code == "40P01" || lostPrepared(err) || serverGone(err) || isFull(err)
 	}
 	_, network := errors.AsType[net.Error](err)
-	return network || pgconn.SafeToRetry(err) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF)
+	return network || errors.Is(err, errStale) || pgconn.SafeToRetry(err) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF)
 }
 
 func (e *postgresEngine) transact(ctx context.Context, step func(*tx) error) error {
@@ -253,11 +273,11 @@ func (e *postgresEngine) notify(ctx context.Context) {
 }
 
 func (e *postgresEngine) read(ctx context.Context, step func(*tx) error) error {
-	return e.try(ctx, lostPrepared, func() error { return step(&tx{ctx: ctx, run: e.db, dialect: postgresDialect}) })
+	return e.try(ctx, func() error { return step(&tx{ctx: ctx, run: e.db, dialect: postgresDialect}) })
 }
 
 func (e *postgresEngine) snapshot(ctx context.Context, step func(*tx) error) error {
-	return e.try(ctx, lostPrepared, func() error {
+	return e.try(ctx, func() error {
 		conn, err := e.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
 		if err != nil {
 			return err
@@ -267,29 +287,41 @@ func (e *postgresEngine) snapshot(ctx context.Context, step func(*tx) error) err
 	})
 }
 
-// now is the server's time: replicas whose clocks differ must not enlarge limits.
-func (e *postgresEngine) now() time.Time { return time.Now().Add(time.Duration(e.ahead.Load())) }
+// A clockReading is the server's time at one moment of this process's monotonic clock.
+type clockReading struct{ server, local time.Time }
 
-// readClock finds out how far the server's clock is ahead, assuming that the server read
-// it in the middle of the exchange.
+// now is the server's time: replicas whose clocks differ or step must not enlarge limits,
+// nor expire what others have queued.
+func (e *postgresEngine) now() time.Time {
+	read := e.clock.Load()
+	return read.server.Add(time.Since(read.local))
+}
+
+// readClock reads the server's time over a new connection, which also shows where the
+// address leads now. It assumes that the server read it in the middle of the exchange.
 func (e *postgresEngine) readClock(ctx context.Context) error {
+	conn, err := pgx.ConnectConfig(ctx, e.connectConfig())
+	if err != nil {
+		return connectFailure(err)
+	}
+	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // there is nothing to lose
+	if err := e.era.see(ctx, conn); err != nil {
+		return err
+	}
 	var micros int64
 	begun := time.Now()
-	err := e.db.QueryRowContext(ctx, `SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint`).Scan(&micros)
+	err = conn.QueryRow(ctx, `SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint`).Scan(&micros)
 	if err != nil {
 		return err
 	}
-	took := time.Since(begun)
-	e.ahead.Store(int64(time.UnixMicro(micros).Sub(begun.Add(took / 2))))
+	e.clock.Store(&clockReading{server: time.UnixMicro(micros), local: begun.Add(time.Since(begun) / 2)})
 	return nil
 }
-
-const clockInterval = 10 * time.Second
 
 // watch listens, and keeps the time right. Polls find out what it misses.
 func (e *postgresEngine) watch(ctx context.Context) {
 	go e.listen(ctx)
-	tick := time.NewTicker(clockInterval)
+	tick := time.NewTicker(lookInterval)
 	defer tick.Stop()
 	for {
 		select {
@@ -322,6 +354,9 @@ func (e *postgresEngine) listen(ctx context.Context) {
 }
 
 func (e *postgresEngine) listenOnce(ctx context.Context) (listened bool, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(e.era.get(), cancel)()
 	conn, err := pgx.ConnectConfig(ctx, e.config.Copy())
 	if err != nil {
 		return false, connectFailure(err)

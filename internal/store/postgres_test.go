@@ -474,7 +474,7 @@ func TestCommitInDoubt(t *testing.T) {
 func TestClockIsTheServers(t *testing.T) {
 	s := openTest(t, Options{State: postgrestest.Database(t), Ring: testRing(t)})
 	e := s.engine.(*postgresEngine)
-	e.ahead.Store(int64(time.Hour)) // as if ours were an hour behind
+	e.clock.Store(&clockReading{time.Now().Add(time.Hour), time.Now()}) // as if ours were an hour behind
 	if d := time.Until(s.engine.now()); d < 59*time.Minute {
 		t.Fatalf("the time is ours: %v", d)
 	}
@@ -536,6 +536,12 @@ func TestWhatIsTriedAgain(t *testing.T) {
 		"deadlock":               {&pgconn.PgError{Code: "40P01"}, true},
 		"shutdown":               {&pgconn.PgError{Code: "57P01"}, true},
 		"shutdown after a crash": {&pgconn.PgError{Code: "57P02"}, true},
+		"starting up":            {&pgconn.PgError{Code: "57P03"}, true},
+		"read-only":              {&pgconn.PgError{Code: "25006"}, true},
+		"a lost connection":      {&pgconn.PgError{Code: "08006"}, true},
+		"a pooler's refusal":     {&pgconn.PgError{Code: "08P01"}, false},
+		"no connection left":     {connectFailure(&pgconn.PgError{Code: "53300"}), true},
+		"a replaced server":      {fmt.Errorf("connect: %w", errStale), true},
 		"unique violation":       {&pgconn.PgError{Code: "23505"}, false},
 		"a closed connection":    {fmt.Errorf("begin: %w", io.EOF), true},
 		"a commit in doubt":      {errors.Join(io.EOF, delivery.ErrInDoubt), false},
