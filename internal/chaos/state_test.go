@@ -10,6 +10,8 @@ func runStates(t *testing.T, all *results) {
 	for name, scenario := range map[string]func(*testing.T) stateTally{
 		"SQLite: kill -9 of the program":                                  killsOnSQLite,
 		"SQLite: disk full for a while":                                   fillsDisk,
+		"SQLite: a damaged page, then recovered":                          damagesPage,
+		"SQLite: the file deleted while running, then saved":              deletesState,
 		"SQLite: handover to a new process":                               handsOver,
 		"SQLite: connector file rewritten repeatedly":                     reloads,
 		"PostgreSQL: kill -9 of one of two replicas, and of the database": killsOnPostgres,
