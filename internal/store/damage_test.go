@@ -368,7 +368,7 @@ func TestRecoverSavesWhatCanBeRead(t *testing.T) {
 					t.Errorf("%d saved, %d lost", r.Saved, len(r.Lost))
 				}
 			}
-			left, err := filepath.Glob(pathOf(t, opts) + ".recovered*")
+			left, err := filepath.Glob(filepath.Join(filepath.Dir(pathOf(t, opts)), ".recover*"))
 			if err != nil || len(left) > 0 {
 				t.Errorf("left: %v, %v", left, err)
 			}

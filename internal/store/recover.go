@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -109,35 +110,22 @@ func Recover(ctx context.Context, opts Options) (recovered []Recovered, old stri
 	if err != nil {
 		return nil, "", err
 	}
-	fresh := path + ".recovered"
-	written, err := source.openPool(fileName(fresh)+"?mode=rw&_pragma=synchronous(FULL)", 1)
+	folder, err := os.MkdirTemp(filepath.Dir(path), ".recover-*")
 	if err != nil {
 		return nil, "", err
 	}
-	discard := func() error {
-		var err error
-		for _, suffix := range []string{"", "-wal", "-shm", ".lock"} {
-			if failed := os.Remove(fresh + suffix); !errors.Is(failed, os.ErrNotExist) {
-				err = errors.Join(err, failed)
-			}
-		}
-		return err
-	}
-	if err := discard(); err != nil { // what an interrupted one has left
-		return nil, "", err
-	}
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+	fresh := filepath.Join(folder, "state.db")
 	target, err := open(ctx, Options{State: "sqlite:" + fresh, Ring: opts.Ring, Log: opts.Log})
 	if err != nil {
 		return nil, "", err
 	}
 	recovered, err = recoverAll(ctx, &tx{ctx: ctx, run: db, dialect: sqliteDialect}, target)
-	// Its log must be empty: it does not move with the file.
-	err = errors.Join(err, target.Close(), db.Close())
-	if err == nil {
-		_, err = written.ExecContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`)
+	if err := errors.Join(err, target.Close(), db.Close()); err != nil {
+		return nil, "", err
 	}
-	if err := errors.Join(err, written.Close()); err != nil {
-		return nil, "", errors.Join(err, discard())
+	if _, err := os.Stat(fresh + "-wal"); err == nil {
+		return nil, "", errors.New("the new file could not be written in full: try again")
 	}
 	old = path + ".damaged-" + time.Now().UTC().Format("20060102T150405Z")
 	for _, suffix := range []string{"", "-wal", "-shm"} {
@@ -145,7 +133,7 @@ func Recover(ctx context.Context, opts Options) (recovered []Recovered, old stri
 			return nil, "", err
 		}
 	}
-	return recovered, old, errors.Join(os.Rename(fresh, path), discard())
+	return recovered, old, os.Rename(fresh, path)
 }
 
 func recoverAll(ctx context.Context, from *tx, target *Store) ([]Recovered, error) {
