@@ -13,13 +13,13 @@ import (
 
 // A proxy forwards TCP connections to the upstream, and disturbs them on request.
 type proxy struct {
-	target   string
 	listener net.Listener
 	ctx      context.Context //nolint:containedctx // it lasts as long as the proxy
 	end      context.CancelFunc
 	running  sync.WaitGroup
 
 	mu       sync.Mutex
+	target   string
 	up, down toxic // for requests and for answers
 }
 
@@ -55,6 +55,13 @@ func (p *proxy) toxics() (up, down toxic) {
 	return p.up, p.down
 }
 
+// redirect leads new connections to another target. Open ones stay.
+func (p *proxy) redirect(target string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.target = target
+}
+
 func (p *proxy) close() {
 	p.end()
 	p.listener.Close()
@@ -80,7 +87,10 @@ func (p *proxy) pass(near net.Conn) {
 		p.fail(up.connected, near)
 		return
 	}
-	far, err := new(net.Dialer).DialContext(p.ctx, "tcp", p.target)
+	p.mu.Lock()
+	target := p.target
+	p.mu.Unlock()
+	far, err := new(net.Dialer).DialContext(p.ctx, "tcp", target)
 	if err != nil {
 		reset(near)
 		return

@@ -16,6 +16,8 @@ func runStates(t *testing.T, all *results) {
 		"SQLite: connector file rewritten repeatedly":                     reloads,
 		"PostgreSQL: kill -9 of one of two replicas, and of the database": killsOnPostgres,
 		"PostgreSQL: two replicas share limits and keys":                  sharesLimits,
+		"PostgreSQL: failover, the old primary stays up read-only":        failsOverReadOnly,
+		"PostgreSQL: failover, the old primary stays writable":            failsOverWritable,
 		"PostgreSQL: stopped for a while":                                 stopsPostgres,
 		"PostgreSQL: unresponsive for a while, connections open":          pausesPostgres,
 	} {

@@ -99,6 +99,36 @@ func (s *Server) run() error {
 	return s.process.start(s.process.command(s.postgres, args...), s.DSN())
 }
 
+// Standby starts a standby of the server, which ends with the test.
+func (s *Server) Standby(tb testing.TB) *Server {
+	tb.Helper()
+	process, err := newProcess()
+	check(tb, err)
+	standby := &Server{process: process, postgres: s.postgres, settings: s.settings}
+	tb.Cleanup(standby.Close)
+	backup := filepath.Join(filepath.Dir(s.postgres), "pg_basebackup")
+	cmd := process.command(backup, "-d", s.DSN(), "-D", "data", "-R", "-c", "fast", "--no-sync")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		check(tb, fmt.Errorf("pg_basebackup: %w: %s", err, out))
+	}
+	check(tb, onFreePort(func(port int) error {
+		standby.port = port
+		return standby.run()
+	}))
+	return standby
+}
+
+// Run runs statements in the server's own database.
+func (s *Server) Run(tb testing.TB, statements string) {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(tb.Context(), startTimeout)
+	defer cancel()
+	check(tb, execute(ctx, s.DSN(), statements))
+}
+
+// Host is the server's host and port.
+func (s *Server) Host() string { return fmt.Sprintf("127.0.0.1:%d", s.port) }
+
 // Close ends the server, and removes its folder.
 func (s *Server) Close() { s.process.remove() }
 

@@ -1,0 +1,82 @@
+//go:build unix
+
+package chaos_test
+
+import (
+	"net"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"dmconnector/internal/postgrestest"
+)
+
+// failsOverReadOnly promotes a standby while the old primary stays up, read-only.
+func failsOverReadOnly(t *testing.T) stateTally {
+	return failover(t, func(old *postgrestest.Server, _ ...*replica) {
+		old.Run(t, "ALTER SYSTEM SET default_transaction_read_only = on")
+		old.Run(t, "SELECT pg_reload_conf()")
+	})
+}
+
+// failsOverWritable promotes a standby while the old primary goes on as if nothing had
+// happened. What it still accepts until that is noticed nobody can keep.
+func failsOverWritable(t *testing.T) stateTally {
+	return failover(t, func(_ *postgrestest.Server, replicas ...*replica) {
+		for _, r := range replicas {
+			within(t, recoveryTime, "the failover is noticed", func() bool {
+				return strings.Contains(r.service.log.String(), "a standby was promoted")
+			})
+		}
+	})
+}
+
+// caughtUp waits until the standby has replayed everything.
+const caughtUp = `
+DO $$ BEGIN
+	FOR i IN 1..1000 LOOP
+		IF (SELECT bool_and(replay_lsn >= pg_current_wal_lsn()) FROM pg_stat_replication) THEN RETURN; END IF;
+		PERFORM pg_sleep(0.01);
+	END LOOP;
+	RAISE 'the standby does not catch up';
+END $$`
+
+// failover replaces the primary while messages are queued. New connections lead to the
+// new one, those that are open stay with the old one.
+func failover(t *testing.T, demote func(old *postgrestest.Server, replicas ...*replica)) stateTally {
+	t.Helper()
+	old := postgrestest.Start(t)
+	dsn := old.Database(t)
+	standby := old.Standby(t)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := newProxy(t, listener, old.Host())
+	dsn = strings.Replace(dsn, old.Host(), listener.Addr().String(), 1)
+	u := newUpstream(t, 0)
+	connectors := writeConnector(t, connectorTo(u.url, limitsOff))
+	first := newReplica(t, []string{"--connectors", connectors}, onPostgres(dsn)...)
+	second := newReplica(t, []string{"--connectors", connectors}, onPostgres(dsn)...)
+	replicas := []string{first.address, second.address}
+	ev := evidence{upstream: u, address: first.address}
+	before := runOnce(40, everyOtherQueued, replicas...)
+	allAnswered(t, "before", before, sent, accepted)
+	drained(t, first.address)
+
+	old.Run(t, caughtUp)
+	standby.Run(t, "SELECT pg_promote()")
+	address.redirect(standby.Host())
+	demote(old, first, second)
+	load := startLoad(2*messageRate(), everyOtherQueuedOnce, replicas...)
+	pause(2 * time.Second)
+	after := load.end()
+	allAnswered(t, "after the failover", after, sent, accepted)
+	ev.messages = slices.Concat(before, after)
+	ev.texts = append(first.logs(), second.logs()...)
+	result := ev.audit(t)
+	first.stop(t)
+	second.stop(t)
+	return result
+}
