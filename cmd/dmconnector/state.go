@@ -233,7 +233,7 @@ func newCheck(flags *stateFlags) *cobra.Command {
 	return &cobra.Command{
 		Use:   "check",
 		Short: "Look for damage in a SQLite state, even while the service runs",
-		Long: `check reads the whole state, and opens all that is sealed in it. It changes nothing. It
+		Long: `check reads the whole state, and opens all that is sealed in it. It changes no data. It
 prints what is wrong, and then exits with status 1.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {

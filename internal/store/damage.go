@@ -124,7 +124,7 @@ func (e *sqliteEngine) save() error {
 	if err != nil {
 		return err
 	}
-	_, err = e.files[0].Exec(`VACUUM INTO $1`, file.Name())
+	_, err = e.files[0].ExecContext(context.Background(), `VACUUM INTO $1`, file.Name())
 	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
 		return errors.Join(fmt.Errorf("save the lost state: %w", err), os.Remove(file.Name()))
 	}
@@ -149,7 +149,7 @@ func (e *sqliteEngine) quickCheck(ctx context.Context, db *sql.DB) error {
 	case err == nil && result != "ok":
 		err = fmt.Errorf("%w: %s", errDamaged, result)
 	}
-	if e.damage.note(err); isDamage(err) {
+	if err = e.damage.note(err); isDamage(err) {
 		return nil // what can be read goes on
 	}
 	return err

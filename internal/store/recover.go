@@ -64,26 +64,26 @@ func Check(ctx context.Context, opts Options) ([]string, error) {
 		if tb.sealed == "" {
 			continue
 		}
-		err := t.each(func(rows *sql.Rows) error {
-			var key string
-			var value []byte
-			if err := rows.Scan(&key, &value); err != nil {
-				return err
-			}
-			_, err := opts.Ring.Open(tb.purpose(key), value)
-			if errors.Is(err, seal.ErrOtherKey) && tb.name == "secret" {
-				return errOtherKey
-			}
-			if err != nil {
-				found(tb.name+" "+key, err)
-			}
-			return nil
-		}, fmt.Sprintf(`SELECT %s, %s FROM %s WHERE %[2]s IS NOT NULL`, tb.columns[0], tb.sealed, tb.name))
-		if err != nil {
+		if err := tb.openAll(t, opts.Ring); err != nil {
 			found("table "+tb.name, err)
 		}
 	}
 	return problems, ctx.Err()
+}
+
+// openAll opens what is sealed in a table, up to the first that cannot be opened.
+func (tb *table) openAll(t *tx, ring *seal.Ring) error {
+	return t.each(func(rows *sql.Rows) error {
+		var key string
+		var value []byte
+		if err := rows.Scan(&key, &value); err != nil {
+			return err
+		}
+		if _, err := ring.Open(tb.purpose(key), value); err != nil {
+			return fmt.Errorf("%s %q: %w", tb.columns[0], key, err)
+		}
+		return nil
+	}, fmt.Sprintf(`SELECT %s, %s FROM %s WHERE %[2]s IS NOT NULL`, tb.columns[0], tb.sealed, tb.name))
 }
 
 // Recovered is what was saved of a table.
