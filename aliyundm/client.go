@@ -252,7 +252,7 @@ func (c *Client) post(ctx context.Context, form string) (status int, body []byte
 	}
 	// Once the header is written, the body, which is the mail, may be as well.
 	var traced, wroteHeader atomic.Bool
-	watched := httptrace.WithClientTrace(withTunnel(ctx), &httptrace.ClientTrace{
+	watched := httptrace.WithClientTrace(setUpInTime(ctx), &httptrace.ClientTrace{
 		GetConn:      func(string) { traced.Store(true) },
 		WroteHeaders: func() { wroteHeader.Store(true) },
 	})

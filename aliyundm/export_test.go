@@ -42,3 +42,19 @@ func Lookup(ask func(ctx context.Context, network, host string) ([]netip.Addr, e
 	n.lookupIP = ask
 	return n.lookup
 }
+
+// UseAddresses makes a client of [NewHTTPClient] take each name for these addresses.
+func UseAddresses(client *http.Client, addresses ...string) {
+	n := newNames(net.DefaultResolver)
+	n.lookupIP = func(_ context.Context, network, _ string) ([]netip.Addr, error) {
+		if network == "ip6" {
+			return nil, &net.DNSError{IsNotFound: true}
+		}
+		var found []netip.Addr
+		for _, address := range addresses {
+			found = append(found, netip.MustParseAddr(address))
+		}
+		return found, nil
+	}
+	client.Transport.(*http.Transport).DialContext = dialer{connectTimeout, n}.dial
+}

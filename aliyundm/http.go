@@ -45,7 +45,6 @@ func NewHTTPClient() *http.Client {
 		MaxResponseHeaderBytes: 64 << 10,
 		WriteBufferSize:        32 << 10, // most mails leave in one write
 	}
-	boundTunnels(transport)
 	return &http.Client{Timeout: callTimeout, CheckRedirect: noRedirect, Transport: transport}
 }
 

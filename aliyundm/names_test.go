@@ -1,14 +1,12 @@
 package aliyundm_test
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
-	"net/url"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -40,6 +38,12 @@ func TestLastGoodAddresses(t *testing.T) {
 	fail := func(err error) func(context.Context) ([]netip.Addr, error) {
 		return func(context.Context) ([]netip.Addr, error) { return nil, err }
 	}
+	late := func(answer func(context.Context) ([]netip.Addr, error)) func(context.Context) ([]netip.Addr, error) {
+		return func(ctx context.Context) ([]netip.Addr, error) {
+			<-time.After(300 * time.Millisecond)
+			return answer(ctx)
+		}
+	}
 	tests := map[string]struct {
 		known    bool
 		after    time.Duration
@@ -57,8 +61,10 @@ func TestLastGoodAddresses(t *testing.T) {
 		"hangs, known for more than 1 h":  {true, time.Hour, hang, hang, nil, 750 * time.Millisecond},
 		"fails, known":                    {true, 0, fail(errServerFailed), fail(errServerFailed), []netip.Addr{v4}, 0},
 		"fails, known, without IPv6":      {true, 0, fail(errServerFailed), fail(errNoName), []netip.Addr{v4}, 0},
+		"fails for IPv4 alone":            {true, 0, fail(errServerFailed), good(v6), []netip.Addr{v4, v6}, 0},
+		"IPv6 alone, answered late":       {false, 0, fail(errNoName), late(good(v6)), []netip.Addr{v6}, 300 * time.Millisecond},
 		"the name is gone":                {true, 0, fail(errNoName), fail(errNoName), nil, 0},
-		"the name is gone, IPv6 not said": {true, 0, fail(errNoName), hang, nil, 50 * time.Millisecond},
+		"the name is gone, IPv6 not said": {true, 0, fail(errNoName), hang, nil, 700 * time.Millisecond},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -186,44 +192,20 @@ func startNameServer(t *testing.T, mode *atomic.Value) string {
 	return socket.LocalAddr().String()
 }
 
-// TestSilentProxyIsGivenUp: a proxy that never answers CONNECT costs a connection for 2 s,
-// and the mail has certainly not been sent.
-func TestSilentProxyIsGivenUp(t *testing.T) {
-	tlsServer := httptest.NewTLSServer(http.NotFoundHandler())
-	t.Cleanup(tlsServer.Close)
-	for _, scheme := range []string{"http", "https"} {
-		t.Run(scheme, func(t *testing.T) {
-			ended := make(chan error, 1)
-			silent := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				hijacked, _, err := w.(http.Hijacker).Hijack()
-				if err != nil || r.Method != http.MethodConnect {
-					t.Error(r.Method, err)
-					return
-				}
-				_, err = bufio.NewReader(hijacked).ReadByte()
-				ended <- err
-			}))
-			if scheme == "https" {
-				silent.TLS = tlsServer.TLS
-				silent.StartTLS()
-			} else {
-				silent.Start()
-			}
-			t.Cleanup(silent.Close)
-			shared := aliyundm.NewHTTPClient()
-			transport := shared.Transport.(*http.Transport)
-			transport.TLSClientConfig = tlsServer.Client().Transport.(*http.Transport).TLSClientConfig
-			transport.Proxy = func(*http.Request) (*url.URL, error) { return url.Parse(silent.URL) }
-			client := mustClient(t, aliyundm.Options{Endpoint: "https://dm.example.com", HTTP: shared})
-			patient, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-			defer cancel()
-			receipt, err := client.SingleSendMail(patient, testMail())
-			if e := mustFail(t, receipt, err); e.Class != aliyundm.Retry || patient.Err() != nil {
-				t.Errorf("error = %#v, want one that can be retried, and early", e)
-			}
-			if err := <-ended; err == nil {
-				t.Error("the connection to the proxy carried something")
-			}
-		})
+// TestFirstAddressHangs: the next address is tried beside it.
+func TestFirstAddressHangs(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
 	}
+	defer listener.Close()
+	shared := aliyundm.NewHTTPClient()
+	// The first ones are of a network for documents: nobody answers there.
+	aliyundm.UseAddresses(shared, "192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4", "127.0.0.1")
+	_, port, _ := net.SplitHostPort(listener.Addr().String())
+	conn, err := shared.Transport.(*http.Transport).DialContext(t.Context(), "tcp", net.JoinHostPort("mail.example.com", port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.Close()
 }

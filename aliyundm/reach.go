@@ -57,7 +57,7 @@ func (c *Client) Reach(ctx context.Context) (*Reach, error) {
 	}
 	var at atomic.Pointer[position]
 	at.Store(&position{stage: StageName})
-	r, err := http.NewRequestWithContext(httptrace.WithClientTrace(withTunnel(ctx), &httptrace.ClientTrace{
+	r, err := http.NewRequestWithContext(httptrace.WithClientTrace(setUpInTime(ctx), &httptrace.ClientTrace{
 		ConnectStart:      func(string, string) { at.Store(&position{stage: StageConnect}) },
 		TLSHandshakeStart: func() { at.Store(&position{stage: StageTLS}) },
 		GotConn:           func(got httptrace.GotConnInfo) { at.Store(&position{StageAnswer, got.Conn.RemoteAddr().String()}) },

@@ -258,7 +258,7 @@ func noKey(class Class, status int, message string) *Error {
 func fetchFrom(source string, client *http.Client, r *http.Request) (status int, body []byte, failure *Error) {
 	r.Header.Set("Accept-Encoding", "identity")
 	r.Header.Set("User-Agent", "dmconnector")
-	resp, err := client.Do(r)
+	resp, err := client.Do(r.WithContext(setUpInTime(r.Context())))
 	if err == nil {
 		defer resp.Body.Close()
 		body, err = readAll(resp.Body)
