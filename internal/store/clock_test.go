@@ -3,6 +3,8 @@
 package store
 
 import (
+	"errors"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -82,9 +84,9 @@ func TestNextAttemptIsAtTheWorkersTime(t *testing.T) {
 	})
 }
 
-// A limit that was longer, or a clock that was ahead, does not reject a recipient
-// for longer than the limit does.
-func TestLimitRejectsNoLongerThanItIs(t *testing.T) {
+// A limit that was longer, or a clock that was ahead, does not reject a recipient: what
+// was charged then starts anew.
+func TestChargesThatCannotBeDoNotCount(t *testing.T) {
 	onEveryKind(t, func(t *testing.T, s *Store) {
 		right := s.engine
 		tests := map[string]func(limit delivery.Charge){
@@ -103,14 +105,101 @@ func TestLimitRejectsNoLongerThanItIs(t *testing.T) {
 			limit, beside := s.limit("recipient", name, 10), s.limit("ip", name, 10)
 			before(limit)
 			s.engine = right
-			a, err := s.Accept(t.Context(), s.testEntry(order{charges: []delivery.Charge{limit, beside}}))
-			if err != nil || a.Exceeded == nil || a.Wait > time.Minute+clockSlack {
-				t.Fatalf("%s: %+v, %v", name, a, err)
+			for i := range 11 {
+				a, err := s.Accept(t.Context(), s.testEntry(order{charges: []delivery.Charge{limit, beside}}))
+				if err != nil || (a.Exceeded != nil) != (i == 10) {
+					t.Fatalf("%s, message %d: %+v, %v", name, i+1, a, err)
+				}
 			}
-			s.engine = skewed{right, a.Wait}
-			mustAccept(t, s, order{charges: []delivery.Charge{limit, beside}})
-			s.engine = right
 			s.exceeded = exceededCache{}
+		}
+	})
+}
+
+// A step of the wall clock moves what is pending along, while the program runs and, if
+// it is a step back, while it does not.
+func TestWallClockSteps(t *testing.T) {
+	for _, step := range []time.Duration{time.Hour, time.Minute, -time.Hour} {
+		s := openTest(t, Options{State: "sqlite:" + filepath.Join(t.TempDir(), "state.db"), Ring: testRing(t)})
+		e := s.engine.(*sqliteEngine)
+		limit := s.limit("recipient", "u", 10)
+		direct := mustAccept(t, s, order{})
+		queued := mustAccept(t, s, order{mode: delivery.Queued, charges: []delivery.Charge{limit}})
+		before := s.engine.now()
+		e.clock.wall = func() time.Time { return time.Now().Add(step) }
+		if err := s.followClock(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if moved := s.engine.now().Sub(before); (moved - step).Abs() > time.Minute/2 {
+			t.Errorf("%v: the state's time moved by %v", step, moved)
+		}
+		if err := errors.Join(s.reclaim(t.Context(), endedLeases), s.expire(t.Context())); err != nil {
+			t.Fatal(err)
+		}
+		if r := mustMessage(t, s, direct.ID); r.State != delivery.StateSending {
+			t.Errorf("%v: the direct message is %s", step, r.State)
+		}
+		if n := s.left(t, limit); n != 9 {
+			t.Errorf("%v: %d are left of the limit", step, n)
+		}
+		list := mustClaim(t, s, 1)
+		if len(list) != 1 || list[0].ID != queued.ID {
+			t.Fatalf("%v: %d are claimed", step, len(list))
+		}
+		if late := time.Until(list[0].Expires) - time.Until(queued.Expires); late.Abs() > time.Minute/2 {
+			t.Errorf("%v: it expires %v later", step, late)
+		}
+		if err := s.followClock(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if again := s.engine.now().Sub(before) - step; again.Abs() > time.Minute/2 {
+			t.Errorf("%v: moved twice", step)
+		}
+	}
+}
+
+func TestStartAfterAStepBack(t *testing.T) {
+	opts := Options{State: "sqlite:" + filepath.Join(t.TempDir(), "state.db"), Ring: testRing(t)}
+	s, err := Open(t.Context(), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	right := s.engine
+	s.engine = skewed{right, time.Hour} // as it was then
+	queued := mustAccept(t, s, order{mode: delivery.Queued})
+	s.engine = right
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = openTest(t, opts)
+	list := mustClaim(t, s, 1)
+	if len(list) != 1 || list[0].ID != queued.ID {
+		t.Fatalf("%d are claimed", len(list))
+	}
+	if late := time.Until(list[0].Expires) - time.Until(queued.Expires); late.Abs() > time.Minute/2 {
+		t.Errorf("it expires %v later", late)
+	}
+}
+
+// The end of the time that a message had, on a clock that was ahead, erases its content.
+// Whoever still works on it does not queue it again.
+func TestErasedIsNotQueuedAgain(t *testing.T) {
+	onEveryKind(t, func(t *testing.T, s *Store) {
+		late := mustAccept(t, s, order{mode: delivery.Queued})
+		w := mustClaim(t, s, 1)[0]
+		s.run(t, `UPDATE message SET state = 'unknown', payload = NULL WHERE id = $1`, late.ID)
+		applied, err := s.Complete(t.Context(), delivery.Outcome{ID: w.ID, Attempt: w.Attempt, State: delivery.StateQueued, Due: time.Now()})
+		if r := mustMessage(t, s, late.ID); err != nil || applied || r.State != delivery.StateUnknown {
+			t.Errorf("%s, %v, %v", r.State, applied, err)
+		}
+		lost := mustAccept(t, s, order{mode: delivery.Queued})
+		mustClaim(t, s, 1)
+		s.run(t, `UPDATE message SET payload = NULL WHERE id = $1`, lost.ID)
+		if err := s.reclaim(t.Context(), everyLease); err != nil {
+			t.Fatal(err)
+		}
+		if r := mustMessage(t, s, lost.ID); r.State != delivery.StateUnknown {
+			t.Error(r.State)
 		}
 	})
 }

@@ -21,20 +21,20 @@ func charge(t *tx, charges []delivery.Charge, now time.Time) (*delivery.Charge, 
 	for i, c := range charges {
 		per, interval := c.Per.Microseconds(), intervalOf(c)
 		at := micros(now)
+		// No charge leads beyond this time. What is later was charged while the limit was
+		// longer or a clock was wrong, and does not count.
+		latest := at + per + clockSlack.Microseconds()
 		charged, err := t.exec(`
 INSERT INTO rate_limit (subject, full_at) VALUES ($1, $2)
-ON CONFLICT (subject) DO UPDATE SET full_at = {greatest}(rate_limit.full_at, $3) + $4
-WHERE {greatest}(rate_limit.full_at, $3) + $4 <= $5`, c.Subject[:], at+interval, at, interval, at+per)
+ON CONFLICT (subject) DO UPDATE SET full_at = CASE WHEN rate_limit.full_at > $6 THEN $2 ELSE {greatest}(rate_limit.full_at, $3) + $4 END
+WHERE rate_limit.full_at > $6 OR {greatest}(rate_limit.full_at, $3) + $4 <= $5`, c.Subject[:], at+interval, at, interval, at+per, latest)
 		if err != nil {
 			return nil, 0, err
 		}
 		if charged == 1 {
 			continue
 		}
-		// No charge leads beyond this time. What is later was charged while the limit was
-		// longer or a clock was wrong, and must not reject until then.
-		full, err := value[int64](t, `UPDATE rate_limit SET full_at = {least}(full_at, $2) WHERE subject = $1 RETURNING full_at`,
-			c.Subject[:], at+per+clockSlack.Microseconds())
+		full, err := value[int64](t, `SELECT full_at FROM rate_limit WHERE subject = $1`, c.Subject[:])
 		if err != nil {
 			return nil, 0, err
 		}

@@ -70,6 +70,7 @@ func (s *Store) keepLeases(ctx context.Context) {
 	if s.kind == Postgres {
 		s.try(ctx, "send a heartbeat", s.heartbeat)
 	}
+	s.try(ctx, "follow the clock", s.followClock)
 	which, steady := "", s.health.steady()
 	switch {
 	case steady > lease:

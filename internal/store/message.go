@@ -135,7 +135,7 @@ func (s *Store) messageRow(e *delivery.Entry, now time.Time) ([]any, error) {
 	}
 	return []any{
 		e.ID, e.Connector, e.Type, string(e.Mode), string(state), detail, e.Recipient, e.Address[:], e.Body[:], optional(e.Idempotency), optional(e.Supersede),
-		number(e.Hold), attempts, s.self, micros(due), micros(e.Expires.Add(s.skew())), micros(now), string(charged), payload, steps,
+		number(e.Hold), attempts, s.self, micros(due), micros(now.Add(time.Until(e.Expires))), micros(now), string(charged), payload, steps,
 	}, nil
 }
 
@@ -255,7 +255,7 @@ RETURNING id, state, charges`, e.Supersede[:], e.ID, micros(now), supersededDeta
 func (s *Store) Complete(ctx context.Context, o delivery.Outcome) (bool, error) {
 	now := s.engine.now()
 	if !o.Due.IsZero() {
-		o.Due = o.Due.Add(s.skew())
+		o.Due = now.Add(time.Until(o.Due))
 	}
 	applied, err := transact(ctx, s.write, func(t *tx) (bool, error) { return complete(t, o, now) })
 	if err == nil {
@@ -276,7 +276,7 @@ UPDATE message SET state = $3, code = $4, detail = $5, due_at = $6, updated_at =
 	idempotency_key = CASE WHEN $9 = 1 THEN NULL ELSE idempotency_key END,
 	payload = CASE WHEN $10 = 1 THEN payload ELSE NULL END,
 	charges = CASE WHEN $11 = 1 THEN '[]' ELSE charges END
-WHERE id = $1 AND attempts = $2 AND state IN ('queued', 'sending', 'unknown') AND (superseded = 0 OR $3 <> 'queued')`,
+WHERE id = $1 AND attempts = $2 AND state IN ('queued', 'sending', 'unknown') AND ($3 <> 'queued' OR superseded = 0 AND payload IS NOT NULL)`,
 		o.ID, o.Attempt, string(o.State), string(o.Code), detail, micros(o.Due), micros(now), steps,
 		number(o.ReleaseKey), number(o.KeepPayload || o.State == delivery.StateQueued), number(len(o.Refund) > 0))
 	if err != nil {
@@ -354,9 +354,8 @@ RETURNING ` + recordColumns + `, steps, detail, charges, payload`
 	if err != nil {
 		return nil, err
 	}
-	skew := s.skew()
 	for i := range list {
-		list[i].Expires = list[i].Expires.Add(-skew)
+		list[i].Expires = time.Now().Add(list[i].Expires.Sub(s.engine.now()))
 		list[i].Payload, err = s.ring.Open(payloadPurpose(list[i].ID), list[i].Payload)
 		if err != nil {
 			// The worker ends this one; the others must go on.
@@ -437,7 +436,7 @@ func (s *Store) reclaim(ctx context.Context, which string) error {
 			args := slices.Clone(chosen)
 			these := leased + only(row, &args)
 			queued, err := t.exec(`UPDATE message SET state = 'queued', code = '', detail = '', due_at = $1, updated_at = $1`+these+
-				` AND mode = 'queued' AND hold = 0 AND superseded = 0 AND expires_at > $1`, args...)
+				` AND mode = 'queued' AND hold = 0 AND superseded = 0 AND payload IS NOT NULL AND expires_at > $1`, args...)
 			if err != nil {
 				return err
 			}

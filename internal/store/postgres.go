@@ -11,7 +11,6 @@ import (
 	"net"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -28,7 +27,7 @@ type postgresEngine struct {
 	config *pgx.ConnConfig
 	log    *slog.Logger
 	heard  func(topic string)
-	clock  atomic.Pointer[clockReading]
+	clock  clock
 	inUse  chan struct{} // holds one for each connection in use
 	era    *era
 
@@ -287,15 +286,9 @@ func (e *postgresEngine) snapshot(ctx context.Context, step func(*tx) error) err
 	})
 }
 
-// A clockReading is the server's time at one moment of this process's monotonic clock.
-type clockReading struct{ server, local time.Time }
-
 // now is the server's time: replicas whose clocks differ or step must not enlarge limits,
 // nor expire what others have queued.
-func (e *postgresEngine) now() time.Time {
-	read := e.clock.Load()
-	return read.server.Add(time.Since(read.local))
-}
+func (e *postgresEngine) now() time.Time { return e.clock.now() }
 
 // readClock reads the server's time over a new connection, which also shows where the
 // address leads now. It assumes that the server read it in the middle of the exchange.
@@ -314,7 +307,7 @@ func (e *postgresEngine) readClock(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	e.clock.Store(&clockReading{server: time.UnixMicro(micros), local: begun.Add(time.Since(begun) / 2)})
+	e.clock.set(time.UnixMicro(micros), begun.Add(time.Since(begun)/2))
 	return nil
 }
 

@@ -474,7 +474,7 @@ func TestCommitInDoubt(t *testing.T) {
 func TestClockIsTheServers(t *testing.T) {
 	s := openTest(t, Options{State: postgrestest.Database(t), Ring: testRing(t)})
 	e := s.engine.(*postgresEngine)
-	e.clock.Store(&clockReading{time.Now().Add(time.Hour), time.Now()}) // as if ours were an hour behind
+	e.clock.set(time.Now().Add(time.Hour), time.Now()) // as if ours were an hour behind
 	if d := time.Until(s.engine.now()); d < 59*time.Minute {
 		t.Fatalf("the time is ours: %v", d)
 	}

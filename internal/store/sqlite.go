@@ -29,6 +29,7 @@ type sqliteEngine struct {
 	path    string // of the file, without symbolic links
 	opened  map[string]fs.FileInfo
 	damage  *damage
+	clock   clock
 }
 
 const (
@@ -45,6 +46,7 @@ const (
 func openSQLite(ctx context.Context, path string, opts Options, found *damage, heard func(string)) (*sqliteEngine, error) {
 	found.log = opts.Log
 	e := &sqliteEngine{log: opts.Log, damage: found}
+	e.clock.set(time.Now(), time.Now())
 	if err := e.open(ctx, path, opts, heard); err != nil {
 		if isDamage(err) {
 			err = fmt.Errorf("%w, or restore a backup: %w", errDamaged, err)
@@ -199,7 +201,7 @@ func (e *sqliteEngine) snapshot(ctx context.Context, step func(*tx) error) error
 	return e.read(ctx, step)
 }
 
-func (e *sqliteEngine) now() time.Time { return time.Now() }
+func (e *sqliteEngine) now() time.Time { return e.clock.now() }
 
 // watch checks the files: no other process writes to them.
 func (e *sqliteEngine) watch(ctx context.Context) {

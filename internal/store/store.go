@@ -8,6 +8,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -146,7 +147,7 @@ func (s *Store) prepare(ctx context.Context) error {
 	if s.kind == Postgres {
 		return s.heartbeat(ctx)
 	}
-	if err := s.reclaim(ctx, everyLease); !isDamage(err) {
+	if err := cmp.Or(s.followClockAtStart(ctx), s.reclaim(ctx, everyLease)); !isDamage(err) {
 		return err
 	}
 	return nil // what can be read goes on
@@ -237,9 +238,6 @@ func (s *Store) write(ctx context.Context, step func(*tx) error) error {
 func (s *Store) exec(ctx context.Context, statement string, args ...any) (int64, error) {
 	return transact(ctx, s.write, func(t *tx) (int64, error) { return t.exec(statement, args...) })
 }
-
-// skew is how far the state's clock is ahead of this process's, which callers use.
-func (s *Store) skew() time.Duration { return time.Until(s.engine.now()) }
 
 // A topic is signalled, without counting how often.
 type topic chan struct{}
