@@ -126,7 +126,7 @@ func parseOnly(args []string, complete bool) error {
 // one that the program reads.
 func TestNamedVariablesExist(t *testing.T) {
 	known := map[string]bool{"DMCONNECTOR_TEST_ALL": true} // of the tests themselves
-	for _, v := range variables {
+	for _, v := range variables() {
 		known[v.name] = true
 	}
 	for _, cmd := range commands(newRoot()) {
@@ -212,7 +212,7 @@ func TestMovingGuidesCommandsRun(t *testing.T) {
 	if ran < 2 {
 		t.Errorf("%d commands were run", ran)
 	}
-	written, err := readConnector("connector.json", connector.ParseOptions{Strict: true})
+	written, err := registry.ReadFile("connector.json", connector.ParseOptions{Strict: true}, resolve)
 	if err := errors.Join(err, registry.Errors([]registry.File{written})); err != nil {
 		t.Error(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"dmconnector/connector"
 	"dmconnector/internal/doctor"
 	"dmconnector/internal/httpapi"
+	"dmconnector/internal/registry"
 )
 
 // A usageError ends the program with status 2: nothing was checked.
@@ -41,7 +42,7 @@ usage or an unreadable file.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			file, err := readConnector(args[0], connector.ParseOptions{AllowedEndpoints: allow})
+			file, err := registry.ReadFile(args[0], connector.ParseOptions{AllowedEndpoints: allow}, resolve)
 			if err != nil {
 				return usageError{err}
 			}

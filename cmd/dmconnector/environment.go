@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	_ "embed"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -225,48 +226,17 @@ func (v unknownVariable) warn(log *slog.Logger) {
 	log.Warn("unknown environment variable has no effect", "variable", v.name, "did_you_mean", v.near)
 }
 
-// variables are the environment variables without a flag: ours, and those of libraries
-// that operators are likely to need.
-var variables = []struct{ name, meaning string }{
-	{keyVariable, "Key that seals secrets in the state: base64 of 32 bytes. Required with PostgreSQL; SQLite otherwise uses a file in --data. Of several comma-separated keys the first seals, all open."},
-	{keyVariable + "_FILE", "File with this key."},
-	{"ALIBABA_CLOUD_ECS_METADATA", "Default of roleName in a connector's credentials."},
-	{"ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true: no connector may use the role of the ECS instance."},
-	{"ALIBABA_CLOUD_ROLE_ARN", "Default of roleArn in a connector's credentials."},
-	{"ALIBABA_CLOUD_OIDC_PROVIDER_ARN", "Default of oidcProviderArn in a connector's credentials."},
-	{"ALIBABA_CLOUD_OIDC_TOKEN_FILE", "Default of oidcTokenFile in a connector's credentials."},
-	{"ALIBABA_CLOUD_ROLE_SESSION_NAME", "Default of sessionName in a connector's credentials."},
-	{"ALIBABA_CLOUD_STS_REGION", "Region whose STS issues a role's keys, unless stsEndpoint is set."},
-	{"ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED", "true: use the VPC endpoint of that STS."},
-	{"OTEL_EXPORTER_OTLP_ENDPOINT", "OpenTelemetry collector for traces (OTLP over HTTP), such as http://localhost:4318. If unset, traces are off. OpenTelemetry's other variables work too."},
-	{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "Full URL for traces instead, with its path."},
-	{"OTEL_EXPORTER_OTLP_PROTOCOL", "Only http/protobuf (the default) is supported; any other value disables traces."},
-	{"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "The same for traces; overrides OTEL_EXPORTER_OTLP_PROTOCOL."},
-	{"OTEL_EXPORTER_OTLP_HEADERS", "Headers for the collector, such as a token: name=value, comma-separated, percent-encoded."},
-	{"OTEL_EXPORTER_OTLP_TRACES_HEADERS", "The same for traces; overrides OTEL_EXPORTER_OTLP_HEADERS."},
-	{"OTEL_SDK_DISABLED", "true: traces are off."},
-	{"OTEL_TRACES_EXPORTER", "none: traces are off."},
-	{"HTTPS_PROXY", "Proxy for calls to Aliyun. The ECS metadata service is always called directly. A mail that the proxy has already received may still leave after dmconnector gave it up."},
-	{"NO_PROXY", "Hosts called without a proxy."},
-	{"SSL_CERT_FILE", "PEM file of trusted certificate authorities, instead of the system's."},
-	{"PGPASSWORD", "PostgreSQL password, if the address of the state has none. PGSSLMODE, PGSSLROOTCERT and libpq's other variables complete the address too."},
-	{"LISTEN_FDS", "1: serve uses the socket passed by systemd and ignores --listen. It still opens --admin-listen itself."},
-	{"LISTEN_PID", "Process that the socket of LISTEN_FDS is for; set by systemd."},
-	{"GOGC", "Go's garbage collection target; serve has its own default. Smaller values need less memory and more CPU."},
-	{"GOMEMLIMIT", "Soft memory limit such as 100MiB, near which Go collects garbage more often. serve sets it to 0.65 of its cgroup's limit."},
-	{"AUTOMEMLIMIT", "Another ratio than 0.65, or off."},
-	{"BROWSER", "Program that preview --open starts."},
-}
+// environmentText has the environment variables without a flag: ours, and those of
+// libraries that operators are likely to need.
+//
+//go:embed environment.txt
+var environmentText string
 
 // newEnvironment is a help topic, not a command.
 func newEnvironment() *cobra.Command {
-	var list strings.Builder
-	for _, v := range variables {
-		fmt.Fprintf(&list, "\n\n%s\n    %s", v.name, v.meaning)
-	}
 	return &cobra.Command{
 		Use:   "environment",
 		Short: "Environment variables without a flag",
-		Long:  "The flags of serve and some other commands are environment variables too: see their\nhelp. These variables have no flag:" + list.String(),
+		Long:  "The flags of serve and some other commands are environment variables too: see their\nhelp. These variables have no flag:\n\n" + environmentText,
 	}
 }

@@ -5,21 +5,13 @@ import (
 	"os"
 	"path/filepath"
 
-	"dmconnector/connector"
 	"dmconnector/internal/plaintext"
-	"dmconnector/internal/registry"
 )
 
 // maxSecretFile bounds what a wrong path can load.
 const maxSecretFile = 64 << 10
 
-// readConnector reads one file. References to files in it are relative to its
-// folder.
-func readConnector(path string, opts connector.ParseOptions) (registry.File, error) {
-	return registry.ReadFile(path, opts, resolve)
-}
-
-// resolve looks up a reference of a connector's file.
+// resolve looks up a reference of a connector's file in the folder.
 func resolve(folder, kind, name string) (string, error) {
 	if kind == "env" {
 		value := os.Getenv(name)

@@ -78,11 +78,6 @@ func formatVar(flags *pflag.FlagSet, target *string) {
 	wordVar(flags, target, "format", "text", "`format` of the output: text or json", "text", "json")
 }
 
-// wordsVar adds a flag for a list of the known words.
-func wordsVar(flags *pflag.FlagSet, target *[]string, name, usage string, known ...string) {
-	listVar(flags, target, name, usage, func(text string) (string, error) { return words.Choose(text, known...) })
-}
-
 // listVar adds a flag that is comma-separated or repeated.
 func listVar(flags *pflag.FlagSet, target *[]string, name, usage string, parse func(string) (string, error)) {
 	parsedVar(flags, target, "strings", name, "", usage, func(text string) ([]string, error) {

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"strings"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"dmconnector/connector"
@@ -13,9 +14,11 @@ import (
 	"dmconnector/internal/strictjson"
 )
 
-// messageFlags describe a message on the command line.
+// messageFlags describe a message on the command line, and which hosts its connector
+// may name.
 type messageFlags struct {
 	usageType, locale, uiLocales, payload string
+	allow                                 []string
 }
 
 func (m *messageFlags) register(flags *pflag.FlagSet) {
@@ -23,19 +26,25 @@ func (m *messageFlags) register(flags *pflag.FlagSet) {
 	languageVar(flags, &m.locale, "locale", "", "recipient's language `tag`, such as zh-CN")
 	parsedVar(flags, &m.uiLocales, "string", "ui-locales", "", "more language `tags`, separated by spaces", languageTags)
 	flags.StringVar(&m.payload, "payload", "", "variables as a JSON `object`, or @FILE; they override sample values")
+	endpointsVar(flags, &m.allow, "")
 }
 
-// message is what Logto would send through a connector: sample values of the usage type,
-// overridden by the flags.
-func (m *messageFlags) message(c *connector.Connector) (connector.Message, error) {
+// read returns the connector of a file, and what Logto would send through it: sample
+// values of the usage type, overridden by the flags.
+func (m *messageFlags) read(cmd *cobra.Command, path string) (*connector.Connector, connector.Message, error) {
+	cfg, err := readValid(cmd, path, m.allow)
+	if err != nil {
+		return nil, connector.Message{}, err
+	}
+	c := connector.New(cfg)
 	if err := c.CheckUsageType(m.usageType); err != nil {
-		return connector.Message{}, fmt.Errorf("--type %q: %w", m.usageType, err)
+		return nil, connector.Message{}, fmt.Errorf("--type %q: %w", m.usageType, err)
 	}
 	message := connector.SampleMessage(m.usageType)
 	if m.payload != "" {
 		payload, err := readPayload(m.payload)
 		if err != nil {
-			return connector.Message{}, fmt.Errorf("--payload: %w", err)
+			return nil, connector.Message{}, fmt.Errorf("--payload: %w", err)
 		}
 		maps.Copy(message.Payload, payload)
 	}
@@ -45,7 +54,7 @@ func (m *messageFlags) message(c *connector.Connector) (connector.Message, error
 	if m.uiLocales != "" {
 		message.Payload["uiLocales"] = m.uiLocales
 	}
-	return message, nil
+	return c, message, nil
 }
 
 func languageTags(text string) (string, error) {

@@ -22,7 +22,6 @@ func newPreview() *cobra.Command {
 		flags  messageFlags
 		open   bool
 		format string
-		allow  []string
 	)
 	cmd := &cobra.Command{
 		Use:   "preview FILE",
@@ -33,12 +32,7 @@ payload, and why this template was chosen. It sends nothing.`,
   dmconnector preview connector.json --type OrganizationInvitation --payload '{"inviter":null}' --open`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := readValid(cmd, args[0], allow)
-			if err != nil {
-				return err
-			}
-			composer := connector.New(cfg)
-			message, err := flags.message(composer)
+			composer, message, err := flags.read(cmd, args[0])
 			if err != nil {
 				return err
 			}
@@ -60,7 +54,6 @@ payload, and why this template was chosen. It sends nothing.`,
 	flags.register(cmd.Flags())
 	boolVar(cmd.Flags(), &open, "open", "write the body to an HTML file and open it in a browser")
 	formatVar(cmd.Flags(), &format)
-	endpointsVar(cmd.Flags(), &allow, "")
 	return cmd
 }
 
@@ -76,7 +69,7 @@ type previewed struct {
 
 // readValid reads a connector without errors. Its warnings go to standard error.
 func readValid(cmd *cobra.Command, path string, allow []string) (*connector.Config, error) {
-	file, err := readConnector(path, connector.ParseOptions{AllowedEndpoints: allow})
+	file, err := registry.ReadFile(path, connector.ParseOptions{AllowedEndpoints: allow}, resolve)
 	if err != nil {
 		return nil, err
 	}

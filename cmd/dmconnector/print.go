@@ -48,19 +48,17 @@ JSON. A connector with "templates": "builtin" uses all of them.`,
 			return printJSON(cmd.OutOrStdout(), chosen)
 		},
 	}
-	listVar(cmd.Flags(), &languages, "language", "only these comma-separated `languages`, such as en,zh-CN", builtinLanguage)
-	wordsVar(cmd.Flags(), &types, "type", "only these comma-separated usage `types`, such as SignIn,Register", connector.UsageTypes()...)
-	return cmd
-}
-
-func builtinLanguage(text string) (string, error) {
-	var known []string
-	for _, source := range templates.Builtin() {
-		if !slices.Contains(known, source.LanguageTag) {
+	listVar(cmd.Flags(), &languages, "language", "only these comma-separated `languages`, such as en,zh-CN", func(text string) (string, error) {
+		var known []string
+		for _, source := range templates.Builtin() {
 			known = append(known, source.LanguageTag)
 		}
-	}
-	return words.Choose(text, known...)
+		return words.Choose(text, slices.Compact(known)...)
+	})
+	listVar(cmd.Flags(), &types, "type", "only these comma-separated usage `types`, such as SignIn,Register", func(text string) (string, error) {
+		return words.Choose(text, connector.UsageTypes()...)
+	})
+	return cmd
 }
 
 func newVersion() *cobra.Command {

@@ -171,18 +171,14 @@ func (s *localSandbox) know(connectors map[string]delivery.Connector) {
 	}
 	accounts := make([]sandbox.Account, 0, len(connectors))
 	for _, id := range slices.Sorted(maps.Keys(connectors)) {
-		accounts = append(accounts, s.account(connectors[id].Composer.Config()))
+		cfg := connectors[id].Composer.Config()
+		key := s.credentials(cfg)
+		accounts = append(accounts, sandbox.Account{
+			AccessKeyID: key.AccessKeyID, AccessKeySecret: key.AccessKeySecret, SecurityToken: key.SecurityToken,
+			Senders: []string{cfg.AccountName},
+		})
 	}
 	s.sandbox.SetAccounts(accounts)
-}
-
-// account is a connector's account in the sandbox.
-func (s *localSandbox) account(cfg *connector.Config) sandbox.Account {
-	key := s.credentials(cfg)
-	return sandbox.Account{
-		AccessKeyID: key.AccessKeyID, AccessKeySecret: key.AccessKeySecret, SecurityToken: key.SecurityToken,
-		Senders: []string{cfg.AccountName},
-	}
 }
 
 // credentials are a connector's in the sandbox.

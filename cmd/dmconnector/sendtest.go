@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"dmconnector/aliyundm"
-	"dmconnector/connector"
 	"dmconnector/internal/delivery"
 )
 
@@ -18,7 +17,6 @@ func newSendTest() *cobra.Command {
 	var (
 		flags messageFlags
 		to    string
-		allow []string
 	)
 	cmd := &cobra.Command{
 		Use:   "send-test FILE --to ADDRESS",
@@ -28,17 +26,12 @@ and why it was chosen, Aliyun's answer, and what to do if Aliyun rejected the ma
 The exit status is 1 if the mail was not accepted.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := readValid(cmd, args[0], allow)
-			if err != nil {
-				return err
-			}
-			composer := connector.New(cfg)
-			message, err := flags.message(composer)
+			composer, message, err := flags.read(cmd, args[0])
 			if err != nil {
 				return err
 			}
 			message.To = to
-			client, err := newClient(cfg, nil, aliyundm.NewHTTPClient(), slog.New(slog.DiscardHandler)) // the report tells why
+			client, err := newClient(composer.Config(), nil, aliyundm.NewHTTPClient(), slog.New(slog.DiscardHandler)) // the report tells why
 			if err != nil {
 				return err
 			}
@@ -53,7 +46,6 @@ The exit status is 1 if the mail was not accepted.`,
 	}
 	flags.register(cmd.Flags())
 	cmd.Flags().StringVar(&to, "to", "", "recipient `address`")
-	endpointsVar(cmd.Flags(), &allow, "")
 	_ = cmd.MarkFlagRequired("to") // it has just been defined
 	return cmd
 }

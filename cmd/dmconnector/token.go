@@ -52,7 +52,7 @@ func (f *stateFlags) withStore(cmd *cobra.Command, mustExist bool, use func(cont
 }
 
 func newTokenCreate(flags *stateFlags) *cobra.Command {
-	var scope, connector, expires, note string
+	var wanted store.Token
 	cmd := &cobra.Command{
 		Use:   "create --scope send|admin",
 		Short: "Create a token and print it, once only",
@@ -61,11 +61,6 @@ it cannot be shown again.`,
 		Example: `  dmconnector token create --scope send --connector default --expires 365d --note Logto`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			until, err := parseExpiry(expires, time.Now())
-			if err != nil {
-				return err
-			}
-			wanted := store.Token{Scope: scope, Connector: connector, Note: note, Expires: until}
 			address, err := store.ParseAddress(stateAddress(flags.state, flags.data))
 			if err != nil {
 				return err
@@ -73,8 +68,8 @@ it cannot be shown again.`,
 			isNew := !stateExists(address)
 			return flags.withStore(cmd, false, func(ctx context.Context, s *store.Store) error {
 				made, text, err := s.CreateToken(ctx, commandLine, wanted)
-				if err == nil && connector != "" {
-					err = warnOfConnector(ctx, cmd.ErrOrStderr(), s, connector)
+				if err == nil && wanted.Connector != "" {
+					err = warnOfConnector(ctx, cmd.ErrOrStderr(), s, wanted.Connector)
 				}
 				if err != nil {
 					return err
@@ -89,10 +84,10 @@ it cannot be shown again.`,
 			})
 		},
 	}
-	wordVar(cmd.Flags(), &scope, "scope", "", "`scope`: send or admin", "send", "admin")
-	cmd.Flags().StringVar(&connector, "connector", "", "`id` of the only connector it may use (default: any)")
-	cmd.Flags().StringVar(&expires, "expires", "never", "`time` when it expires: after a duration such as 30d, at an RFC 3339 time, or never")
-	cmd.Flags().StringVar(&note, "note", "", "`note`, such as who uses the token")
+	wordVar(cmd.Flags(), &wanted.Scope, "scope", "", "`scope`: send or admin", "send", "admin")
+	cmd.Flags().StringVar(&wanted.Connector, "connector", "", "`id` of the only connector it may use (default: any)")
+	parsedVar(cmd.Flags(), &wanted.Expires, "time", "expires", "never", "`time` when it expires: after a duration such as 30d, at an RFC 3339 time, or never", parseExpiry)
+	cmd.Flags().StringVar(&wanted.Note, "note", "", "`note`, such as who uses the token")
 	// The flag has just been defined, so that it cannot be missing.
 	_ = cmd.MarkFlagRequired("scope")
 	return cmd
@@ -115,16 +110,16 @@ func warnOfConnector(ctx context.Context, stderr io.Writer, s *store.Store, id s
 }
 
 // parseExpiry returns the zero time for never.
-func parseExpiry(text string, now time.Time) (time.Time, error) {
+func parseExpiry(text string) (time.Time, error) {
 	if strings.EqualFold(text, "never") {
 		return time.Time{}, nil
 	}
 	if lifetime, err := words.Duration(text); err == nil {
-		return now.Add(lifetime), nil
+		return time.Now().Add(lifetime), nil
 	}
 	at, err := time.Parse(time.RFC3339, text)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("--expires %q: use a duration such as 30d, an RFC 3339 time such as 2030-01-31T00:00:00Z, or never", text)
+		return time.Time{}, errors.New("use a duration such as 30d, an RFC 3339 time such as 2030-01-31T00:00:00Z, or never")
 	}
 	return at, nil
 }

@@ -32,7 +32,7 @@ exit status is 1 if a file has errors.`,
 			files := make([]registry.File, len(args))
 			for i, path := range args {
 				var err error
-				if files[i], err = readConnector(path, connector.ParseOptions{Strict: strict, AllowedEndpoints: allow}); err != nil {
+				if files[i], err = registry.ReadFile(path, connector.ParseOptions{Strict: strict, AllowedEndpoints: allow}, resolve); err != nil {
 					return err
 				}
 			}
