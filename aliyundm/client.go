@@ -51,6 +51,7 @@ type Client struct {
 	region string
 	key    func(context.Context) (Credentials, *Error) // a function, because printing one shows no secret
 	role   *role                                       // nil with an access key
+	ahead  *atomic.Int64                               // how far Direct Mail's clock is, in nanoseconds
 }
 
 // NewClient checks the options and returns a client. It makes no call.
@@ -66,7 +67,7 @@ func NewClient(o Options) (*Client, error) {
 	httpClient := *o.HTTP
 	httpClient.CheckRedirect = noRedirect
 	httpClient.Jar = nil
-	c := &Client{http: &httpClient, url: u, region: region}
+	c := &Client{http: &httpClient, url: u, region: region, ahead: new(atomic.Int64)}
 	c.key = func(context.Context) (Credentials, *Error) { return o.Credentials, nil }
 	var fetch keySource
 	switch hasKey := o.Credentials != (Credentials{}); {
@@ -125,7 +126,7 @@ func (c *Client) In(region Region) *Client {
 }
 
 // SingleSendMail hands one mail to Direct Mail, in one attempt with a fresh nonce
-// and timestamp. With a receipt the mail is accepted. The error is an [*Error];
+// and timestamp, or two if this machine's clock is wrong. With a receipt the mail is accepted. The error is an [*Error];
 // its class says whether the mail may have been accepted all the same.
 //
 // Every step ends when ctx does, and the call carries the trace of ctx (W3C Trace
@@ -151,32 +152,40 @@ func (c *Client) SingleSendMail(ctx context.Context, m *Mail) (*Receipt, error) 
 }
 
 // call signs one call, makes it in one attempt and reads the answer, which may be
-// an error of Direct Mail's.
+// an error of Direct Mail's. A call that is refused for its timestamp is made once more
+// with the time of the answer: this machine's clock may be wrong.
 func (c *Client) call(ctx context.Context, action string, parameters map[string]string) (answer, *Error) {
 	key, failure := c.key(ctx)
 	if failure != nil {
 		return answer{}, failure
 	}
-	status, body, failure := c.post(ctx, sign(action, c.region, key, parameters))
-	if failure != nil {
-		return answer{}, failure
+	for attempt := 1; ; attempt++ {
+		now := time.Now().Round(0)
+		status, body, date, failure := c.post(ctx, sign(action, c.region, key, parameters, now.Add(time.Duration(c.ahead.Load()))))
+		if failure != nil {
+			return answer{}, failure
+		}
+		a := parseAnswer(status, body)
+		if attempt == 1 && status != http.StatusOK && !date.IsZero() && a.failure().ClockRefused() {
+			c.ahead.Store(int64(date.Sub(now)))
+			continue
+		}
+		if c.role != nil && status != http.StatusOK {
+			c.role.refused(key, string(a.Code))
+		}
+		return a, nil
 	}
-	a := parseAnswer(status, body)
-	if c.role != nil && status != http.StatusOK {
-		c.role.refused(key, string(a.Code))
-	}
-	return a, nil
 }
 
 // sign returns the call as the form to be posted, signed with version 1.0 of
 // Aliyun's RPC signature. The SDK's own auth.Sign is for tests to compare with: it
 // prints the whole stack to make its nonce.
 // https://www.alibabacloud.com/help/en/direct-mail/signature
-func sign(action, region string, key Credentials, parameters map[string]string) string {
+func sign(action, region string, key Credentials, parameters map[string]string, at time.Time) string {
 	form := url.Values{
 		"Action": {action}, "Version": {"2015-11-23"}, "Format": {"JSON"}, "RegionId": {region},
 		"AccessKeyId": {key.AccessKeyID}, "SignatureMethod": {"HMAC-SHA1"}, "SignatureVersion": {"1.0"},
-		"SignatureNonce": {rand.Text()}, "Timestamp": {time.Now().UTC().Format("2006-01-02T15:04:05Z")},
+		"SignatureNonce": {rand.Text()}, "Timestamp": {at.UTC().Format("2006-01-02T15:04:05Z")},
 	}
 	if key.SecurityToken != "" {
 		form.Set("SecurityToken", key.SecurityToken)
@@ -246,9 +255,9 @@ func isUnreserved(c byte) bool {
 const maxAnswer = 1 << 20
 
 // post makes the exchange: one POST, and the whole answer.
-func (c *Client) post(ctx context.Context, form string) (status int, body []byte, failure *Error) {
+func (c *Client) post(ctx context.Context, form string) (status int, body []byte, date time.Time, failure *Error) {
 	if ctx.Err() != nil {
-		return 0, nil, unanswered(ctx, Retry, ctx.Err())
+		return 0, nil, date, unanswered(ctx, Retry, ctx.Err())
 	}
 	// Once the header is written, the body, which is the mail, may be as well.
 	var traced, wroteHeader atomic.Bool
@@ -258,7 +267,7 @@ func (c *Client) post(ctx context.Context, form string) (status int, body []byte
 	})
 	r, err := http.NewRequestWithContext(watched, http.MethodPost, c.url.String(), strings.NewReader(form))
 	if err != nil {
-		return 0, nil, unanswered(ctx, Retry, err)
+		return 0, nil, date, unanswered(ctx, Retry, err)
 	}
 	r.Header = http.Header{
 		"Content-Type":    {"application/x-www-form-urlencoded"},
@@ -276,19 +285,20 @@ func (c *Client) post(ctx context.Context, form string) (status int, body []byte
 		_, standard := c.http.Transport.(*http.Transport)
 		reports := standard || c.http.Transport == nil || traced.Load()
 		if wroteHeader.Load() || !reports && !isUnreachable(err) {
-			return 0, nil, unanswered(ctx, Unknown, err)
+			return 0, nil, date, unanswered(ctx, Unknown, err)
 		}
-		return 0, nil, unanswered(ctx, Retry, err)
+		return 0, nil, date, unanswered(ctx, Retry, err)
 	}
 	defer resp.Body.Close()
 	body, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err != nil {
 		failure = unanswered(ctx, Unknown, err)
 		failure.Status = resp.StatusCode
-		return 0, nil, failure
+		return 0, nil, date, failure
 	}
 	if len(body) > maxAnswer {
-		return 0, nil, &Error{Class: Unknown, Status: resp.StatusCode, Message: "the answer is longer than 1 MiB"}
+		return 0, nil, date, &Error{Class: Unknown, Status: resp.StatusCode, Message: "the answer is longer than 1 MiB"}
 	}
-	return resp.StatusCode, body, nil
+	date, _ = http.ParseTime(resp.Header.Get("Date"))
+	return resp.StatusCode, body, date, nil
 }

@@ -4,6 +4,7 @@ package chaos_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
@@ -60,7 +61,7 @@ func (o *output) String() string {
 // program inherits the socket, if not nil.
 func startService(t *testing.T, config map[string]any, socket *os.File, env ...string) *service {
 	t.Helper()
-	return start(t, launch{[]string{"--connectors", writeConnector(t, config)}, socket, env})
+	return start(t, launch{args: []string{"--connectors", writeConnector(t, config)}, socket: socket, env: env})
 }
 
 // writeConnector writes a connector's JSON to a new file.
@@ -79,9 +80,10 @@ func writeConnector(t *testing.T, config map[string]any) (path string) {
 
 // A launch says how the program is started.
 type launch struct {
-	args   []string
-	socket *os.File // to inherit; may be nil
-	env    []string
+	program string // "" is the usual one
+	args    []string
+	socket  *os.File // to inherit; may be nil
+	env     []string
 }
 
 // start starts the program, and waits until it listens.
@@ -98,7 +100,7 @@ func start(t *testing.T, l launch) *service {
 func begin(t *testing.T, l launch) *service {
 	t.Helper()
 	s := &service{log: new(output), first: make(chan string, 1), ended: make(chan struct{})}
-	s.cmd = exec.Command(program(), append([]string{"serve", "--listen", "127.0.0.1:0", "--allow-endpoint", "127.0.0.1"}, l.args...)...)
+	s.cmd = exec.Command(cmp.Or(l.program, program()), append([]string{"serve", "--listen", "127.0.0.1:0", "--allow-endpoint", "127.0.0.1"}, l.args...)...)
 	s.cmd.Dir = t.TempDir()
 	s.cmd.Env = append([]string{
 		"DMCONNECTOR_SEND_TOKEN=" + sendToken, "DMCONNECTOR_ADMIN_TOKEN=" + adminToken, "GORACE=halt_on_error=0",

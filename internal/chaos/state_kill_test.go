@@ -29,6 +29,11 @@ type replica struct {
 // newReplica starts a service that inherits its socket at each start.
 func newReplica(t *testing.T, args []string, env ...string) *replica {
 	t.Helper()
+	return newReplicaOf(t, program(), args, env...)
+}
+
+func newReplicaOf(t *testing.T, program string, args []string, env ...string) *replica {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -39,7 +44,7 @@ func newReplica(t *testing.T, args []string, env ...string) *replica {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { socket.Close() })
-	r := &replica{launch: launch{args, socket, env}, address: listener.Addr().String()}
+	r := &replica{launch: launch{program, args, socket, env}, address: listener.Addr().String()}
 	r.service = start(t, r.launch)
 	return r
 }

@@ -18,6 +18,8 @@ func runStates(t *testing.T, all *results) {
 		"PostgreSQL: two replicas share limits and keys":                  sharesLimits,
 		"PostgreSQL: failover, the old primary stays up read-only":        failsOverReadOnly,
 		"PostgreSQL: failover, the old primary stays writable":            failsOverWritable,
+		"PostgreSQL: wall clock of one of two replicas steps":             stepsOnPostgres,
+		"SQLite: wall clock steps":                                        stepsOnSQLite,
 		"PostgreSQL: stopped for a while":                                 stopsPostgres,
 		"PostgreSQL: unresponsive for a while, connections open":          pausesPostgres,
 	} {
