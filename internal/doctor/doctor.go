@@ -3,10 +3,14 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
+	_ "embed"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"dmconnector/aliyundm"
@@ -99,7 +103,7 @@ type examination struct {
 	unreached *aliyundm.Error
 
 	probe   aliyundm.Probe
-	refused *aliyundm.Error // what the probe was refused for, if not for its recipient
+	refused *aliyundm.Error // what the probe was rejected for, if not for its recipient
 
 	sender    *aliyundm.MailAddress // nil if not found or not looked up
 	elsewhere bool                  // the sender is in another region
@@ -131,17 +135,13 @@ func (e *examination) step(ctx context.Context, check Check, run func(*examinati
 	}
 	s := run(e, ctx)
 	if r := e.refused; r != nil && concern(r.Code) == check && s.Status != Problem {
-		return Step{
-			Status: Problem, Finding: "trial_refused", Detail: fmt.Sprintf("Direct Mail rejected a trial call for it (%s): %s", r.Code, r.Message),
-		}.refusedFor(r)
+		return refused("trial_refused", r)
 	}
 	return s
 }
 
 // block skips the checks that follow.
-func (e *examination) block(finding, detail string) {
-	e.blocked = &Step{Status: Skipped, Finding: finding, Detail: detail}
-}
+func (e *examination) block(finding string) { e.blocked = new(found(finding, nil)) }
 
 // call makes a call, which is bounded so that one that hangs does not keep the
 // others from running.
@@ -158,27 +158,51 @@ func call[T any](ctx context.Context, do func(context.Context) (T, error)) (T, *
 	return answer, &aliyundm.Error{Class: aliyundm.Unknown, Message: "the call failed"}
 }
 
-// refusedFor returns the step with what a refusal says of itself.
-func (s Step) refusedFor(r *aliyundm.Error) Step {
-	s.Code, s.RequestID, s.Cure = r.Code, r.RequestID, aliyundm.Advice(r.Code)
-	s.Values = map[string]string{"code": r.Code, "message": r.Message}
+//go:embed findings.json
+var findingsJSON []byte
+
+// findings are the steps of all findings, with the names of values in their texts.
+var findings = sync.OnceValue(func() (steps map[string]Step) {
+	if err := json.Unmarshal(findingsJSON, &steps); err != nil {
+		panic(fmt.Sprintf("findings.json: %v", err)) // it is part of the program
+	}
+	return steps
+})
+
+type values map[string]string
+
+// found returns the step of a finding, with the values in its texts.
+func found(finding string, v values) Step {
+	s := findings()[finding]
+	s.Finding, s.Values = finding, v
+	var pairs []string
+	for name, value := range v {
+		pairs = append(pairs, "{"+name+"}", value)
+	}
+	fill := strings.NewReplacer(pairs...)
+	s.Detail, s.Cure = fill.Replace(s.Detail), fill.Replace(s.Cure)
 	return s
 }
 
-// unseen is the step for a check whose call was refused. That the key may not look
+// refused is found for a call that Direct Mail rejected. Its code says what to do, if
+// the finding does not.
+func refused(finding string, r *aliyundm.Error) Step {
+	s := found(finding, values{"code": r.Code, "message": r.Message})
+	s.Code, s.RequestID, s.Cure = r.Code, r.RequestID, cmp.Or(s.Cure, aliyundm.Advice(r.Code))
+	return s
+}
+
+// unseen is the step for a check whose call was rejected. That the key may not look
 // is no fault.
 func unseen(check Check, action string, r *aliyundm.Error) Step {
 	if r.Denied() {
-		return Step{
-			Status: Skipped, Finding: "not_permitted", Values: map[string]string{"permission": "dm:" + action},
-			Detail: "The key has no permission for this check; sending does not need it.", Cure: "Grant dm:" + action + " to run this check.",
-			Code: r.Code, RequestID: r.RequestID,
-		}
+		s := found("not_permitted", values{"permission": "dm:" + action})
+		s.Code, s.RequestID = r.Code, r.RequestID
+		return s
 	}
-	s := Step{Status: Warning, Finding: "not_answered"}.refusedFor(r)
+	s := refused("not_answered", r)
 	if r.Code == "" {
-		s.Detail = action + " was not answered: " + r.Message + "."
-		s.Cure = "Try again."
+		s.Detail, s.Cure = action+" was not answered: "+r.Message+".", "Try again."
 		return s
 	}
 	s.Detail = fmt.Sprintf("%s was rejected (%s): %s", action, r.Code, r.Message)

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -13,6 +14,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -186,7 +189,7 @@ func TestExamine(t *testing.T) {
 				t.Errorf("%s: %s\nwant %s: %s", report.Outcome, got, tt.outcome, tt.want)
 			}
 			for i, check := range checks {
-				if len(report.Steps) <= i || report.Steps[i].Check != check || report.Steps[i].Detail == "" {
+				if len(report.Steps) <= i || report.Steps[i].Check != check || report.Steps[i].Detail == "" || strings.ContainsAny(report.Steps[i].Detail+report.Steps[i].Cure, "{}") {
 					t.Errorf("step %d of %+v is not for %s", i, report.Steps, check)
 				}
 			}
@@ -214,6 +217,40 @@ func refusing(code string) http.Handler {
 		w.WriteHeader(http.StatusBadRequest)
 		fmt.Fprintf(w, `{"Code":%q,"Message":"The request was denied.","RequestId":"2D086F6A-0000-4000-8000-006DED011A85"}`, code)
 	})
+}
+
+// A finding that is misspelt would have no texts.
+func TestEveryFindingIsInTheTable(t *testing.T) {
+	var table map[string]doctor.Step
+	text, err := os.ReadFile("findings.json")
+	if err == nil {
+		err = json.Unmarshal(text, &table)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var source []byte
+	for _, name := range []string{"checks.go", "doctor.go"} {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		source = append(source, text...)
+	}
+	used := make(map[string]bool)
+	for _, m := range regexp.MustCompile(`\b(?:found|refused|block)\("([a-z_]+)"`).FindAllSubmatch(source, -1) {
+		used[string(m[1])] = true
+	}
+	for finding := range used {
+		if s := table[finding]; s.Status == "" {
+			t.Errorf("%s is not in findings.json", finding)
+		}
+	}
+	for finding := range table {
+		if !used[finding] {
+			t.Errorf("%s of findings.json is never found", finding)
+		}
+	}
 }
 
 // What a trial call is refused for is told at the check it is about.
