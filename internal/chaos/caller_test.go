@@ -41,6 +41,7 @@ type request struct {
 	outcome string // "sent", a problem's code, or another status; "" without an answer
 	answer  string // as it came, header included
 	err     error
+	failed  []failedSend // of all attempts
 }
 
 // A behavior says how a caller deviates. The zero value writes the request and waits
@@ -163,6 +164,9 @@ func (c *connection) exchange(r *request, parts []part) {
 	}
 	<-written
 	r.took, r.err, r.answer = ended.Sub(r.begun), err, c.raw.String()
+	if r.outcome == unavailable && !r.halfCloses { // a caller that half-closes has cancelled its send
+		r.failed = append(r.failed, failedSend{span{r.begun, ended}, c.address})
+	}
 }
 
 // writeParts returns when the first byte was written. It ignores write errors: the

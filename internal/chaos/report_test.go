@@ -45,24 +45,27 @@ func (c tally) FalselySent() int { return c.falselySent }
 func (c tally) FalselyRejected() int {
 	return c.falselyRejected
 }
-func (c tally) Leaked() int     { return c.leaked }
-func (c tally) Answers() string { return c.answers() }
+func (c tally) Leaked() int        { return c.leaked }
+func (c tally) ReadyFailures() int { return c.readyFailures }
+func (c tally) Answers() string    { return c.answers() }
 
-func (c stateTally) Name() string     { return c.name }
-func (c stateTally) Kills() string    { return thousands(c.kills) }
-func (c stateTally) Outages() string  { return thousands(c.outages) }
-func (c stateTally) Reloads() string  { return thousands(c.reloads) }
-func (c stateTally) Messages() string { return thousands(c.messages) }
-func (c stateTally) Direct() string   { return thousands(c.direct) }
-func (c stateTally) Queued() string   { return thousands(c.queued) }
-func (c stateTally) Lost() int        { return c.lost }
-func (c stateTally) InFlight() string { return thousands(c.inFlight) }
-func (c stateTally) Resent() string   { return thousands(c.resent) }
-func (c stateTally) Excess() int      { return c.excess }
-func (c stateTally) Twice() int       { return c.twice }
-func (c stateTally) FalselySent() int { return c.falselySent }
-func (c stateTally) Rejected() int    { return c.rejected }
-func (c stateTally) Leaked() int      { return c.leaked }
+func (c stateTally) Name() string       { return c.name }
+func (c stateTally) Kills() string      { return thousands(c.kills) }
+func (c stateTally) Outages() string    { return thousands(c.outages) }
+func (c stateTally) Reloads() string    { return thousands(c.reloads) }
+func (c stateTally) Messages() string   { return thousands(c.messages) }
+func (c stateTally) Direct() string     { return thousands(c.direct) }
+func (c stateTally) Queued() string     { return thousands(c.queued) }
+func (c stateTally) Lost() int          { return c.lost }
+func (c stateTally) InFlight() string   { return thousands(c.inFlight) }
+func (c stateTally) Resent() string     { return thousands(c.resent) }
+func (c stateTally) Excess() int        { return c.excess }
+func (c stateTally) Twice() int         { return c.twice }
+func (c stateTally) FalselySent() int   { return c.falselySent }
+func (c stateTally) Rejected() int      { return c.rejected }
+func (c stateTally) Leaked() int        { return c.leaked }
+func (c stateTally) Late() int          { return c.late }
+func (c stateTally) ReadyFailures() int { return c.readyFailures }
 func (c stateTally) Slowest() string {
 	return strconv.FormatFloat(c.slowest.Seconds(), 'f', 1, 64) + " s"
 }
@@ -87,6 +90,7 @@ func (l *results) total() tally {
 		sum.falselySent += row.falselySent
 		sum.falselyRejected += row.falselyRejected
 		sum.leaked += row.leaked
+		sum.readyFailures += row.readyFailures
 		sum.slowest = max(sum.slowest, row.slowest)
 		for outcome, n := range row.outcomes {
 			sum.outcomes[outcome] += n
@@ -102,8 +106,8 @@ func (l *results) report(t *testing.T) {
 	if total.requests == 0 {
 		return
 	}
-	t.Logf("%s requests: answered %s, within %v %s, sent twice %d, sent late %d, falsely 200 %d, falsely rejected %d, leaked %d",
-		total.Requests(), total.Answered(), answerTime, total.InTime(), total.twice, total.late, total.falselySent, total.falselyRejected, total.leaked)
+	t.Logf("%s requests: answered %s, within %v %s, sent twice %d, late after the answer %d, ready while failing %d, falsely 200 %d, falsely rejected %d, leaked %d",
+		total.Requests(), total.Answered(), answerTime, total.InTime(), total.twice, total.late, total.readyFailures, total.falselySent, total.falselyRejected, total.leaked)
 	slices.SortStableFunc(l.rows, func(a, b tally) int {
 		return cmp.Or(strings.Compare(a.group, b.group), strings.Compare(a.name, b.name))
 	})

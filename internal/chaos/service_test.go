@@ -29,13 +29,14 @@ var starting sync.Mutex
 
 // A service is a running dmconnector.
 type service struct {
-	address string // host:port
-	cmd     *exec.Cmd
-	log     *output     // stdout and stderr
-	first   chan string // the first line of stdout
-	asked   sync.Once   // to stop; a second signal would end it at once
-	ended   chan struct{}
-	err     error // how it ended; after ended
+	address  string // host:port
+	cmd      *exec.Cmd
+	log      *output       // stdout and stderr
+	first    chan string   // the first line of stdout
+	asked    sync.Once     // to stop; a second signal would end it at once
+	stopping chan struct{} // closed when it is asked to stop
+	ended    chan struct{}
+	err      error // how it ended; after ended
 }
 
 // An output keeps what a process prints.
@@ -99,7 +100,7 @@ func start(t *testing.T, l launch) *service {
 // begin starts the program.
 func begin(t *testing.T, l launch) *service {
 	t.Helper()
-	s := &service{log: new(output), first: make(chan string, 1), ended: make(chan struct{})}
+	s := &service{log: new(output), first: make(chan string, 1), stopping: make(chan struct{}), ended: make(chan struct{})}
 	s.cmd = exec.Command(cmp.Or(l.program, program()), append([]string{"serve", "--listen", "127.0.0.1:0", "--allow-endpoint", "127.0.0.1"}, l.args...)...)
 	s.cmd.Dir = t.TempDir()
 	s.cmd.Env = append([]string{
@@ -135,6 +136,7 @@ func (s *service) listens(t *testing.T) {
 		s.kill()
 		t.Fatalf("the service did not start: %s", s.log)
 	}
+	go s.watchReady()
 }
 
 // follow records stdout, passes its first line on, and waits for the process to end.
@@ -153,6 +155,7 @@ func (s *service) follow(stdout io.ReadCloser) {
 func (s *service) terminate(t *testing.T) {
 	t.Helper()
 	s.asked.Do(func() {
+		close(s.stopping)
 		if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 			t.Error(err)
 		}

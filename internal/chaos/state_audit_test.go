@@ -24,7 +24,7 @@ type stateTally struct {
 
 	messages, queued, direct, inFlight, resent int
 	lost, excess, twice, falselySent, rejected int
-	leaked                                     int
+	late, readyFailures, leaked                int
 	slowest                                    time.Duration // from request to mail, of queued messages
 }
 
@@ -113,8 +113,18 @@ func (ev *evidence) audit(t *testing.T) stateTally {
 	result.inFlight = len(inFlightAt(calls, ev.kills))
 	mayRepeat := pendingAt(calls, ev.kills, ev.outages)
 	times, first := ev.upstream.accepted()
+	last := map[string]time.Time{}
+	var failed []failedSend
+	for _, mail := range ev.upstream.sandbox.Mails() {
+		last[mail.Subject] = later(mail.ReceivedAt, last[mail.Subject])
+	}
 	for _, m := range ev.messages {
 		result.outcomes[m.outcome]++
+		failed = append(failed, m.failed...)
+		if at, ok := last[m.code]; ok && !m.queued && m.late(at) {
+			result.late++
+			t.Logf("answered %s after %v, but a mail was accepted after %v", m.outcome, m.took, at.Sub(m.begun))
+		}
 		if m.err != nil {
 			t.Errorf("no answer after %d attempts: %v", m.attempts, m.err)
 		}
@@ -127,6 +137,7 @@ func (ev *evidence) audit(t *testing.T) stateTally {
 		delete(times, m.code)
 		ev.texts = append(ev.texts, m.answer)
 	}
+	result.readyFailures = readyWhileFailing(failed)
 	if result.excess > 0 {
 		ev.logTimes(t)
 	}
@@ -226,11 +237,14 @@ func (c *stateTally) judge(t *testing.T) {
 		listCounts(c.outcomes), c.queued, listCounts(c.states), c.kills, c.outages, c.inFlight, c.resent, c.slowest.Round(time.Millisecond))
 	for what, n := range map[string]int{
 		"lost": c.lost, "sent again without a kill": c.excess, "direct and sent twice": c.twice,
-		"falsely 200": c.falselySent, "falsely rejected": c.rejected,
+		"falsely 200": c.falselySent, "falsely rejected": c.rejected, "ready while sends fail": c.readyFailures,
 	} {
 		if n > 0 {
 			t.Errorf("%s: %d", what, n)
 		}
+	}
+	if c.late > 0 {
+		timing(t, "late after the answer: %d", c.late)
 	}
 	// In a short run the machine may be busy, and outcomes wait for its disk.
 	if *long && c.resent > c.inFlight {

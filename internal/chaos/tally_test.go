@@ -25,6 +25,7 @@ type tally struct {
 
 	requests, aborted, answered, inTime               int
 	twice, late, falselySent, falselyRejected, leaked int
+	readyFailures                                     int // sends that failed while /readyz answered 200
 }
 
 // count compares the answers with the mails that the upstream accepted. texts is what
@@ -33,6 +34,7 @@ func count(t *testing.T, group, name string, requests []*request, mails []sandbo
 	t.Helper()
 	result := tally{group: group, name: name, outcomes: map[string]int{}, requests: len(requests)}
 	accepted := map[string][]time.Time{}
+	var failed []failedSend
 	for _, m := range mails {
 		key := m.To + " " + m.Subject
 		accepted[key] = append(accepted[key], m.ReceivedAt)
@@ -41,8 +43,10 @@ func count(t *testing.T, group, name string, requests []*request, mails []sandbo
 		key := r.to + " " + r.code
 		result.request(t, r, accepted[key])
 		delete(accepted, key)
+		failed = append(failed, r.failed...)
 		texts = append(texts, r.answer)
 	}
+	result.readyFailures = readyWhileFailing(failed)
 	for key := range accepted {
 		t.Errorf("a mail without a request: %s", key)
 	}
@@ -76,8 +80,9 @@ func (c *tally) request(t *testing.T, r *request, accepted []time.Time) {
 		c.twice++
 	}
 	for _, at := range accepted {
-		if at.Sub(r.begun) > answerTime {
+		if r.late(at) {
 			c.late++
+			c.note(t, c.late, "answered %s after %v, but a mail was accepted after %v", r.outcome, r.took, at.Sub(r.begun))
 			break
 		}
 	}
@@ -110,13 +115,14 @@ func (c *tally) judge(t *testing.T) {
 	}
 	for what, n := range map[string]int{
 		"sent twice": c.twice, "falsely 200": c.falselySent, "falsely rejected": c.falselyRejected,
+		"ready while sends fail": c.readyFailures,
 	} {
 		if n > 0 {
 			t.Errorf("%s: %d", what, n)
 		}
 	}
 	if c.late > 0 {
-		timing(t, "sent late: %d", c.late)
+		timing(t, "late after the answer: %d", c.late)
 	}
 }
 
