@@ -127,44 +127,40 @@ var fieldRules = map[string]func(string) string{
 		if err == nil {
 			_, err = plaintext.Line(s) // a domain may hold characters that IDNA drops
 		}
-		return unless(err == nil, fmt.Sprintf("Enter one mail address such as noreply@mail.example.com: %v", err))
-	},
-	"replyto": func(s string) string {
-		_, err := ParseAddress(s)
-		return unless(err == nil || hasVariable(s), "Enter one mail address, or variables such as {{user.primaryEmail}} that become one")
-	},
-	"tagname": func(s string) string {
-		return unless(tagName.MatchString(s), "Enter the name of a tag from the Direct Mail console: 1 to 128 letters, digits, _ or -")
-	},
-	"rate": func(s string) string {
-		_, err := ParseRate(s)
-		return unless(err == nil || s == "off", `Enter a rate such as "10/10m" (ten at once, refilled over ten minutes), or "off"`)
-	},
-	"lifetime": func(s string) string {
-		_, err := ParseLifetime(s)
-		return unless(err == nil, `Enter a time from 1m to 24h, such as "10m"`)
-	},
-	"language": func(s string) string {
-		ok := len(s) <= maxLanguage
-		if ok {
-			_, err := language.Parse(s)
-			ok = err == nil
+		if err != nil {
+			return fmt.Sprintf("Enter one mail address such as noreply@mail.example.com: %v", err)
 		}
-		return unless(ok, "Enter a language tag such as en, zh-CN or pt-BR")
+		return ""
 	},
 	"subject": func(s string) string {
-		n := subjectLength(s)
-		return unless(n <= maxSubject, fmt.Sprintf("Shorten it to %d characters besides its variables: it has %d", maxSubject, n))
+		if n := subjectLength(s); n > maxSubject {
+			return fmt.Sprintf("Shorten it to %d characters besides its variables: it has %d", maxSubject, n)
+		}
+		return ""
 	},
+	"replyto": rule(func(s string) bool { return parses(ParseAddress, s) || hasVariable(s) },
+		"Enter one mail address, or variables such as {{user.primaryEmail}} that become one"),
+	"tagname": rule(regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`).MatchString,
+		"Enter the name of a tag from the Direct Mail console: 1 to 128 letters, digits, _ or -"),
+	"rate": rule(func(s string) bool { return parses(ParseRate, s) || s == "off" },
+		`Enter a rate such as "10/10m" (ten at once, refilled over ten minutes), or "off"`),
+	"lifetime": rule(func(s string) bool { return parses(ParseLifetime, s) }, `Enter a time from 1m to 24h, such as "10m"`),
+	"language": rule(func(s string) bool { return len(s) <= maxLanguage && parses(language.Parse, s) },
+		"Enter a language tag such as en, zh-CN or pt-BR"),
 }
 
-var tagName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
-
-func unless(ok bool, advice string) string {
-	if ok {
-		return ""
+func rule(ok func(string) bool, advice string) func(string) string {
+	return func(s string) string {
+		if ok(s) {
+			return ""
+		}
+		return advice
 	}
-	return advice
+}
+
+func parses[T any](parse func(string) (T, error), s string) bool {
+	_, err := parse(s)
+	return err == nil
 }
 
 // newValidator is made once: a validator keeps what it learned of the types.
@@ -289,8 +285,7 @@ func checkEndpoint(cfg *Config, opts ParseOptions, report *Report) {
 	case !known:
 		report.warnf("/regionId", "is not a known region of Direct Mail; mail goes to the endpoint")
 	}
-	own := aliyundm.IsHost
-	checkHost("/endpoint", cfg.Endpoint, own, "Direct Mail such as dm.aliyuncs.com", opts, report)
+	checkHost("/endpoint", cfg.Endpoint, aliyundm.IsHost, "Direct Mail such as dm.aliyuncs.com", opts, report)
 }
 
 // checkHost checks an endpoint that gets a key or codes, if there is one: its host must

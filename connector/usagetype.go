@@ -44,52 +44,30 @@ func (u *UsageType) MayHave(variable string) bool {
 	return u.Variables == nil || slices.Contains(u.Variables, root) && slices.Contains(variables, variable)
 }
 
+var (
+	// flowVariables are those of mails of the sign-in experience.
+	flowVariables = []string{"code", "locale", "uiLocales", "application", "organization"}
+	// Other mails have these, and those about an account its user as well.
+	usualVariables = []string{"code", "locale", "application"}
+	userVariables  = []string{"code", "locale", "application", "user"}
+)
+
 // usageTypes is the one table of usage types, in Logto's order.
 var usageTypes = []UsageType{
+	{Name: SignIn, Purpose: "Sign-in", Required: true, Urgent: true, Variables: flowVariables, sample: usualVariables},
+	{Name: Register, Purpose: "Sign-up", Required: true, Variables: flowVariables, sample: usualVariables},
+	{Name: ForgotPassword, Purpose: "Password reset", Required: true, Urgent: true, Variables: flowVariables, sample: usualVariables},
+	{Name: OrganizationInvitation, Purpose: "Invitation to an organization", sample: []string{"organization", "inviter", "link"}},
 	{
-		Name: SignIn, Purpose: "Sign-in", Required: true, Urgent: true,
-		Variables: []string{"code", "locale", "uiLocales", "application", "organization"},
-		sample:    []string{"code", "locale", "application"},
+		Name: Generic, Purpose: "Generic", Required: true, sample: []string{"code"},
+		Variables: append(slices.Clip(flowVariables), "user", "inviter", "link"), // it is used for any type
 	},
+	{Name: UserPermissionValidation, Purpose: "Confirm identity", Variables: userVariables, sample: userVariables},
+	{Name: BindNewIdentifier, Purpose: "New email address", Variables: userVariables, sample: userVariables},
+	{Name: MfaVerification, Purpose: "Two-step verification", Urgent: true, Variables: usualVariables, sample: usualVariables},
 	{
-		Name: Register, Purpose: "Sign-up", Required: true,
-		Variables: []string{"code", "locale", "uiLocales", "application", "organization"},
-		sample:    []string{"code", "locale", "application"},
-	},
-	{
-		Name: ForgotPassword, Purpose: "Password reset", Required: true, Urgent: true,
-		Variables: []string{"code", "locale", "uiLocales", "application", "organization"},
-		sample:    []string{"code", "locale", "application"},
-	},
-	{
-		Name: OrganizationInvitation, Purpose: "Invitation to an organization",
-		sample: []string{"organization", "inviter", "link"},
-	},
-	{
-		Name: Generic, Purpose: "Generic", Required: true,
-		// It is used for any type.
-		Variables: []string{"code", "locale", "uiLocales", "application", "organization", "user", "inviter", "link"},
-		sample:    []string{"code"},
-	},
-	{
-		Name: UserPermissionValidation, Purpose: "Confirm identity",
-		Variables: []string{"code", "locale", "application", "user"},
-		sample:    []string{"code", "locale", "application", "user"},
-	},
-	{
-		Name: BindNewIdentifier, Purpose: "New email address",
-		Variables: []string{"code", "locale", "application", "user"},
-		sample:    []string{"code", "locale", "application", "user"},
-	},
-	{
-		Name: MfaVerification, Purpose: "Two-step verification", Urgent: true,
-		Variables: []string{"code", "locale", "application"},
-		sample:    []string{"code", "locale", "application"},
-	},
-	{
-		Name: BindMfa, Purpose: "Set up two-step verification",
+		Name: BindMfa, Purpose: "Set up two-step verification", sample: usualVariables,
 		Variables: []string{"code", "locale", "uiLocales", "application", "user"},
-		sample:    []string{"code", "locale", "application"},
 	},
 }
 
@@ -139,11 +117,11 @@ func SampleMessage(usageType string) Message {
 		"inviter":      person,
 		"link":         "https://app.example.com/join?invitation=sample",
 	}
-	sample := []string{"code", "locale", "application"}
+	shown := usualVariables
 	if u, ok := FindUsageType(usageType); ok {
-		sample = u.sample
+		shown = u.sample
 	}
-	maps.DeleteFunc(values, func(name string, _ any) bool { return !slices.Contains(sample, name) })
+	maps.DeleteFunc(values, func(name string, _ any) bool { return !slices.Contains(shown, name) })
 	return Message{To: "user@example.com", Type: usageType, Payload: values}
 }
 

@@ -138,9 +138,8 @@ func joins(before, after rune) bool {
 		0xE0020 <= after && after <= 0xE007F || flag(before) && flag(after)
 }
 
-// floatText follows ECMA-262, Number::toString.
+// floatText follows ECMA-262, Number::toString, as JSON does but for these values.
 func floatText(f float64) string {
-	abs := math.Abs(f)
 	switch {
 	case f == 0:
 		return "0" // -0 too
@@ -148,13 +147,9 @@ func floatText(f float64) string {
 		return "Infinity"
 	case math.IsInf(f, -1):
 		return "-Infinity"
-	case 1e-6 <= abs && abs < 1e21:
-		return strconv.FormatFloat(f, 'f', -1, 64)
+	case math.IsNaN(f):
+		return "NaN"
 	}
-	s := strconv.FormatFloat(f, 'e', -1, 64)
-	// Go writes at least two digits of the exponent.
-	if i := len(s) - 2; s[i] == '0' && (s[i-1] == '-' || s[i-1] == '+') {
-		s = s[:i] + s[i+1:]
-	}
-	return s
+	text, _ := json.Marshal(f)
+	return string(text)
 }
