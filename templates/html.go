@@ -214,7 +214,7 @@ var tagLike = regexp.MustCompile(`<[A-Za-z0-9/!?]`)
 func (a *analysis) placeGuarded(start, end int, esc escape, where string, script bool) {
 	for a.hasMarks(end) {
 		at := a.placed[a.next].at
-		if touchesTag(a.doc[start:at]) || script && joinsCommentEnd(a.around(start, end, at)) {
+		if tagStart.MatchString(a.doc[max(start, at-64):at]) || script && joinsCommentEnd(a.around(start, end, at)) {
 			a.place(at+1, escapeNothing, "something like a tag", -1)
 			continue
 		}
@@ -222,16 +222,9 @@ func (a *analysis) placeGuarded(start, end int, esc escape, where string, script
 	}
 }
 
-// touchesTag reports whether letters after the text could be a tag's name. None that
-// matters is longer than a few letters.
-func touchesTag(before string) bool {
-	before = before[max(0, len(before)-64):]
-	name := len(before)
-	for name > 0 && (isAlnum(rune(before[name-1])) || before[name-1] == '-') {
-		name--
-	}
-	return strings.HasSuffix(strings.TrimRight(before[:name], "/!?"), "<")
-}
+// tagStart is the beginning of a tag, up to a letter of its name. No name that matters is
+// longer than a few letters.
+var tagStart = regexp.MustCompile(`<[/!?]*[A-Za-z0-9-]*$`)
 
 // condition begins <!--[if mso]>…<![endif]-->, inside which Outlook reads HTML.
 var condition = regexp.MustCompile(`(?is)^<!--\s*\[\s*if.*?\]>`)

@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"regexp"
 	"strings"
 	"unicode"
 )
@@ -44,28 +45,23 @@ func parse(s string) []mark {
 	return marks
 }
 
+const spaces = `[\t\n\v\f\r\p{Z}\x{FEFF}]*` // JavaScript's \s*
+
+// markPattern is a mark at the beginning of a text.
+var markPattern = regexp.MustCompile(`^(?:<<code>>|\{\{` + spaces + `(?:([#^/])` + spaces + `)?([\w.]+)` + spaces + `\}\})`)
+
 func parseMark(s string, at int) (mark, bool) {
-	if strings.HasPrefix(s[at:], codeSpelling) {
-		return mark{at, at + len(codeSpelling), codeSpelling, kindValue, "code"}, true
-	}
-	rest, ok := strings.CutPrefix(s[at:], "{{")
-	if !ok {
+	found := markPattern.FindStringSubmatch(s[at:])
+	if found == nil {
 		return mark{}, false
 	}
-	m := mark{start: at, kind: kindValue}
-	rest = strings.TrimLeftFunc(rest, isSpace)
-	if rest != "" && strings.IndexByte("#^/", rest[0]) >= 0 {
-		m.kind = rest[0]
-		rest = strings.TrimLeftFunc(rest[1:], isSpace)
+	m := mark{start: at, end: at + len(found[0]), written: found[0], kind: kindValue, path: found[2]}
+	switch {
+	case m.written == codeSpelling:
+		m.path = "code"
+	case found[1] != "":
+		m.kind = found[1][0]
 	}
-	after := strings.TrimLeftFunc(rest, func(r rune) bool { return isAlnum(r) || r == '_' || r == '.' })
-	m.path = rest[:len(rest)-len(after)]
-	after, ok = strings.CutPrefix(strings.TrimLeftFunc(after, isSpace), "}}")
-	if !ok || m.path == "" {
-		return mark{}, false
-	}
-	m.end = len(s) - len(after)
-	m.written = s[m.start:m.end]
 	return m, true
 }
 

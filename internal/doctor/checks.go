@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -54,7 +55,7 @@ func (e *examination) name(ctx context.Context) Step {
 		return found("name_proxied", host)
 	case e.unreached != nil && r.Stage == aliyundm.StageName:
 		return found("name_unknown", values{"host": r.Host, "message": e.unreached.Message}).adviseVPC(r.Host)
-	case isAddress(r.Host):
+	case net.ParseIP((&url.URL{Host: r.Host}).Hostname()) != nil:
 		return found("name_address", host)
 	case address == "":
 		return found("name_good", host)
@@ -70,13 +71,6 @@ func (s Step) adviseVPC(host string) Step {
 		s.Cure = "Endpoints with -vpc work only in a VPC of the same region. Elsewhere, remove endpoint."
 	}
 	return s
-}
-
-func isAddress(host string) bool {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	return net.ParseIP(strings.Trim(host, "[]")) != nil
 }
 
 func (e *examination) connection(context.Context) Step {
