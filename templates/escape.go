@@ -69,19 +69,11 @@ func (e escape) replace(r rune) (string, bool) {
 	if e != escapeHTML && e != escapeComment {
 		return "", false
 	}
-	switch r {
-	case '&':
-		return "&amp;", true
-	case '<':
-		return "&lt;", true
-	case '>':
-		return "&gt;", true
-	case '"':
-		return "&#34;", true
-	case '\'':
-		return "&#39;", true
-	case '-':
+	if r == '-' {
 		return "&#45;", e == escapeComment
 	}
-	return "", false
+	entity, ok := entities[r]
+	return entity, ok
 }
+
+var entities = map[rune]string{'&': "&amp;", '<': "&lt;", '>': "&gt;", '"': "&#34;", '\'': "&#39;"}

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	_ "embed"
 	"encoding/json"
 	"encoding/xml"
@@ -105,23 +106,17 @@ func (s *Sandbox) fail(w http.ResponseWriter, c *call, reason *refusal) {
 // page answers with the gateway's HTML page, which has no Code.
 func (s *Sandbox) page(w http.ResponseWriter, r *http.Request, status int) {
 	s.log.InfoContext(r.Context(), "page served", "status", status)
-	title := strconv.Itoa(status) + " " + pageTitle(status)
+	title := strconv.Itoa(status) + " " + cmp.Or(pageTitles[status], http.StatusText(status))
 	send(w, status, "text/html", fmt.Appendf(nil, "<!DOCTYPE HTML PUBLIC \"-//IETF//DTD HTML 2.0//EN\">\r\n"+
 		"<html>\r\n<head><title>%[1]s</title></head>\r\n<body bgcolor=\"white\">\r\n<h1>%[1]s</h1>\r\n"+
 		"<p>Sorry for the inconvenience.</p>\r\n<hr/>Powered by Tengine</body>\r\n</html>\r\n", title))
 }
 
-// pageTitle is the name of a status as nginx and its kin have it.
-func pageTitle(status int) string {
-	switch status {
-	case http.StatusRequestURITooLong:
-		return "Request-URI Too Large"
-	case http.StatusServiceUnavailable:
-		return "Service Temporarily Unavailable"
-	case http.StatusGatewayTimeout:
-		return "Gateway Time-out"
-	}
-	return http.StatusText(status)
+// pageTitles are the names of statuses that nginx and its kin name in their own way.
+var pageTitles = map[int]string{
+	http.StatusRequestURITooLong:  "Request-URI Too Large",
+	http.StatusServiceUnavailable: "Service Temporarily Unavailable",
+	http.StatusGatewayTimeout:     "Gateway Time-out",
 }
 
 func send(w http.ResponseWriter, status int, contentType string, body []byte) {
