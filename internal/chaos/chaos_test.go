@@ -142,6 +142,7 @@ var networkFaults = []fault{
 func TestFaultSuite(t *testing.T) {
 	all := new(results)
 	t.Run("faults", func(t *testing.T) {
+		runWire(t, all)
 		runTimed(t, all)
 		runStops(t, all)
 		runFaults(t, all, "Upstream", upstreamFaults)

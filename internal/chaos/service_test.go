@@ -85,6 +85,7 @@ type launch struct {
 	args    []string
 	socket  *os.File // to inherit; may be nil
 	env     []string
+	inside  func(start func()) // calls it in a network namespace; nil is the test's own
 }
 
 // start starts the program, and waits until it listens.
@@ -116,7 +117,11 @@ func begin(t *testing.T, l launch) *service {
 	}
 	defer in.Close()
 	s.cmd.Stdout, s.cmd.Stderr = in, s.log
-	if err := s.cmd.Start(); err != nil {
+	if l.inside == nil {
+		l.inside = func(start func()) { start() }
+	}
+	l.inside(func() { err = s.cmd.Start() })
+	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.kill() })

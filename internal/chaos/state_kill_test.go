@@ -34,6 +34,11 @@ func newReplica(t *testing.T, args []string, env ...string) *replica {
 
 func newReplicaOf(t *testing.T, program string, args []string, env ...string) *replica {
 	t.Helper()
+	return newReplicaAs(t, launch{program: program, args: args, env: env})
+}
+
+func newReplicaAs(t *testing.T, l launch) *replica {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -44,7 +49,8 @@ func newReplicaOf(t *testing.T, program string, args []string, env ...string) *r
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { socket.Close() })
-	r := &replica{launch: launch{program, args, socket, env}, address: listener.Addr().String()}
+	l.socket = socket
+	r := &replica{launch: l, address: listener.Addr().String()}
 	r.service = start(t, r.launch)
 	return r
 }
