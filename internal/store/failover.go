@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"strings"
@@ -19,10 +20,12 @@ const (
 	// staleTime is how long an older timeline is taken for a primary that was replaced.
 	// After that it is what there is, such as a backup that was restored.
 	staleTime = time.Minute
-	// patience bounds how long a step waits for a server or for a free connection, and
-	// retryPause is the mean time between two attempts.
-	patience   = 3 * time.Second
+	// patience bounds how long a step waits for a server or for a free connection.
+	patience = 3 * time.Second
+	// retryPause is the mean of the first pause between two attempts.
 	retryPause = 50 * time.Millisecond
+	// warnInterval is how often the same change is logged.
+	warnInterval = time.Minute
 )
 
 // An era is the time between two failovers. Connections of an earlier one are not used
@@ -30,12 +33,18 @@ const (
 type era struct {
 	log *slog.Logger
 
-	mu       sync.Mutex
-	current  context.Context //nolint:containedctx // it ends with the era
-	end      context.CancelFunc
-	timeline int64     // of the primary; 0 if it cannot be known
-	stale    time.Time // since when only older timelines were seen
+	mu      sync.Mutex
+	current context.Context //nolint:containedctx // it ends with the era
+	end     context.CancelFunc
+	primary primary
+	stale   time.Time // since when only older timelines were seen
+	warning string    // the last one
+	warned  time.Time
 }
+
+// A primary is a server that accepts writes. Its timeline is 0 if it cannot be known.
+// When it was started tells servers apart.
+type primary struct{ timeline, started int64 }
 
 func newEra(log *slog.Logger) *era {
 	e := &era{log: log}
@@ -52,12 +61,21 @@ func (e *era) get() (ctx context.Context) {
 
 // next ends an era, unless it has ended. e.mu is held.
 func (e *era) next(ended context.Context, reason string) {
-	if ended != e.current || ended.Err() != nil {
+	if ended != e.current {
 		return
 	}
 	e.end()
 	e.current, e.end = context.WithCancel(context.Background())
-	e.log.Warn("PostgreSQL has changed, all connections are made anew", "reason", reason)
+	e.warn("PostgreSQL has changed, replacing all connections", reason)
+}
+
+// warn does not repeat itself while a server stays as it is. e.mu is held.
+func (e *era) warn(message, reason string) {
+	if reason == e.warning && time.Since(e.warned) < warnInterval {
+		return
+	}
+	e.warning, e.warned = reason, time.Now()
+	e.log.Warn(message, "reason", reason)
 }
 
 const eraKey = "era" // in a connection's custom data
@@ -73,43 +91,65 @@ func (e *era) failed(conn *pgx.Conn, err error) {
 	e.next(born, scrub(err))
 }
 
+// selectPrimary asks for a primary's timeline and start; both are 0 on a standby. Not
+// every service lets its users read the timeline.
+var selectPrimary = []string{
+	`SELECT CASE WHEN pg_is_in_recovery() THEN 0 ELSE ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::bigint END, ` + selectStart,
+	`SELECT 0, ` + selectStart,
+}
+
+const selectStart = `CASE WHEN pg_is_in_recovery() THEN 0 ELSE (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint END`
+
+// see takes note of where a new connection leads, and rejects a server that was replaced.
+func (e *era) see(ctx context.Context, conn *pgconn.PgConn) error {
+	var seen primary
+	for _, query := range selectPrimary {
+		results, err := conn.Exec(ctx, query).ReadAll()
+		if _, refused := errors.AsType[*pgconn.PgError](err); refused && !serverGone(err) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		row := results[0].Rows[0]
+		if _, err := fmt.Sscan(string(row[0])+" "+string(row[1]), &seen.timeline, &seen.started); err != nil {
+			return fmt.Errorf("read PostgreSQL's timeline: %w", err)
+		}
+		break
+	}
+	born, err := e.saw(seen)
+	conn.CustomData()[eraKey] = born
+	return err
+}
+
 // errStale says that a server was replaced by another one that was seen before.
 var errStale = errors.New("this PostgreSQL server is on an older timeline than one seen before: it was replaced in a failover")
 
-// see takes note of where a new connection leads. A standby that is promoted begins a
-// new timeline, so of two primaries the one on the older timeline was replaced. Where the
-// timeline cannot be read, only errors tell.
-func (e *era) see(ctx context.Context, conn *pgx.Conn) error {
-	var timeline int64
-	err := conn.QueryRow(ctx, `
-SELECT CASE WHEN pg_is_in_recovery() THEN 0 ELSE ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::bigint END`).Scan(&timeline)
-	if _, refused := errors.AsType[*pgconn.PgError](err); err != nil && !refused {
-		return err
-	}
+// saw returns the era of a connection to a server. Another server than before begins a
+// new era: the address leads there now. But a standby that is promoted begins a new
+// timeline, so of two primaries the one on the older timeline was replaced.
+func (e *era) saw(seen primary) (context.Context, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	switch {
-	case timeline == 0 || timeline == e.timeline:
-		if timeline != 0 {
-			e.stale = time.Time{}
-		}
-	case timeline > e.timeline:
-		if e.timeline != 0 {
-			e.next(e.current, "a standby was promoted")
-		}
-		e.timeline, e.stale = timeline, time.Time{}
+	switch before := e.primary; {
+	case seen.started == 0:
+		return e.current, nil
+	case before.started == 0 || seen.started == before.started:
+	case seen.timeline > before.timeline && before.timeline != 0:
+		e.next(e.current, "a standby was promoted")
+	case seen.timeline == before.timeline || seen.timeline == 0 || before.timeline == 0:
+		e.next(e.current, "the server was restarted, or the address leads to another one")
 	case e.stale.IsZero() || time.Since(e.stale) < staleTime:
 		if e.stale.IsZero() {
 			e.stale = time.Now()
-			e.log.Error("PostgreSQL's address leads to a server that was replaced, not using it for a minute; correct the address or stop that server")
 		}
-		return errStale
+		e.warn("not using a PostgreSQL server for a minute; correct the state's address or stop that server", errStale.Error())
+		return e.current, errStale
 	default:
 		e.next(e.current, "the server is on an older timeline: it was restored or replaced")
-		e.timeline, e.stale = timeline, time.Time{}
 	}
-	conn.PgConn().CustomData()[eraKey] = e.current
-	return nil
+	e.primary, e.stale = seen, time.Time{}
+	return e.current, nil
 }
 
 // serverGone reports whether a server refuses what a primary would do: it is read-only,
@@ -134,9 +174,17 @@ func isFull(err error) bool {
 	return ok && (refusal.Code == "53300" || refusal.Code == "53400")
 }
 
-// pause waits before another attempt. It reports false when ctx ends first.
-func pause(ctx context.Context) bool {
-	timer := time.NewTimer(retryPause/2 + rand.N(retryPause))
+// mustWait reports whether another attempt needs a pause: there is no primary, or no
+// connection left.
+func mustWait(err error) bool {
+	return serverGone(err) || isFull(err) || errors.Is(err, errStale) || errors.Is(err, pgconn.ErrReadOnlyConnection)
+}
+
+// pause waits before another attempt, longer after several. It reports false when ctx
+// ends first.
+func pause(ctx context.Context, attempts int) bool {
+	mean := retryPause << min(attempts-1, 2)
+	timer := time.NewTimer(mean/2 + rand.N(mean))
 	defer timer.Stop()
 	select {
 	case <-timer.C:

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -42,8 +43,9 @@ type postgresEngine struct {
 }
 
 const (
-	// A replica's share of what a small instance of RDS allows in all.
-	maxConnections = 10
+	// With one that listens and one that reads the clock, a replica's share of what a small
+	// instance of RDS allows in all.
+	maxConnections = 9
 	maxTries       = maxConnections + 2
 	channel        = "dmconnector"
 )
@@ -63,12 +65,21 @@ func openPostgres(ctx context.Context, address string, log *slog.Logger, heard f
 	if config.ValidateConnect == nil && manyHosts(config) {
 		config.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
 	}
+	era, wanted := newEra(log), config.ValidateConnect
+	config.ValidateConnect = func(ctx context.Context, conn *pgconn.PgConn) error {
+		if wanted != nil {
+			if err := wanted(ctx, conn); err != nil {
+				return err
+			}
+		}
+		return era.see(ctx, conn)
+	}
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "dmconnector"
 	}
 	e := &postgresEngine{
-		config: config, log: log, heard: heard, queued: newTopic(), era: newEra(log),
-		inUse: make(chan struct{}, maxConnections-1), // one is left for the clock and notifications
+		config: config, log: log, heard: heard, queued: newTopic(), era: era,
+		inUse: make(chan struct{}, maxConnections-1), // one is left for notifications
 	}
 	e.direct, e.endDirect = context.WithCancel(context.Background())
 	if mode := config.DefaultQueryExecMode; mode == pgx.QueryExecModeExec || mode == pgx.QueryExecModeSimpleProtocol {
@@ -76,8 +87,7 @@ func openPostgres(ctx context.Context, address string, log *slog.Logger, heard f
 	}
 	config.Tracer = e
 	e.db = sql.OpenDB(e)
-	e.db.SetMaxOpenConns(maxConnections)
-	e.db.SetMaxIdleConns(maxConnections)
+	e.allowConnections()
 	e.db.SetConnMaxLifetime(30 * time.Minute)
 	direct := !e.pooled()
 	err = e.prepare(ctx)
@@ -93,6 +103,11 @@ func openPostgres(ctx context.Context, address string, log *slog.Logger, heard f
 	return e, nil
 }
 
+func (e *postgresEngine) allowConnections() {
+	e.db.SetMaxOpenConns(maxConnections)
+	e.db.SetMaxIdleConns(maxConnections)
+}
+
 func (e *postgresEngine) pooled() bool { return e.direct.Err() != nil }
 
 // Connect is for package sql. A connection that prepares statements does not return from
@@ -106,7 +121,11 @@ func (e *postgresEngine) Connect(ctx context.Context) (driver.Conn, error) {
 		}
 		return nil
 	}
-	conn, err := stdlib.GetConnector(*config, stdlib.OptionResetSession(reset), stdlib.OptionAfterConnect(e.era.see)).Connect(ctx)
+	conn, err := stdlib.GetConnector(*config, stdlib.OptionResetSession(reset)).Connect(ctx)
+	if isFull(err) {
+		// Wait for one of ours, until watch tries again.
+		e.db.SetMaxOpenConns(max(1, e.db.Stats().OpenConnections-1))
+	}
 	return conn, connectFailure(err)
 }
 
@@ -195,10 +214,8 @@ func (e *postgresEngine) try(ctx context.Context, attempt func() error) error {
 			return err
 		}
 		// The first errors may come from connections that a restart has left dead in the pool.
-		if n >= maxTries || serverGone(err) || isFull(err) || errors.Is(err, errStale) {
-			if !pause(ctx) {
-				return err
-			}
+		if (n >= maxTries || mustWait(err)) && !pause(ctx, n) {
+			return err
 		}
 	}
 }
@@ -212,10 +229,10 @@ func mayTryAgain(err error) bool {
 	}
 	if refusal, ok := errors.AsType[*pgconn.PgError](err); ok {
 		// PostgreSQL's documentation, appendix A: serialization failure, and deadlock.
-		return refusal.Code == "40001" || refusal.Code == "40P01" || lostPrepared(err) || serverGone(err) || isFull(err)
+		return refusal.Code == "40001" || refusal.Code == "40P01" || lostPrepared(err) || mustWait(err)
 	}
 	_, network := errors.AsType[net.Error](err)
-	return network || errors.Is(err, errStale) || pgconn.SafeToRetry(err) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF)
+	return network || mustWait(err) || pgconn.SafeToRetry(err) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF)
 }
 
 func (e *postgresEngine) transact(ctx context.Context, step func(*tx) error) error {
@@ -234,11 +251,8 @@ func (e *postgresEngine) transact(ctx context.Context, step func(*tx) error) err
 		}
 	}
 	err = conn.Commit()
-	if _, refused := errors.AsType[*pgconn.PgError](err); err != nil && !refused {
-		return errors.Join(err, delivery.ErrInDoubt)
-	}
 	if err != nil {
-		return err
+		return commitFailure(err)
 	}
 	for _, topic := range t.topics {
 		e.heard(topic)
@@ -247,6 +261,16 @@ func (e *postgresEngine) transact(ctx context.Context, step func(*tx) error) err
 		}
 	}
 	return nil
+}
+
+// commitFailure tells a commit that was refused from one that may have been done. A pooler
+// that loses the server meanwhile says so in an error of class 08.
+func commitFailure(err error) error {
+	refusal, ok := errors.AsType[*pgconn.PgError](err)
+	if ok && !strings.HasPrefix(refusal.Code, "08") {
+		return err
+	}
+	return errors.Join(err, delivery.ErrInDoubt)
 }
 
 const (
@@ -298,9 +322,6 @@ func (e *postgresEngine) readClock(ctx context.Context) error {
 		return connectFailure(err)
 	}
 	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // there is nothing to lose
-	if err := e.era.see(ctx, conn); err != nil {
-		return err
-	}
 	var micros int64
 	begun := time.Now()
 	err = conn.QueryRow(ctx, `SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint`).Scan(&micros)
@@ -319,6 +340,7 @@ func (e *postgresEngine) watch(ctx context.Context) {
 	for {
 		select {
 		case <-tick.C:
+			e.allowConnections()
 			reading, cancel := context.WithTimeout(ctx, 2*time.Second)
 			_ = e.readClock(reading) // the last reading is good enough meanwhile
 			cancel()
