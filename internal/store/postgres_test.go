@@ -541,6 +541,7 @@ func TestWhatIsTriedAgain(t *testing.T) {
 		"a lost connection":      {&pgconn.PgError{Code: "08006"}, true},
 		"a pooler's refusal":     {&pgconn.PgError{Code: "08P01"}, false},
 		"no connection left":     {connectFailure(&pgconn.PgError{Code: "53300"}), true},
+		"no writable server":     {connectFailure(fmt.Errorf("validate: %w", pgconn.ErrReadOnlyConnection)), true},
 		"a replaced server":      {fmt.Errorf("connect: %w", errStale), true},
 		"unique violation":       {&pgconn.PgError{Code: "23505"}, false},
 		"a closed connection":    {fmt.Errorf("begin: %w", io.EOF), true},
