@@ -66,16 +66,16 @@ func (e *era) next(ended context.Context, reason string) {
 	}
 	e.end()
 	e.current, e.end = context.WithCancel(context.Background())
-	e.warn("PostgreSQL has changed, replacing all connections", reason)
+	e.warn(reason)
 }
 
 // warn does not repeat itself while a server stays as it is. e.mu is held.
-func (e *era) warn(message, reason string) {
+func (e *era) warn(reason string) {
 	if reason == e.warning && time.Since(e.warned) < warnInterval {
 		return
 	}
 	e.warning, e.warned = reason, time.Now()
-	e.log.Warn(message, "reason", reason)
+	e.log.Warn("PostgreSQL has changed", "reason", reason)
 }
 
 const eraKey = "era" // in a connection's custom data
@@ -143,7 +143,7 @@ func (e *era) saw(seen primary) (context.Context, error) {
 		if e.stale.IsZero() {
 			e.stale = time.Now()
 		}
-		e.warn("not using a PostgreSQL server for a minute; correct the state's address or stop that server", errStale.Error())
+		e.warn("not using a server that was replaced, for a minute; correct the state's address or stop that server")
 		return e.current, errStale
 	default:
 		e.next(e.current, "the server is on an older timeline: it was restored or replaced")

@@ -157,7 +157,7 @@ func TestEras(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			e := newEra(slog.New(slog.DiscardHandler))
 			for i, l := range looks {
-				time.Sleep(l.after)
+				sleep(t.Context(), l.after)
 				before := e.get()
 				born, err := e.saw(l.seen)
 				if errors.Is(err, errStale) != l.stale || before.Err() != nil != l.fresh || born != e.get() {
@@ -177,7 +177,7 @@ func TestChangeIsLoggedOnce(t *testing.T) {
 			for range 100 {
 				e.next(e.get(), "read-only")
 			}
-			time.Sleep(warnInterval)
+			sleep(t.Context(), warnInterval)
 		}
 		if n := log.count("PostgreSQL has changed"); n != 3 {
 			t.Errorf("logged %d times in three minutes", n)
