@@ -256,6 +256,16 @@ func runWire(t *testing.T, all *results) {
 		row.name = "packets from Aliyun dropped for 9s"
 		all.add(row)
 	})
+	for name, requests := range map[string]bool{
+		"PostgreSQL: packets dropped for a while": true, "PostgreSQL: packets of its answers dropped for a while": false,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			row := dropsPostgres(t, requests)
+			row.name = name
+			all.addState(row)
+		})
+	}
 }
 
 // retransmission returns when the kernel sends the first time after an outage what was
