@@ -165,7 +165,7 @@ func (c *connection) exchange(r *request, parts []part) {
 	<-written
 	r.took, r.err, r.answer = ended.Sub(r.begun), err, c.raw.String()
 	if r.outcome == unavailable && !r.halfCloses { // a caller that half-closes has cancelled its send
-		r.failed = append(r.failed, failedSend{span{r.begun, ended}, c.address})
+		r.failed = append(r.failed, failedSend{ended, c.address})
 	}
 }
 

@@ -64,39 +64,39 @@ func (s *service) watchReady() {
 	}
 }
 
-// A failedSend is a send that was answered unavailable.
+// A failedSend is when a send was answered unavailable.
 type failedSend struct {
-	span
+	at      time.Time
 	address string
 }
 
 // readyWhileFailing counts the sends of failure periods throughout which the service
-// said that it was ready.
-func readyWhileFailing(failed []failedSend) int {
+// said that it was ready. A period begins when the first send has failed: until then
+// nobody can know.
+func readyWhileFailing(t *testing.T, failed []failedSend) int {
+	t.Helper()
 	slices.SortFunc(failed, func(a, b failedSend) int {
-		return cmp.Or(strings.Compare(a.address, b.address), a.begun.Compare(b.begun))
+		return cmp.Or(strings.Compare(a.address, b.address), a.at.Compare(b.at))
 	})
 	n := 0
 	for len(failed) > 0 {
-		period, size := failed[0], 1
-		for _, f := range failed[1:] {
-			if f.address != period.address || f.begun.Sub(period.ended) > failureGap {
-				break
-			}
-			period.ended = later(period.ended, f.ended)
+		size := 1
+		for size < len(failed) && failed[size].address == failed[0].address && failed[size].at.Sub(failed[size-1].at) <= failureGap {
 			size++
 		}
-		if period.ended.Sub(period.begun) > failureTime && period.ready() {
+		period := span{failed[0].at, failed[size-1].at}
+		if period.ended.Sub(period.begun) > failureTime && alwaysReady(failed[0].address, period) {
 			n += size
+			t.Logf("ready while %d sends failed, from %v to %v", size, period.begun.Format(time.StampMilli), period.ended.Format(time.StampMilli))
 		}
 		failed = failed[size:]
 	}
 	return n
 }
 
-// ready reports whether every answer of /readyz in that period was 200.
-func (f failedSend) ready() bool {
-	found, ok := readinessOf.Load(f.address)
+// alwaysReady reports whether /readyz was asked in that period and always answered 200.
+func alwaysReady(address string, period span) bool {
+	found, ok := readinessOf.Load(address)
 	if !ok {
 		return false
 	}
@@ -105,12 +105,13 @@ func (f failedSend) ready() bool {
 	defer watched.mu.Unlock()
 	asked := false
 	for _, answer := range watched.answers {
-		if answer.overlaps(f.span) {
-			asked = true
-			if !answer.ready {
-				return false
-			}
+		if answer.begun.Before(period.begun) || answer.begun.After(period.ended) {
+			continue
 		}
+		if !answer.ready {
+			return false
+		}
+		asked = true
 	}
 	return asked
 }
@@ -146,10 +147,10 @@ func TestReadyWhileFailing(t *testing.T) {
 		address := "of " + test.name
 		readinessOf.Store(address, &readiness{answers: test.answers})
 		failed := []failedSend{
-			{at(2*time.Second, 2*time.Second), address}, {at(0, 100*ms), address}, {at(time.Second, time.Second), address},
-			{at(20*time.Second, 20*time.Second), address}, // too short
+			{begun.Add(2 * time.Second), address}, {begun, address}, {begun.Add(time.Second), address},
+			{begun.Add(20 * time.Second), address}, // too short
 		}
-		if got := readyWhileFailing(failed); got != test.want {
+		if got := readyWhileFailing(t, failed); got != test.want {
 			t.Errorf("%s: %d, want %d", test.name, got, test.want)
 		}
 	}

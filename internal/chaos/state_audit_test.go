@@ -137,7 +137,7 @@ func (ev *evidence) audit(t *testing.T) stateTally {
 		delete(times, m.code)
 		ev.texts = append(ev.texts, m.answer)
 	}
-	result.readyFailures = readyWhileFailing(failed)
+	result.readyFailures = readyWhileFailing(t, failed)
 	if result.excess > 0 {
 		ev.logTimes(t)
 	}

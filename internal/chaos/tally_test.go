@@ -46,7 +46,7 @@ func count(t *testing.T, group, name string, requests []*request, mails []sandbo
 		failed = append(failed, r.failed...)
 		texts = append(texts, r.answer)
 	}
-	result.readyFailures = readyWhileFailing(failed)
+	result.readyFailures = readyWhileFailing(t, failed)
 	for key := range accepted {
 		t.Errorf("a mail without a request: %s", key)
 	}
