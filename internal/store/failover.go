@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -52,13 +53,6 @@ func newEra(log *slog.Logger) *era {
 	return e
 }
 
-// get returns the current era, which ends when ctx does.
-func (e *era) get() (ctx context.Context) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.current
-}
-
 // next ends an era, unless it has ended. e.mu is held.
 func (e *era) next(ended context.Context, reason string) {
 	if ended != e.current {
@@ -80,15 +74,22 @@ func (e *era) warn(reason string) {
 
 const eraKey = "era" // in a connection's custom data
 
+// eraOf is done when the era in which a connection was made has ended.
+func eraOf(conn *pgx.Conn) context.Context {
+	if born, ok := conn.PgConn().CustomData()[eraKey].(context.Context); ok {
+		return born
+	}
+	return context.Background()
+}
+
 // failed ends the era of a connection whose server cannot be used any more.
 func (e *era) failed(conn *pgx.Conn, err error) {
-	born, ok := conn.PgConn().CustomData()[eraKey].(context.Context)
-	if !ok || !serverGone(err) {
+	if !serverGone(err) {
 		return
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.next(born, scrub(err))
+	e.next(eraOf(conn), scrub(err))
 }
 
 // selectPrimary asks for a primary's timeline and start; both are 0 on a standby. Not
@@ -154,18 +155,11 @@ func (e *era) saw(seen primary) (context.Context, error) {
 
 // serverGone reports whether a server refuses what a primary would do: it is read-only,
 // shuts down, starts, or lost the connection (PostgreSQL's documentation, appendix A).
+// 08P01 is a pooler's word for a wrong address.
 func serverGone(err error) bool {
 	refusal, ok := errors.AsType[*pgconn.PgError](err)
-	if !ok {
-		return false
-	}
-	switch refusal.Code {
-	case "25006", "57P01", "57P02", "57P03":
-		return true
-	case "08P01": // a pooler's word for a wrong address
-		return false
-	}
-	return strings.HasPrefix(refusal.Code, "08")
+	return ok && (slices.Contains([]string{"25006", "57P01", "57P02", "57P03"}, refusal.Code) ||
+		strings.HasPrefix(refusal.Code, "08") && refusal.Code != "08P01")
 }
 
 // isFull reports whether the server, or the role, has no connection left.
@@ -180,26 +174,8 @@ func mustWait(err error) bool {
 	return serverGone(err) || isFull(err) || errors.Is(err, errStale) || errors.Is(err, pgconn.ErrReadOnlyConnection)
 }
 
-// pause waits before another attempt, longer after several. It reports false when ctx
-// ends first.
-func pause(ctx context.Context, attempts int) bool {
+// pause waits before another attempt, longer after several.
+func pause(ctx context.Context, attempts int) {
 	mean := retryPause << min(attempts-1, 2)
-	timer := time.NewTimer(mean/2 + rand.N(mean))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
-// manyHosts reports whether an address names several servers, of which one is the primary.
-func manyHosts(config *pgx.ConnConfig) bool {
-	for _, other := range config.Fallbacks {
-		if other.Host != config.Host || other.Port != config.Port {
-			return true
-		}
-	}
-	return false
+	sleep(ctx, mean/2+rand.N(mean))
 }

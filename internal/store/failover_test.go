@@ -158,9 +158,9 @@ func TestEras(t *testing.T) {
 			e := newEra(slog.New(slog.DiscardHandler))
 			for i, l := range looks {
 				sleep(t.Context(), l.after)
-				before := e.get()
+				before := e.current
 				born, err := e.saw(l.seen)
-				if errors.Is(err, errStale) != l.stale || before.Err() != nil != l.fresh || born != e.get() {
+				if errors.Is(err, errStale) != l.stale || before.Err() != nil != l.fresh || born != e.current {
 					t.Errorf("%s: %d: %v, era ended: %v", name, i, err, before.Err() != nil)
 				}
 			}
@@ -175,14 +175,14 @@ func TestChangeIsLoggedOnce(t *testing.T) {
 		e := newEra(slog.New(slog.NewTextHandler(&log, nil)))
 		for range 3 {
 			for range 100 {
-				e.next(e.get(), "read-only")
+				e.next(e.current, "read-only")
 			}
 			sleep(t.Context(), warnInterval)
 		}
 		if n := log.count("PostgreSQL has changed"); n != 3 {
 			t.Errorf("logged %d times in three minutes", n)
 		}
-		e.next(e.get(), "another reason")
+		e.next(e.current, "another reason")
 		if log.count("another reason") != 1 {
 			t.Error("another change is not logged")
 		}

@@ -62,7 +62,10 @@ func openPostgres(ctx context.Context, address string, log *slog.Logger, heard f
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = 2 * time.Second
 	}
-	if config.ValidateConnect == nil && manyHosts(config) {
+	several := slices.ContainsFunc(config.Fallbacks, func(other *pgconn.FallbackConfig) bool {
+		return other.Host != config.Host || other.Port != config.Port
+	})
+	if several && config.ValidateConnect == nil {
 		config.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
 	}
 	era, wanted := newEra(log), config.ValidateConnect
@@ -115,8 +118,7 @@ func (e *postgresEngine) pooled() bool { return e.direct.Err() != nil }
 func (e *postgresEngine) Connect(ctx context.Context) (driver.Conn, error) {
 	config, pooled := e.connectConfig(), e.pooled()
 	reset := func(_ context.Context, conn *pgx.Conn) error {
-		born, _ := conn.PgConn().CustomData()[eraKey].(context.Context)
-		if e.pooled() != pooled || born != nil && born.Err() != nil {
+		if e.pooled() != pooled || eraOf(conn).Err() != nil {
 			return driver.ErrBadConn
 		}
 		return nil
@@ -214,7 +216,10 @@ func (e *postgresEngine) try(ctx context.Context, attempt func() error) error {
 			return err
 		}
 		// The first errors may come from connections that a restart has left dead in the pool.
-		if (n >= maxTries || mustWait(err)) && !pause(ctx, n) {
+		if n >= maxTries || mustWait(err) {
+			pause(ctx, n)
+		}
+		if ctx.Err() != nil {
 			return err
 		}
 	}
@@ -369,14 +374,14 @@ func (e *postgresEngine) listen(ctx context.Context) {
 }
 
 func (e *postgresEngine) listenOnce(ctx context.Context) (listened bool, err error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(e.era.get(), cancel)()
 	conn, err := pgx.ConnectConfig(ctx, e.config.Copy())
 	if err != nil {
 		return false, connectFailure(err)
 	}
 	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // there is nothing to lose
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(eraOf(conn), cancel)()
 	if _, err := conn.Exec(ctx, "LISTEN "+channel); err != nil {
 		return false, err
 	}
