@@ -147,7 +147,9 @@ func TestReadyWhileFailing(t *testing.T) {
 		address := "of " + test.name
 		readinessOf.Store(address, &readiness{answers: test.answers})
 		failed := []failedSend{
-			{begun.Add(2 * time.Second), address}, {begun, address}, {begun.Add(time.Second), address},
+			{begun.Add(2 * time.Second), address},
+			{begun, address},
+			{begun.Add(time.Second), address},
 			{begun.Add(20 * time.Second), address}, // too short
 		}
 		if got := readyWhileFailing(t, failed); got != test.want {
