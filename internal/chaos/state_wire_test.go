@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"dmconnector/aliyundm/sandbox"
 	"dmconnector/internal/postgrestest"
 )
 
@@ -62,12 +63,40 @@ func dropsPostgres(t *testing.T, requests bool) stateTally {
 	if took > 5*time.Second {
 		timing(t, "it waited for retransmissions")
 	}
+	var newer []*message // for those whose commits are in doubt
+	for _, m := range burst {
+		if m.outcome == unknown {
+			next := newMessage(false)
+			next.to, next.usageType = m.to, m.usageType
+			next.run([]string{r.address}, time.Now().Add(clientTimeout))
+			newer = append(newer, next)
+		}
+	}
+	t.Logf("%d commits were in doubt", len(newer))
 	again := sendAgain(during, r.address)
 	pause(retransmission(outage) - time.Since(dropped.begun))
-	ev.messages = slices.Concat(before, crossing, after, again)
+	ev.messages = slices.Concat(before, crossing, after, again, newer)
 	ev.texts = r.logs()
 	result := ev.audit(t)
 	result.requireOnce(t, u, again)
+	u.requireNewest(t, newer)
 	r.stop(t)
 	return result
+}
+
+// requireNewest checks that these are the newest mails of their recipients.
+func (u *upstream) requireNewest(t *testing.T, list []*message) {
+	t.Helper()
+	latest := map[string]sandbox.Mail{}
+	for _, mail := range u.sandbox.Mails() {
+		if mail.ReceivedAt.After(latest[mail.To].ReceivedAt) {
+			latest[mail.To] = mail
+		}
+	}
+	for _, m := range list {
+		// Of two mails that are sent at the same time, either can be the first.
+		if mail := latest[m.to]; mail.Subject != m.code && mail.ReceivedAt.Sub(m.begun) > m.took+time.Second {
+			t.Errorf("the newest mail is an older message's, accepted %v after the newer one was begun", mail.ReceivedAt.Sub(m.begun))
+		}
+	}
 }

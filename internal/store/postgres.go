@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/tls"
 	"database/sql"
 	"database/sql/driver"
 	"errors"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3/lock"
 
@@ -68,6 +70,7 @@ func openPostgres(ctx context.Context, address string, log *slog.Logger, heard f
 	if several && config.ValidateConnect == nil {
 		config.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
 	}
+	config.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler { return giveUp{conn} }
 	era, wanted := newEra(log), config.ValidateConnect
 	config.ValidateConnect = func(ctx context.Context, conn *pgconn.PgConn) error {
 		if wanted != nil {
@@ -451,3 +454,22 @@ func scrub(err error) string {
 	}
 	return err.Error()
 }
+
+// giveUp resets a connection whose step is given up: the kernel would otherwise go on
+// sending its commit for minutes, and a message of it would be sent after newer ones.
+type giveUp struct{ conn *pgconn.PgConn }
+
+// HandleCancel is for pgx.
+func (g giveUp) HandleCancel(context.Context) {
+	conn := g.conn.Conn()
+	if secure, ok := conn.(*tls.Conn); ok {
+		conn = secure.NetConn()
+	}
+	if c, ok := conn.(*net.TCPConn); ok {
+		_ = c.SetLinger(0)
+	}
+	_ = conn.Close()
+}
+
+// HandleUnwatchAfterCancel is for pgx.
+func (giveUp) HandleUnwatchAfterCancel() {}
