@@ -99,7 +99,7 @@ func TestCapacityHasTheMeasuredInputs(t *testing.T) {
 		t.Error("docs/benchmarks.md has no send with a full log in PostgreSQL")
 	}
 	for page, text := range map[string]string{
-		"docs/state.md":      "up to 10 connections, and one to listen",
+		"docs/state.md":      "Each process uses up to 11 connections",
 		"docs/operations.md": "| messages | about 1.5 kB each: 0.15 GB for 100,000 a month | `--retention`, default 30 days",
 	} {
 		data, err := os.ReadFile(page)
