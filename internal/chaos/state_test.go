@@ -20,6 +20,10 @@ func runStates(t *testing.T, all *results) {
 		"PostgreSQL: failover, the old primary stays writable":            failsOverWritable,
 		"PostgreSQL: wall clock of one of two replicas steps":             stepsOnPostgres,
 		"SQLite: wall clock steps":                                        stepsOnSQLite,
+		"PostgreSQL: the table of messages locked for a while":            locksMessages,
+		"PostgreSQL: disk full for a while":                               fillsDiskOfPostgres,
+		"PostgreSQL: one of two replicas cut off, packets lost":           losesPackets,
+		"PostgreSQL: one of two replicas cut off, connections reset":      losesConnections,
 		"PostgreSQL: stopped for a while":                                 stopsPostgres,
 		"PostgreSQL: unresponsive for a while, connections open":          pausesPostgres,
 	} {

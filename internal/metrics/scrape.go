@@ -52,7 +52,7 @@ func newLoads(read func() []delivery.Load) collector {
 
 // newBacklog collects what is queued, or that the state does not answer.
 func (m *Metrics) newBacklog(read func(context.Context) (delivery.Backlog, error)) collector {
-	up := describe("state_up", "1 if the state answered the last query about the queue, else 0.")
+	up := describe("state_up", "1 if a send would work, as /readyz says, else 0.")
 	queued := describe("queue_depth", "Queued messages in the state, which all replicas share; at most 100000 are counted.")
 	late := describe("queue_oldest_overdue_seconds", "Time since the oldest queued message became due.")
 	b := &backlog{metrics: m, read: read}

@@ -10,61 +10,115 @@ import (
 	"dmconnector/internal/registry"
 )
 
-// health knows whether the state could be written lately, and since when.
+// health knows whether a send would work, and since when writing works.
 type health struct {
-	mu       sync.Mutex
-	failure  error     // of the last write
-	recorded time.Time // when that was
-	since    time.Time // when writing began to work again
-	probed   time.Time // when somebody asked and it was tried
+	mu      sync.Mutex
+	failure error     // of a write or a probe, until a later probe succeeds
+	failed  time.Time // when that was
+	since   time.Time // when writing began to work again; zero while it does not
+	probed  time.Time // when the last probe began
 }
 
 // record takes the result of a write. One that its step declined, or its caller gave up,
 // says nothing about the state.
 func (h *health) record(err error) {
-	_, failed := errors.AsType[*delivery.Error](err)
-	if failed || errors.Is(err, registry.ErrNotFound) || errors.Is(err, registry.ErrExists) || errors.Is(err, registry.ErrChanged) || errors.Is(err, context.Canceled) {
+	_, declined := errors.AsType[*delivery.Error](err)
+	if declined || errors.Is(err, registry.ErrNotFound) || errors.Is(err, registry.ErrExists) || errors.Is(err, registry.ErrChanged) || errors.Is(err, context.Canceled) {
 		return
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if err == nil && (h.failure != nil || h.since.IsZero()) {
+	switch {
+	case err != nil:
+		h.failure, h.failed, h.since = err, time.Now(), time.Time{}
+	case h.since.IsZero():
 		h.since = time.Now()
 	}
-	h.failure, h.recorded = err, time.Now()
 }
 
 // steady is how long writing has worked without a failure.
 func (h *health) steady() time.Duration {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.failure != nil || h.since.IsZero() {
+	if h.since.IsZero() {
 		return 0
 	}
 	return time.Since(h.since)
 }
 
-// probeInterval bounds how often somebody who asks causes a write.
-const probeInterval = time.Second
+const (
+	// probeInterval bounds how often somebody who asks causes a probe.
+	probeInterval = time.Second
+	probeTime     = time.Second
+	// probeSize is the content of a large message: what has room for one has room for
+	// most.
+	probeSize = 1 << 10
+)
 
-// Ready returns why the state cannot be written, if it cannot. It tries to, if the last
-// write failed, or was long ago, so that PostgreSQL may have gone since.
+// Ready returns why a send would not work now, if it would not. It probes the state after
+// a failure, and on PostgreSQL if the last probe was long ago.
 func (s *Store) Ready(ctx context.Context) error {
 	if err := s.damage.found(); err != nil {
 		return err
 	}
 	h := &s.health
 	h.mu.Lock()
-	failure, stale := h.failure, s.kind == Postgres && time.Since(h.recorded) > 2*heartbeatInterval
-	probe := (failure != nil || stale) && time.Since(h.probed) > probeInterval
-	if probe {
+	failure, age := h.failure, time.Since(h.probed)
+	due := failure != nil && age > probeInterval || s.kind == Postgres && age > 2*heartbeatInterval
+	if due {
 		h.probed = time.Now()
 	}
 	h.mu.Unlock()
-	if probe {
-		return s.heartbeat(ctx)
+	if due {
+		return s.probe(ctx)
 	}
 	return failure
+}
+
+// errUndo rolls back a probe that succeeded.
+var errUndo = errors.New("the probe is undone")
+
+// probe accepts a message, as a send does, and undoes that. SQLite finds out that the disk
+// is full only when it commits, so there the probe is committed and leaves nothing. As
+// that waits for the disk, SQLite is probed only after a failure.
+func (s *Store) probe(ctx context.Context) error {
+	begun, now, id := time.Now(), s.engine.now(), delivery.NewID()
+	unique := s.Hash("probe", id)
+	e := &delivery.Entry{
+		ID: id, Mode: delivery.Queued, Address: unique, Body: unique, Idempotency: &unique, Supersede: &unique,
+		Charges: []delivery.Charge{{Limit: "probe", Subject: unique, Count: 1, Per: time.Second}}, Payload: make([]byte, probeSize), Expires: begun,
+	}
+	row, err := s.messageRow(e, now)
+	if err != nil {
+		return err
+	}
+	s.health.mu.Lock()
+	s.health.probed = begun
+	s.health.mu.Unlock()
+	// Whoever asks may leave.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), probeTime)
+	defer cancel()
+	err = s.engine.write(ctx, func(t *tx) error {
+		if _, err := accept(t, e, row, now); err != nil {
+			return err
+		}
+		if s.kind == Postgres {
+			return errUndo
+		}
+		t.topics = nil
+		_, err := t.exec(`DELETE FROM message WHERE id = $1`, id)
+		return err
+	})
+	h := &s.health
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case err != nil && !errors.Is(err, errUndo):
+		h.failure, h.failed = err, time.Now()
+	case h.failed.Before(begun):
+		h.failure = nil
+	}
+	return h.failure
 }
 
 const (

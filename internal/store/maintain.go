@@ -69,6 +69,7 @@ func (s *Store) try(ctx context.Context, task string, f func(context.Context) er
 func (s *Store) keepLeases(ctx context.Context) {
 	if s.kind == Postgres {
 		s.try(ctx, "send a heartbeat", s.heartbeat)
+		s.try(ctx, "probe", s.probe)
 	}
 	s.try(ctx, "follow the clock", s.followClock)
 	which, steady := "", s.health.steady()

@@ -124,10 +124,10 @@ SELECT count(*), coalesce(min(due_at), 0) FROM (
 	SELECT due_at FROM message WHERE state IN ('queued', 'sending') AND state = 'queued' ORDER BY due_at LIMIT $1
 ) AS waiting`
 
-// Backlog returns what is queued, for all processes that share the state. It counts up
-// to 100,000 messages.
+// Backlog returns what is queued, for all processes that share the state, unless the state
+// is not ready. It counts up to 100,000 messages.
 func (s *Store) Backlog(ctx context.Context) (delivery.Backlog, error) {
-	if err := s.damage.found(); err != nil {
+	if err := s.Ready(ctx); err != nil {
 		return delivery.Backlog{}, err
 	}
 	var queued, due int64
