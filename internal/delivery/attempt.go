@@ -25,6 +25,10 @@ const (
 	sendTime = 1500 * time.Millisecond
 	// confirmTime bounds the question to the store before an attempt.
 	confirmTime = time.Second
+	// knownFor is how long an attempt may begin without that question after the store has
+	// answered: a process that was stopped, or cut off from the state, must not send what
+	// another one may have claimed.
+	knownFor = 500 * time.Millisecond
 )
 
 // A turn waits until an attempt may begin, at the earliest after a pause, with a mail of
@@ -199,8 +203,8 @@ type outgoing struct {
 	id         string
 	claim      int // see [Outcome.Attempt]
 	usageType  string
-	queued     bool // it holds its connector's place already
-	confirm    bool // also without a wait: something may have changed before
+	queued     bool      // it holds its connector's place already
+	known      time.Time // when the message was this attempt's and the newest
 	superseded <-chan struct{}
 }
 
@@ -292,7 +296,7 @@ func (d *Delivery) confirm(ctx context.Context, m outgoing, waited bool) error {
 	if isClosed(m.superseded) {
 		return ErrSuperseded
 	}
-	if !waited && !m.confirm {
+	if !waited && time.Since(m.known) < knownFor {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, confirmTime)

@@ -266,7 +266,7 @@ func (d *Delivery) send(caller context.Context, out *outbound, call *call, req R
 		return
 	}
 	accepted = true
-	m := outgoing{id: entry.ID, claim: 1, usageType: req.Message.Type, superseded: call.superseded}
+	m := outgoing{id: entry.ID, claim: 1, usageType: req.Message.Type, known: time.Now(), superseded: call.superseded}
 	call.failure = d.deliver(sending, out, m, req, &call.report)
 }
 

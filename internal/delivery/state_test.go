@@ -917,6 +917,28 @@ func TestNothingIsSentUnconfirmed(t *testing.T) {
 	})
 }
 
+// A claim whose answer took long is confirmed before the attempt: the state may be out of
+// reach since, and another process may send the message.
+func TestNothingIsSentOnAnOldClaim(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var calls atomic.Int64
+		c := openQueueing(t, answers(&calls, nil), nil)
+		c.store.claimTime.Store(int64(time.Second))
+		c.store.askTime.Store(int64(time.Hour))
+		queued := c.queue(t, post{})
+		time.Sleep(3 * time.Second) //nolint:forbidigo // the clock of synctest
+		if r := c.message(t, queued.ID); r.Code != errcode.Unavailable || calls.Load() != 0 {
+			t.Errorf("it is %s %s after %d calls", r.State, r.Code, calls.Load())
+		}
+		c.store.claimTime.Store(0)
+		time.Sleep(time.Minute) //nolint:forbidigo // the clock of synctest
+		if r := c.message(t, queued.ID); r.State != delivery.StateSent || calls.Load() != 1 {
+			t.Errorf("it is %s %s after %d calls", r.State, r.Code, calls.Load())
+		}
+		c.stop()
+	})
+}
+
 // The store alone decides what is superseded: another replica may have accepted the
 // newer code.
 func TestCodeIsSupersededElsewhere(t *testing.T) {

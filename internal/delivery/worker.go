@@ -114,9 +114,10 @@ func (d *Delivery) sendJob(ctx context.Context, out *outbound, job Job, req Requ
 			failure = internalError(job.ID, cause)
 		}
 	}()
-	m := outgoing{id: job.ID, claim: job.Attempt, usageType: req.Message.Type, queued: true, superseded: call.superseded}
-	// A newer code may have come while the claim was on its way.
-	m.confirm = d.supersedeKey(out.ID, req.Message) != nil
+	m := outgoing{id: job.ID, claim: job.Attempt, usageType: req.Message.Type, queued: true, known: req.Arrived, superseded: call.superseded}
+	if d.supersedeKey(out.ID, req.Message) != nil {
+		m.known = time.Time{} // a newer code may have come while the claim was on its way
+	}
 	return d.deliver(ctx, out, m, req, report)
 }
 
