@@ -106,7 +106,10 @@ func (s *Store) probe(ctx context.Context) error {
 			return errUndo
 		}
 		t.topics = nil
-		_, err := t.exec(`DELETE FROM message WHERE id = $1`, id)
+		if _, err := t.exec(`DELETE FROM message WHERE id = $1`, id); err != nil {
+			return err
+		}
+		_, err := t.exec(`DELETE FROM rate_limit WHERE subject = $1`, unique[:])
 		return err
 	})
 	h := &s.health
