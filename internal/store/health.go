@@ -55,16 +55,16 @@ const (
 	probeSize = 1 << 10
 )
 
-// Ready returns why a send would not work now, if it would not. It probes the state after
-// a failure, and on PostgreSQL if the last probe was long ago.
+// Ready returns why a send would not work now, if it would not. It probes the state, on
+// SQLite only after a failure.
 func (s *Store) Ready(ctx context.Context) error {
 	if err := s.damage.found(); err != nil {
 		return err
 	}
 	h := &s.health
 	h.mu.Lock()
-	failure, age := h.failure, time.Since(h.probed)
-	due := failure != nil && age > probeInterval || s.kind == Postgres && age > 2*heartbeatInterval
+	failure := h.failure
+	due := (failure != nil || s.kind == Postgres) && time.Since(h.probed) > probeInterval
 	if due {
 		h.probed = time.Now()
 	}
