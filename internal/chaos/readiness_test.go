@@ -17,7 +17,7 @@ const (
 	readyInterval = 200 * ms
 	// Failures that are no further apart than failureGap belong to one period. Shorter
 	// periods than failureTime may fall between two requests to /readyz.
-	failureGap, failureTime = 2 * time.Second, time.Second
+	failureGap, failureTime = 2 * time.Second, 3 * time.Second
 )
 
 // A readiness is what /readyz of an address has answered.
@@ -147,10 +147,10 @@ func TestReadyWhileFailing(t *testing.T) {
 		address := "of " + test.name
 		readinessOf.Store(address, &readiness{answers: test.answers})
 		failed := []failedSend{
-			{begun.Add(2 * time.Second), address},
+			{begun.Add(4 * time.Second), address},
 			{begun, address},
-			{begun.Add(time.Second), address},
-			{begun.Add(20 * time.Second), address}, // too short
+			{begun.Add(2 * time.Second), address},
+			{begun.Add(40 * time.Second), address}, // too short
 		}
 		if got := readyWhileFailing(t, failed); got != test.want {
 			t.Errorf("%s: %d, want %d", test.name, got, test.want)

@@ -167,7 +167,7 @@ func stepsOnSQLite(t *testing.T) stateTally {
 	for _, ahead := range []time.Duration{time.Hour, 0, -time.Hour} {
 		clock.set(t, ahead)
 		within(t, clientTimeout, "the step is noticed", func() bool {
-			moved := strings.Count(r.service.log.String(), "the clock has changed")
+			moved := strings.Count(r.service.log.String(), "the clock has changed, moved")
 			return moved > 0 && (ahead != 0 || moved > 1) && (ahead >= 0 || moved > 2)
 		})
 		burst("after a step to " + ahead.String())

@@ -39,6 +39,8 @@ const maxStep = 5 * time.Second
 // followClock sets the time of a state of one process by the wall clock after a step.
 func (s *Store) followClock(ctx context.Context) error {
 	if e, ok := s.engine.(*sqliteEngine); ok {
+		ctx, cancel := context.WithTimeout(ctx, time.Second) // others wait for it
+		defer cancel()
 		return s.moveTimes(ctx, &e.clock, e.now())
 	}
 	return nil
@@ -66,11 +68,15 @@ func (s *Store) followClockAtStart(ctx context.Context) error {
 // moveTimes moves the times of what is pending by as much as the wall clock has stepped,
 // so that nothing expires, waits or is rejected because of it.
 func (s *Store) moveTimes(ctx context.Context, c *clock, before time.Time) error {
-	step, at := c.step(before), time.Now()
-	if step == 0 {
+	if c.step(before) == 0 {
 		return nil
 	}
-	s.log.Warn("the clock has changed, moving the times of queued messages and limits", "by", step.Round(time.Millisecond).String())
+	// What was begun in the old time must be written before, and nothing meanwhile.
+	if err := s.times.Acquire(ctx, allTimes); err != nil {
+		return err
+	}
+	defer s.times.Release(allTimes)
+	step, at := c.step(before), time.Now()
 	err := s.write(ctx, func(t *tx) error {
 		if _, err := t.exec(`
 UPDATE message SET due_at = due_at + $1, expires_at = expires_at + $1, updated_at = updated_at + $1
@@ -80,8 +86,20 @@ WHERE payload IS NOT NULL OR state IN ('queued', 'sending')`, step.Microseconds(
 		_, err := t.exec(`UPDATE rate_limit SET full_at = full_at + $1`, step.Microseconds())
 		return err
 	})
-	if err == nil {
-		c.set(before.Add(step), at)
+	if err != nil {
+		return err
 	}
-	return err
+	c.set(before.Add(step), at)
+	s.log.Warn("the clock has changed, moved the times of queued messages and limits", "by", step.Round(time.Millisecond).String())
+	return nil
+}
+
+const allTimes = 1 << 30
+
+// now returns the state's time for what is written with it before done is called.
+func (s *Store) now(ctx context.Context) (now time.Time, done func(), err error) {
+	if err := s.times.Acquire(ctx, 1); err != nil {
+		return time.Time{}, nil, err
+	}
+	return s.engine.now(), func() { s.times.Release(1) }, nil
 }

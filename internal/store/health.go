@@ -49,7 +49,7 @@ func (h *health) steady() time.Duration {
 const (
 	// probeInterval bounds how often somebody who asks causes a probe.
 	probeInterval = time.Second
-	probeTime     = 3 * time.Second // which a send has, too
+	probeTime     = 2 * time.Second // /readyz waits as long
 	// probeSize is the content of a large message: what has room for one has room for
 	// most.
 	probeSize = 1 << 10

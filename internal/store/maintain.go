@@ -87,7 +87,11 @@ func (s *Store) keepLeases(ctx context.Context) {
 // expire ends queued messages whose lifetime is over, and erases what dead and unknown
 // ones still hold. An expired message did not use its limits, nor its Idempotency-Key.
 func (s *Store) expire(ctx context.Context) error {
-	now := s.engine.now()
+	now, done, err := s.now(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
 	over := ` WHERE payload IS NOT NULL AND expires_at <= $1 AND state <> 'sending'`
 	return s.rowByRow(ctx, over, []any{micros(now)}, func(row int64) (bool, error) {
 		if row == 0 {

@@ -38,7 +38,11 @@ func (s *Store) Accept(ctx context.Context, e *delivery.Entry) (delivery.Accepta
 	if err := s.damage.found(); err != nil && e.Mode == delivery.Queued {
 		return delivery.Acceptance{}, err // it could not be relied on to be sent
 	}
-	now := s.engine.now()
+	now, done, err := s.now(ctx)
+	if err != nil {
+		return delivery.Acceptance{}, err
+	}
+	defer done()
 	exceeded, wait := s.exceeded.find(now, e.Charges)
 	full := exceeded == nil && e.Mode == delivery.Queued && !s.queued.reserve(e)
 	if exceeded != nil || full {
@@ -253,7 +257,11 @@ RETURNING id, state, charges`, e.Supersede[:], e.ID, micros(now), supersededDeta
 
 // Complete stores how an attempt ended. See [delivery.Store].
 func (s *Store) Complete(ctx context.Context, o delivery.Outcome) (bool, error) {
-	now := s.engine.now()
+	now, done, err := s.now(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer done()
 	if !o.Due.IsZero() {
 		o.Due = now.Add(time.Until(o.Due))
 	}
@@ -304,7 +312,11 @@ WHERE id = $1 AND attempts = $2 AND state IN ('queued', 'sending', 'unknown') AN
 
 // Confirm extends a lease before an attempt. See [delivery.Store].
 func (s *Store) Confirm(ctx context.Context, id string, attempt int) error {
-	now := s.engine.now()
+	now, done, err := s.now(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
 	// An error of the step itself would make others in its group commit run again.
 	refusal, err := transact(ctx, s.write, func(t *tx) (refusal, err error) {
 		confirmed, err := t.exec(`
@@ -327,11 +339,15 @@ const dueMessages = ` WHERE state IN ('queued', 'sending') AND state = 'queued' 
 
 // Claim leases messages that are due. See [delivery.Store].
 func (s *Store) Claim(ctx context.Context, n int, except []string) ([]delivery.Job, error) {
-	now := s.engine.now()
+	now, done, err := s.now(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	chosen := []any{micros(now)}
 	condition := dueMessages + notOf(except, &chosen)
 	var list []delivery.Job
-	err := s.rowByRow(ctx, condition, chosen, func(row int64) (more bool, err error) {
+	err = s.rowByRow(ctx, condition, chosen, func(row int64) (more bool, err error) {
 		if row == 0 {
 			// A transaction that changes nothing costs more.
 			due, err := transact(ctx, s.engine.read, func(t *tx) (bool, error) {
@@ -424,7 +440,11 @@ const (
 // becomes unknown: its caller has seen the failure. A queued one is sent again within
 // its lifetime, unless it is to be held or a newer code was accepted.
 func (s *Store) reclaim(ctx context.Context, which string) error {
-	now := s.engine.now()
+	now, done, err := s.now(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
 	chosen := []any{micros(now)}
 	if which == goneLeases {
 		chosen = append(chosen, micros(now.Add(-liveFor)))
@@ -466,7 +486,11 @@ func (s *Store) Retry(ctx context.Context, by, id string) error {
 	if err := s.damage.found(); err != nil {
 		return err
 	}
-	now := s.engine.now()
+	now, done, err := s.now(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
 	return s.write(ctx, func(t *tx) error {
 		r, err := findMessage(t, `id = $1`, id)
 		switch {

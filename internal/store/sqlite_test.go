@@ -179,7 +179,7 @@ func TestWriteEndsWithItsContext(t *testing.T) {
 func TestQueriesUseIndexes(t *testing.T) {
 	s := openTest(t, Options{State: addressOf(t, SQLite), Ring: testRing(t)})
 	plans := &planner{t: t}
-	recorder := &Store{engine: recording{s.engine, plans}, kind: SQLite, ring: s.ring, log: s.log, damage: damage{log: s.log}, secret: s.secret, queued: s.queued, due: newTopic(), configured: newTopic()}
+	recorder := &Store{engine: recording{s.engine, plans}, kind: SQLite, ring: s.ring, log: s.log, damage: damage{log: s.log}, secret: s.secret, queued: s.queued, times: s.times, due: newTopic(), configured: newTopic()}
 	for _, o := range []order{{mode: delivery.Queued, supersede: "p", key: "k", charges: []delivery.Charge{s.limit("ip", "i", 1)}}, {mode: delivery.Queued}, {supersede: "p"}} {
 		e := mustAccept(t, recorder, o)
 		mustClaim(t, recorder, 1)

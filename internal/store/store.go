@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"golang.org/x/sync/semaphore"
 
 	"dmconnector/internal/delivery"
 	"dmconnector/internal/seal"
@@ -60,6 +61,7 @@ type Store struct {
 	expired     atomic.Int64 // queued messages
 	health      health
 	damage      damage
+	times       *semaphore.Weighted // who uses the time holds one; who sets it, all
 	due         topic // messages may be due
 	configured  topic // the configuration may have changed
 }
@@ -103,7 +105,7 @@ func open(ctx context.Context, opts Options) (*Store, error) {
 	kind := address.Kind
 	s := &Store{
 		kind: kind, ring: opts.Ring, log: opts.Log, shared: opts.Shared, self: uuid.NewString(),
-		retention: opts.Retention, maxMessages: maxInMemory, maxUnsent: maxUnsent, queued: newQueueSizes(), due: newTopic(), configured: newTopic(),
+		retention: opts.Retention, maxMessages: maxInMemory, maxUnsent: maxUnsent, queued: newQueueSizes(), times: semaphore.NewWeighted(allTimes), due: newTopic(), configured: newTopic(),
 	}
 	s.replicas.Store(1)
 	if s.retention == 0 {
