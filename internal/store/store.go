@@ -62,8 +62,8 @@ type Store struct {
 	health      health
 	damage      damage
 	times       *semaphore.Weighted // who uses the time holds one; who sets it, all
-	due         topic // messages may be due
-	configured  topic // the configuration may have changed
+	due         topic               // messages may be due
+	configured  topic               // the configuration may have changed
 }
 
 // An engine runs steps on one kind of database. When a transaction is committed, it
