@@ -3,8 +3,11 @@
 package store
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 
@@ -218,4 +221,193 @@ func TestEarlierTimeEnlargesNoLimit(t *testing.T) {
 			}
 		}
 	})
+}
+
+// stepBeside steps the wall clock while another call's write waits behind that which
+// moves the times.
+func stepBeside(t *testing.T, step time.Duration, prepare func(*Store), call func(*Store)) *Store {
+	t.Helper()
+	s := openTest(t, Options{State: "sqlite:" + filepath.Join(t.TempDir(), "state.db"), Ring: testRing(t)})
+	prepare(s)
+	e := s.engine.(*sqliteEngine)
+	busy, release := make(chan struct{}), make(chan struct{})
+	ended := make(chan struct{}, 3)
+	go func() {
+		_ = e.writer.do(context.Background(), context.Background(), func(*tx) error { close(busy); <-release; return nil })
+		ended <- struct{}{}
+	}()
+	<-busy
+	e.clock.wall = func() time.Time { return time.Now().Add(step) }
+	go func() {
+		if err := s.followClock(context.Background()); err != nil {
+			t.Error(err)
+		}
+		ended <- struct{}{}
+	}()
+	for len(e.writer.jobs) < 1 {
+		runtime.Gosched()
+	}
+	go func() { call(s); ended <- struct{}{} }()
+	// A call must not write while the times are moved. One that does gets the time for it.
+	for range 100_000 {
+		if len(e.writer.jobs) == 2 {
+			break
+		}
+		runtime.Gosched()
+	}
+	close(release)
+	for range 3 {
+		<-ended
+	}
+	return s
+}
+
+func TestStepBesideAnAcceptance(t *testing.T) {
+	for _, step := range []time.Duration{time.Hour, -time.Hour} {
+		var queued *delivery.Entry
+		s := stepBeside(t, step, func(*Store) {}, func(s *Store) { queued = mustAccept(t, s, order{mode: delivery.Queued}) })
+		if err := s.expire(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if r := mustMessage(t, s, queued.ID); r.State != delivery.StateQueued {
+			t.Errorf("%v: %s", step, r.State)
+		}
+		list := mustClaim(t, s, 1)
+		if len(list) != 1 {
+			t.Errorf("%v: %d are claimed", step, len(list))
+			continue
+		}
+		if late := time.Until(list[0].Expires) - time.Until(queued.Expires); late.Abs() > time.Minute/2 {
+			t.Errorf("%v: it expires %v later", step, late)
+		}
+	}
+}
+
+// A message that is being sent keeps its lease, and one that waits for another attempt
+// waits no longer.
+func TestStepBesideAnAttempt(t *testing.T) {
+	for _, step := range []time.Duration{time.Hour, -time.Hour} {
+		for _, state := range []delivery.State{delivery.StateSending, delivery.StateQueued} {
+			var w delivery.Job
+			s := stepBeside(t, step, func(s *Store) {
+				mustAccept(t, s, order{mode: delivery.Queued})
+				w = mustClaim(t, s, 1)[0]
+			}, func(s *Store) {
+				if state == delivery.StateQueued {
+					mustComplete(t, s, delivery.Outcome{ID: w.ID, Attempt: w.Attempt, State: state, Due: time.Now()})
+				} else if err := s.Confirm(t.Context(), w.ID, w.Attempt); err != nil {
+					t.Error(err)
+				}
+			})
+			if err := s.reclaim(t.Context(), endedLeases); err != nil {
+				t.Fatal(err)
+			}
+			if r := mustMessage(t, s, w.ID); r.State != state {
+				t.Errorf("%v: a message that is %s has become %s", step, state, r.State)
+			}
+			if list := mustClaim(t, s, 1); (len(list) == 1) != (state == delivery.StateQueued) {
+				t.Errorf("%v, %s: %d are claimed", step, state, len(list))
+			}
+		}
+	}
+}
+
+// A retry is due at once.
+func TestStepBesideARetry(t *testing.T) {
+	for _, step := range []time.Duration{time.Hour, -time.Hour} {
+		var dead *delivery.Entry
+		s := stepBeside(t, step, func(s *Store) {
+			dead = mustAccept(t, s, order{mode: delivery.Queued})
+			s.run(t, `UPDATE message SET state = 'dead' WHERE id = $1`, dead.ID)
+		}, func(s *Store) {
+			if err := s.Retry(t.Context(), "admin", dead.ID); err != nil {
+				t.Error(err)
+			}
+		})
+		if list := mustClaim(t, s, 1); len(list) != 1 {
+			t.Errorf("%v: %d are claimed", step, len(list))
+		}
+	}
+}
+
+// A rejection before a step back does not last until the clock shows that time again.
+func TestStepBackEndsCachedRejections(t *testing.T) {
+	s := openTest(t, Options{State: "sqlite:" + filepath.Join(t.TempDir(), "state.db"), Ring: testRing(t)})
+	limit := s.limit("recipient", "u", 1)
+	limit.Per = 2 * time.Hour
+	mustAccept(t, s, order{charges: []delivery.Charge{limit}})
+	if a, err := s.Accept(t.Context(), s.testEntry(order{charges: []delivery.Charge{limit}})); err != nil || a.Exceeded == nil {
+		t.Fatalf("%+v, %v", a, err)
+	}
+	e := s.engine.(*sqliteEngine)
+	e.clock.wall = func() time.Time { return time.Now().Add(-time.Hour) }
+	if err := s.followClock(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.run(t, `DELETE FROM rate_limit`) // as once it is full again
+	for subject, known := range s.exceeded.found {
+		known.at = known.at.Add(-maxCacheTime)
+		s.exceeded.found[subject] = known
+	}
+	if a, err := s.Accept(t.Context(), s.testEntry(order{charges: []delivery.Charge{limit}})); err != nil || a.Exceeded != nil {
+		t.Errorf("%+v, %v", a, err)
+	}
+}
+
+// inDoubt commits, but its caller is told too early to know.
+type inDoubt struct{ engine }
+
+func (e inDoubt) write(ctx context.Context, step func(*tx) error) error {
+	return cmp.Or(e.engine.write(ctx, step), delivery.ErrInDoubt)
+}
+
+// Moving the times takes longer than its caller waits, and is done all the same.
+func TestStepInDoubtMovesOnce(t *testing.T) {
+	for _, step := range []time.Duration{time.Hour, -time.Hour} {
+		s := openTest(t, Options{State: "sqlite:" + filepath.Join(t.TempDir(), "state.db"), Ring: testRing(t)})
+		queued := mustAccept(t, s, order{mode: delivery.Queued})
+		e := s.engine.(*sqliteEngine)
+		e.clock.wall = func() time.Time { return time.Now().Add(step) }
+		s.engine = inDoubt{e}
+		if err := s.moveTimes(t.Context(), &e.clock, e.now()); err != nil && !errors.Is(err, delivery.ErrInDoubt) {
+			t.Fatal(err)
+		}
+		s.engine = e
+		if err := errors.Join(s.followClock(t.Context()), s.expire(t.Context())); err != nil {
+			t.Fatal(err)
+		}
+		if list := mustClaim(t, s, 1); len(list) != 1 {
+			t.Errorf("%v: %d are claimed, the message is %s", step, len(list), mustMessage(t, s, queued.ID).State)
+		}
+	}
+}
+
+// Content that is erased while an admin's retry waits for the row is not queued.
+func TestErasedBesideARetry(t *testing.T) {
+	s := openTest(t, Options{State: addressOf(t, Postgres), Ring: testRing(t)})
+	dead := mustAccept(t, s, order{mode: delivery.Queued})
+	s.run(t, `UPDATE message SET state = 'dead' WHERE id = $1`, dead.ID)
+	retried := make(chan error, 1)
+	err := s.engine.write(t.Context(), func(x *tx) error {
+		if _, err := x.exec(`UPDATE message SET payload = NULL WHERE id = $1`, dead.ID); err != nil {
+			return err
+		}
+		go func() { retried <- s.Retry(t.Context(), "admin", dead.ID) }()
+		for waits := false; !waits; {
+			var err error
+			if waits, err = value[bool](x, `SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted)`); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := <-retried; err == nil {
+		t.Error("queued again")
+	}
+	if r := mustMessage(t, s, dead.ID); r.State != delivery.StateDead {
+		t.Error(r.State)
+	}
 }

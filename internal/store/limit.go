@@ -68,7 +68,7 @@ type exceededCache struct {
 }
 
 type exceeded struct {
-	at   time.Time
+	at   time.Time // with a monotonic reading
 	wait time.Duration
 }
 
@@ -78,7 +78,7 @@ const (
 	maxExceeded  = 4096
 )
 
-func (c *exceededCache) find(now time.Time, charges []delivery.Charge) (*delivery.Charge, time.Duration) {
+func (c *exceededCache) find(charges []delivery.Charge) (*delivery.Charge, time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for i := range charges {
@@ -86,7 +86,7 @@ func (c *exceededCache) find(now time.Time, charges []delivery.Charge) (*deliver
 		if !ok {
 			continue
 		}
-		if since := now.Sub(known.at); since < min(known.wait, maxCacheTime) {
+		if since := time.Since(known.at); since < min(known.wait, maxCacheTime) {
 			return &charges[i], known.wait - since
 		}
 		delete(c.found, charges[i].Subject)
@@ -94,13 +94,13 @@ func (c *exceededCache) find(now time.Time, charges []delivery.Charge) (*deliver
 	return nil, 0
 }
 
-func (c *exceededCache) add(now time.Time, limit delivery.Charge, wait time.Duration) {
+func (c *exceededCache) add(limit delivery.Charge, wait time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.found == nil || len(c.found) >= maxExceeded {
 		c.found = make(map[delivery.Hash]exceeded)
 	}
-	c.found[limit.Subject] = exceeded{now, wait}
+	c.found[limit.Subject] = exceeded{time.Now(), wait}
 }
 
 func (c *exceededCache) forget(charges []delivery.Charge) {

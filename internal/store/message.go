@@ -43,7 +43,7 @@ func (s *Store) Accept(ctx context.Context, e *delivery.Entry) (delivery.Accepta
 		return delivery.Acceptance{}, err
 	}
 	defer done()
-	exceeded, wait := s.exceeded.find(now, e.Charges)
+	exceeded, wait := s.exceeded.find(e.Charges)
 	full := exceeded == nil && e.Mode == delivery.Queued && !s.queued.reserve(e)
 	if exceeded != nil || full {
 		return s.reject(ctx, e, delivery.Acceptance{Exceeded: exceeded, Wait: wait, Full: full}, now)
@@ -54,7 +54,7 @@ func (s *Store) Accept(ctx context.Context, e *delivery.Entry) (delivery.Accepta
 	}
 	a, err := transact(ctx, s.write, func(t *tx) (delivery.Acceptance, error) { return accept(t, e, row, now) })
 	if a.Exceeded != nil {
-		s.exceeded.add(now, *a.Exceeded, a.Wait)
+		s.exceeded.add(*a.Exceeded, a.Wait)
 	}
 	if e.Mode == delivery.Queued && (err != nil || a.Known != nil || a.Exceeded != nil) {
 		s.queued.release(e)
@@ -506,7 +506,7 @@ func (s *Store) Retry(ctx context.Context, by, id string) error {
 		// The count tells this attempt from the one before, whose outcome may still come.
 		changed, err := t.exec(`
 UPDATE message SET state = 'queued', code = '', detail = '', attempts = attempts + 1, superseded = 0, due_at = $2, updated_at = $2
-WHERE id = $1 AND state = $3`, id, micros(now), string(r.State))
+WHERE id = $1 AND state = $3 AND payload IS NOT NULL`, id, micros(now), string(r.State))
 		if err != nil {
 			return err
 		}
