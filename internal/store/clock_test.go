@@ -225,7 +225,7 @@ func TestEarlierTimeEnlargesNoLimit(t *testing.T) {
 
 // stepBeside steps the wall clock while another call's write waits behind that which
 // moves the times.
-func stepBeside(t *testing.T, step time.Duration, prepare func(*Store), call func(*Store)) *Store {
+func stepBeside(t *testing.T, step time.Duration, prepare, call func(*Store)) *Store {
 	t.Helper()
 	s := openTest(t, Options{State: "sqlite:" + filepath.Join(t.TempDir(), "state.db"), Ring: testRing(t)})
 	prepare(s)
