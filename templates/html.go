@@ -208,7 +208,7 @@ func (a *analysis) rawText(start, end int, element string, s surrounding) bool {
 
 var tagLike = regexp.MustCompile(`<[A-Za-z0-9/!?]`)
 
-// placeGuarded places marks in a text that ends at a certain tag, taking out
+// placeGuarded places marks in a text that ends at a certain tag, and removes
 // those that could become part of it; in a script also those that could close
 // what looks like a comment there.
 func (a *analysis) placeGuarded(start, end int, esc escape, where string, script bool) {

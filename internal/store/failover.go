@@ -29,13 +29,13 @@ const (
 	warnInterval = time.Minute
 )
 
-// An era is the time between two failovers. Connections of an earlier one are not used
+// Connections made between two failovers are a generation. Those of an earlier one are not used
 // again: they may lead to a server that was replaced.
-type era struct {
+type generations struct {
 	log *slog.Logger
 
 	mu      sync.Mutex
-	current context.Context //nolint:containedctx // it ends with the era
+	current context.Context //nolint:containedctx // it ends with the current one
 	end     context.CancelFunc
 	primary primary
 	stale   time.Time // since when only older timelines were seen
@@ -47,49 +47,49 @@ type era struct {
 // When it was started tells servers apart.
 type primary struct{ timeline, started int64 }
 
-func newEra(log *slog.Logger) *era {
-	e := &era{log: log}
-	e.current, e.end = context.WithCancel(context.Background())
-	return e
+func newGenerations(log *slog.Logger) *generations {
+	g := &generations{log: log}
+	g.current, g.end = context.WithCancel(context.Background())
+	return g
 }
 
-// next ends an era, unless it has ended. e.mu is held.
-func (e *era) next(ended context.Context, reason string) {
-	if ended != e.current {
+// next ends a generation, unless it has ended. g.mu is held.
+func (g *generations) next(ended context.Context, reason string) {
+	if ended != g.current {
 		return
 	}
-	e.end()
-	e.current, e.end = context.WithCancel(context.Background())
-	e.warn(reason)
+	g.end()
+	g.current, g.end = context.WithCancel(context.Background())
+	g.warn(reason)
 }
 
-// warn does not repeat itself while a server stays as it is. e.mu is held.
-func (e *era) warn(reason string) {
-	if reason == e.warning && time.Since(e.warned) < warnInterval {
+// warn does not repeat itself while a server stays as it is. g.mu is held.
+func (g *generations) warn(reason string) {
+	if reason == g.warning && time.Since(g.warned) < warnInterval {
 		return
 	}
-	e.warning, e.warned = reason, time.Now()
-	e.log.Warn("PostgreSQL has changed", "reason", reason)
+	g.warning, g.warned = reason, time.Now()
+	g.log.Warn("PostgreSQL has changed", "reason", reason)
 }
 
-const eraKey = "era" // in a connection's custom data
+const generationKey = "generation" // in a connection's custom data
 
-// eraOf is done when the era in which a connection was made has ended.
-func eraOf(conn *pgx.Conn) context.Context {
-	if born, ok := conn.PgConn().CustomData()[eraKey].(context.Context); ok {
+// generationOf returns a context that ends with a connection's generation.
+func generationOf(conn *pgx.Conn) context.Context {
+	if born, ok := conn.PgConn().CustomData()[generationKey].(context.Context); ok {
 		return born
 	}
 	return context.Background()
 }
 
-// failed ends the era of a connection whose server cannot be used any more.
-func (e *era) failed(conn *pgx.Conn, err error) {
+// failed ends the generation of a connection whose server cannot be used any more.
+func (g *generations) failed(conn *pgx.Conn, err error) {
 	if !serverGone(err) {
 		return
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.next(eraOf(conn), scrub(err))
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.next(generationOf(conn), scrub(err))
 }
 
 // selectPrimary asks for a primary's timeline and start; both are 0 on a standby. Not
@@ -102,7 +102,7 @@ var selectPrimary = []string{
 const selectStart = `CASE WHEN pg_is_in_recovery() THEN 0 ELSE (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint END`
 
 // see takes note of where a new connection leads, and rejects a server that was replaced.
-func (e *era) see(ctx context.Context, conn *pgconn.PgConn) error {
+func (g *generations) see(ctx context.Context, conn *pgconn.PgConn) error {
 	var seen primary
 	for _, query := range selectPrimary {
 		results, err := conn.Exec(ctx, query).ReadAll()
@@ -118,39 +118,39 @@ func (e *era) see(ctx context.Context, conn *pgconn.PgConn) error {
 		}
 		break
 	}
-	born, err := e.saw(seen)
-	conn.CustomData()[eraKey] = born
+	born, err := g.saw(seen)
+	conn.CustomData()[generationKey] = born
 	return err
 }
 
 // errStale says that a server was replaced by another one that was seen before.
 var errStale = errors.New("this PostgreSQL server is on an older timeline than one seen before: it was replaced in a failover")
 
-// saw returns the era of a connection to a server. Another server than before begins a
-// new era: the address leads there now. But a standby that is promoted begins a new
+// saw returns the generation of a connection to a server. Another server than before
+// begins a new one: the address leads there now. But a standby that is promoted begins a new
 // timeline, so of two primaries the one on the older timeline was replaced.
-func (e *era) saw(seen primary) (context.Context, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	switch before := e.primary; {
+func (g *generations) saw(seen primary) (context.Context, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch before := g.primary; {
 	case seen.started == 0:
-		return e.current, nil
+		return g.current, nil
 	case before.started == 0 || seen.started == before.started:
 	case seen.timeline > before.timeline && before.timeline != 0:
-		e.next(e.current, "a standby was promoted")
+		g.next(g.current, "a standby was promoted")
 	case seen.timeline == before.timeline || seen.timeline == 0 || before.timeline == 0:
-		e.next(e.current, "the server was restarted, or the address leads to another one")
-	case e.stale.IsZero() || time.Since(e.stale) < staleTime:
-		if e.stale.IsZero() {
-			e.stale = time.Now()
+		g.next(g.current, "the server was restarted, or the address leads to another one")
+	case g.stale.IsZero() || time.Since(g.stale) < staleTime:
+		if g.stale.IsZero() {
+			g.stale = time.Now()
 		}
-		e.warn("not using a server that was replaced, for a minute; correct the state's address or stop that server")
-		return e.current, errStale
+		g.warn("not using a server that was replaced, for a minute; correct the state's address or stop that server")
+		return g.current, errStale
 	default:
-		e.next(e.current, "the server is on an older timeline: it was restored or replaced")
+		g.next(g.current, "the server is on an older timeline: it was restored or replaced")
 	}
-	e.primary, e.stale = seen, time.Time{}
-	return e.current, nil
+	g.primary, g.stale = seen, time.Time{}
+	return g.current, nil
 }
 
 // serverGone reports whether a server refuses what a primary would do: it is read-only,

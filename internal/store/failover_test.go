@@ -45,7 +45,7 @@ func TestReadOnlyServer(t *testing.T) {
 	s := openTest(t, Options{State: address, Ring: testRing(t)})
 	e := s.engine.(*postgresEngine)
 	var log logText
-	e.era.log = slog.New(slog.NewTextHandler(&log, nil))
+	e.generations.log = slog.New(slog.NewTextHandler(&log, nil))
 	var all, together sync.WaitGroup
 	together.Add(maxConnections - 1)
 	for range maxConnections - 1 {
@@ -94,8 +94,8 @@ func TestServerIsFull(t *testing.T) {
 	address := "postgres://ordinary@" + server.Host() + "/state?sslmode=disable"
 	s := openTest(t, Options{State: address, Ring: testRing(t)})
 	e := s.engine.(*postgresEngine)
-	if e.era.primary.timeline != 1 {
-		t.Errorf("an ordinary user cannot read the timeline: %+v", e.era.primary)
+	if e.generations.primary.timeline != 1 {
+		t.Errorf("an ordinary user cannot read the timeline: %+v", e.generations.primary)
 	}
 	var all sync.WaitGroup
 	for range 20 {
@@ -131,7 +131,7 @@ func TestEras(t *testing.T) {
 	type look struct {
 		seen         primary
 		after        time.Duration // since the one before
-		stale, fresh bool          // it is rejected; it begins an era
+		stale, fresh bool          // it is rejected; it begins a generation
 	}
 	tests := map[string][]look{
 		"the same server": {{seen: primary{1, 10}}, {seen: primary{1, 10}}},
@@ -155,13 +155,13 @@ func TestEras(t *testing.T) {
 	}
 	for name, looks := range tests {
 		synctest.Test(t, func(t *testing.T) {
-			e := newEra(slog.New(slog.DiscardHandler))
+			e := newGenerations(slog.New(slog.DiscardHandler))
 			for i, l := range looks {
 				sleep(t.Context(), l.after)
 				before := e.current
 				born, err := e.saw(l.seen)
 				if errors.Is(err, errStale) != l.stale || before.Err() != nil != l.fresh || born != e.current {
-					t.Errorf("%s: %d: %v, era ended: %v", name, i, err, before.Err() != nil)
+					t.Errorf("%s: %d: %v, generations ended: %v", name, i, err, before.Err() != nil)
 				}
 			}
 		})
@@ -172,7 +172,7 @@ func TestEras(t *testing.T) {
 func TestChangeIsLoggedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log logText
-		e := newEra(slog.New(slog.NewTextHandler(&log, nil)))
+		e := newGenerations(slog.New(slog.NewTextHandler(&log, nil)))
 		for range 3 {
 			for range 100 {
 				e.next(e.current, "read-only")

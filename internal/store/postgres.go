@@ -26,13 +26,13 @@ import (
 
 // postgresEngine runs steps on PostgreSQL.
 type postgresEngine struct {
-	db     *sql.DB
-	config *pgx.ConnConfig
-	log    *slog.Logger
-	heard  func(topic string)
-	clock  clock
-	inUse  chan struct{} // holds one for each connection in use
-	era    *era
+	db          *sql.DB
+	config      *pgx.ConnConfig
+	log         *slog.Logger
+	heard       func(topic string)
+	clock       clock
+	inUse       chan struct{} // holds one for each connection in use
+	generations *generations
 
 	// direct ends when the connections turn out to be those of a transaction pooler.
 	direct    context.Context //nolint:containedctx // it is no call's
@@ -71,20 +71,20 @@ func openPostgres(ctx context.Context, address string, log *slog.Logger, heard f
 		config.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
 	}
 	config.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler { return giveUp{conn} }
-	era, wanted := newEra(log), config.ValidateConnect
+	generations, wanted := newGenerations(log), config.ValidateConnect
 	config.ValidateConnect = func(ctx context.Context, conn *pgconn.PgConn) error {
 		if wanted != nil {
 			if err := wanted(ctx, conn); err != nil {
 				return err
 			}
 		}
-		return era.see(ctx, conn)
+		return generations.see(ctx, conn)
 	}
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "dmconnector"
 	}
 	e := &postgresEngine{
-		config: config, log: log, heard: heard, queued: newTopic(), era: era,
+		config: config, log: log, heard: heard, queued: newTopic(), generations: generations,
 		inUse: make(chan struct{}, maxConnections-1), // one is left for notifications
 	}
 	e.direct, e.endDirect = context.WithCancel(context.Background())
@@ -121,7 +121,7 @@ func (e *postgresEngine) pooled() bool { return e.direct.Err() != nil }
 func (e *postgresEngine) Connect(ctx context.Context) (driver.Conn, error) {
 	config, pooled := e.connectConfig(), e.pooled()
 	reset := func(_ context.Context, conn *pgx.Conn) error {
-		if e.pooled() != pooled || eraOf(conn).Err() != nil {
+		if e.pooled() != pooled || generationOf(conn).Err() != nil {
 			return driver.ErrBadConn
 		}
 		return nil
@@ -155,7 +155,7 @@ func (e *postgresEngine) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx
 // connections, by what only that does to prepared statements, and ends their use; and it
 // finds out about failovers.
 func (e *postgresEngine) TraceQueryEnd(_ context.Context, conn *pgx.Conn, data pgx.TraceQueryEndData) {
-	e.era.failed(conn, data.Err)
+	e.generations.failed(conn, data.Err)
 	if data.Err == nil || !lostPrepared(data.Err) {
 		return
 	}
@@ -384,7 +384,7 @@ func (e *postgresEngine) listenOnce(ctx context.Context) (listened bool, err err
 	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // there is nothing to lose
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(eraOf(conn), cancel)()
+	defer context.AfterFunc(generationOf(conn), cancel)()
 	if _, err := conn.Exec(ctx, "LISTEN "+channel); err != nil {
 		return false, err
 	}

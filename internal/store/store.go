@@ -8,7 +8,6 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -149,7 +148,10 @@ func (s *Store) prepare(ctx context.Context) error {
 	if s.kind == Postgres {
 		return s.heartbeat(ctx)
 	}
-	if err := cmp.Or(s.followClockAtStart(ctx), s.reclaim(ctx, everyLease)); !isDamage(err) {
+	if err := s.followClockAtStart(ctx); err != nil && !isDamage(err) {
+		return err
+	}
+	if err := s.reclaim(ctx, everyLease); err != nil && !isDamage(err) {
 		return err
 	}
 	return nil // what can be read goes on
